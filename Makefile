@@ -1,0 +1,45 @@
+# `make demo` and `make test` need Python 3.11 to 3.13 and nothing else.
+PYTHON ?= $(shell for v in 3.12 3.11 3.13 3; do p=python$$v; \
+	$$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info < (3,14))' 2>/dev/null \
+	&& echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test test-slow quality bench gpu-check lint format clean
+
+demo: $(STAMP)
+	$(BIN)/kerasuite demo --output runs/demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+quality: $(STAMP)
+	$(BIN)/python -m pytest -m quality -s --timeout 14400
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench --output bench.json
+
+gpu-check: $(STAMP)
+	$(BIN)/python -m pytest -m gpu -s
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "kerasuite needs Python 3.11, 3.12 or 3.13 on the PATH" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,147 @@
+"""The contract between the engine and an application.
+
+An application is one trainable task. It says what its data, model, metrics and serving
+functions are; everything else - loop, checkpoints, history, export, batch inference - is the
+engine's and exists once.
+
+Batches are `(x, y, sample_weight)` tuples as in Keras; `y` and `sample_weight` may be left
+out. The model that `build` returns is compiled and is asked for, at most:
+
+    model(x, training=...)                                  the forward pass
+    model.compute_loss(x, y, y_pred, sample_weight, training)
+        the mean over the items of this batch, as in Keras, or a dict of named terms whose
+        sum it is (each term is then shown and recorded)
+    model.loss_weight(x, y, sample_weight)                  optional; the number of items that
+        the mean is over, by default the number of examples; translation gives its tokens
+    model.batch_metrics(x, y, y_pred, sample_weight)        optional; dict of means to show
+    model.replica_step(batch)                               optional; replaces the whole step
+        (word vectors and GANs only) and returns {name: (sum, weight)}
+"""
+
+import abc
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from shared.engine.config import RunConfig
+    from shared.engine.predictor import Predictor
+    from shared.engine.run import Run
+
+
+class Evaluator(abc.ABC):
+    """Collects model outputs of a data set and turns them into metrics."""
+
+    @abc.abstractmethod
+    def update(self, batch: Any, outputs: Any) -> None:
+        """Takes one batch as numpy arrays, without padding, and the model's outputs for it."""
+
+    @abc.abstractmethod
+    def result(self) -> dict[str, float]:
+        """The metrics by name, plain numbers."""
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        """Writes pictures and pages into `folder`; returns what metrics.json has besides."""
+        return {}
+
+
+class ServingModule(abc.ABC):
+    """Raw input to named outputs: pre-processing, model and post-processing in one graph.
+
+    The functions are called with keyword arguments, run eagerly as well as in a graph, and
+    give the same outputs for the same inputs. Lookup tables, tokenizers and assets are listed
+    in `trackables` themselves: of a Keras model only the weights are exported.
+    """
+
+    @abc.abstractmethod
+    def signatures(self) -> "dict[str, tuple[dict[str, tf.TensorSpec], Callable]]":
+        """Signature name to (input name to spec, function of those inputs to a dict)."""
+
+    @abc.abstractmethod
+    def trackables(self) -> list:
+        """The model, lookup tables and assets that the functions use."""
+
+    @abc.abstractmethod
+    def examples(self) -> "dict[str, dict[str, np.ndarray]]":
+        """Raw inputs for each signature, used to verify the export in a fresh process."""
+
+    def extra_assets(self) -> dict[str, str]:
+        """File name to text, copied into `assets.extra/` (labels, vocabularies)."""
+        return {}
+
+    def usage(self) -> str:
+        """Markdown for the model card: how the signatures are called over REST."""
+        return ""
+
+
+class App(abc.ABC):
+    """One trainable task. The first line of the subclass's docstring opens its model cards.
+
+    Class attributes:
+        name: the task's name in folders and configurations.
+        config_class: the configuration's dataclass.
+        monitor: metric and "max" or "min": best model, early stopping.
+        limits: Markdown for the model card: what the model is for, and what it is not for.
+    """
+
+    name: ClassVar[str]
+    config_class: "ClassVar[type[RunConfig]]"
+    monitor: ClassVar[tuple[str, str]]
+    limits: ClassVar[str] = ""
+
+    @abc.abstractmethod
+    def prepare(self, run: "Run") -> None:
+        """Reads the data's make-up and fills `run.artifacts`; idempotent and atomic.
+
+        Also called when a finished run is opened again (evaluate, export): then everything
+        needed must come from `run.artifacts`, not from the data.
+        """
+
+    @abc.abstractmethod
+    def steps_per_epoch(self, run: "Run") -> int:
+        """Optimiser steps in one pass over the training data, known after `prepare`."""
+
+    @abc.abstractmethod
+    def dataset(self, run: "Run", split: str, start_step: int = 0) -> "tf.data.Dataset":
+        """Batches of `split`, on several workers this worker's part of each.
+
+        "train" is one endless stream, a pure function of (seed, global step), that begins at
+        `start_step` (see `stream.training_positions`). Every other split is finite.
+        """
+
+    @abc.abstractmethod
+    def build(self, run: "Run") -> "keras.Model":
+        """The model, compiled; called under `run.strategy.scope()`."""
+
+    def begin_epoch(self, run: "Run", model: "keras.Model", epoch: int) -> None:
+        """May change which layers are trainable; `epoch` counts from 0. Also after a resume."""
+
+    @abc.abstractmethod
+    def evaluator(self, run: "Run") -> Evaluator:
+        """A fresh evaluator for the validation data."""
+
+    @abc.abstractmethod
+    def serving(self, run: "Run", model: "keras.Model") -> dict[str, ServingModule]:
+        """What to export: usually {"": module}; CycleGAN gives "a2b" and "b2a"."""
+
+    @abc.abstractmethod
+    def predictor(self, saved_model: Path, **options: Any) -> "Predictor":
+        """How batch inference reads inputs and writes outputs of an exported model."""
+
+    @abc.abstractmethod
+    def check(self, config: "RunConfig") -> "tuple[list[str], list[str]]":
+        """Looks at the data without training: (what is in it, what is wrong with it)."""
+
+    @abc.abstractmethod
+    def replace_validation_data(self, run: "Run", data: list[str]) -> None:
+        """Makes `data` the "validation" split of an opened run, for `evaluate RUN DATA`."""
+
+    def init_weights(self, run: "Run", model: "keras.Model") -> None:
+        """Starts from `config.init`, a run folder or a weights file; see `run.load_init`."""
+        from shared.engine.run import load_init
+
+        load_init(run, model)

@@ -1,0 +1,86 @@
+"""Runs a model over a data set and lets the application's evaluator judge."""
+
+import contextlib
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from shared.engine import replicas
+from shared.engine.app import App, Evaluator
+from shared.engine.run import Run
+from shared.engine.train_step import item_count, loss_terms
+
+
+class ForwardPass:
+    """Model outputs and loss of whole batches, compiled once and kept between epochs."""
+
+    def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy):
+        self._strategy = strategy
+
+        def forward(batch):
+            x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+            outputs = model(x, training=False)
+            if y is None:
+                return outputs, {}
+            count = tf.reshape(item_count(model, batch), [1])
+            terms = loss_terms(model, x, y, outputs, sample_weight, training=False)
+            return outputs, {
+                name: (tf.cast(value, tf.float32) * count, count) for name, value in terms.items()
+            }
+
+        self._run = tf.function(
+            lambda batch: strategy.run(forward, args=(batch,)), reduce_retracing=True
+        )
+
+    def __call__(self, batch: Any) -> tuple[Any, dict[str, tuple[float, float]]]:
+        """Numpy outputs of a batch, and name to (loss sum, item count)."""
+        rows = replicas.row_count(batch)
+        outputs, sums = self._run(replicas.split(self._strategy, batch))
+        sums = replicas.join(self._strategy, sums, rows=replicas.local_replicas(self._strategy))
+        sums = {name: (float(np.sum(a)), float(np.sum(b))) for name, (a, b) in sums.items()}
+        return replicas.join(self._strategy, outputs, rows), sums
+
+
+def evaluate(
+    app: App,
+    run: Run,
+    model: keras.Model,
+    split: str = "validation",
+    forward: ForwardPass | None = None,
+    on_batch=None,
+) -> tuple[dict[str, float], Evaluator]:
+    """Scores a model on a split.
+
+    Args:
+        app, run, model: what to score.
+        split: name of a finite split of `app.dataset`.
+        forward: reused between epochs, if given.
+        on_batch: called with the number of rows after every batch.
+
+    Returns:
+        Metrics by name, with the loss terms where the data have targets, and the evaluator
+        for its report.
+    """
+    forward = forward or ForwardPass(model, run.strategy)
+    evaluator = app.evaluator(run)
+    totals: dict[str, list[float]] = {}
+    for batch in app.dataset(run, split):
+        outputs, sums = forward(batch)
+        for name, (value, count) in sums.items():
+            total = totals.setdefault(name, [0.0, 0.0])
+            total[0] += value
+            total[1] += count
+        evaluator.update(tf.nest.map_structure(lambda tensor: tensor.numpy(), batch), outputs)
+        if on_batch is not None:
+            on_batch(replicas.row_count(batch))
+    losses = {name: total / count for name, (total, count) in totals.items()}
+    return losses | evaluator.result(), evaluator
+
+
+@contextlib.contextmanager
+def averaged(average):
+    """Puts averaged weights into the model, where training keeps them."""
+    with average.applied() if average is not None else contextlib.nullcontext():
+        yield

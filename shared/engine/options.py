@@ -1,0 +1,120 @@
+"""Command-line options, made once: the shared ones, and one for every configuration leaf.
+
+No TensorFlow here: `--help` of any command has to answer at once.
+"""
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shared.engine.config import RunConfig, leaves
+
+Data = Annotated[list[str], typer.Argument(help="Files or folders with the data.", metavar="DATA")]
+TrainingData = Annotated[
+    list[str] | None,
+    typer.Argument(help="Files or folders with the data.", metavar="DATA", show_default=False),
+]
+MoreData = Annotated[
+    list[str] | None,
+    typer.Argument(help="Other data; by default the run's validation part.", metavar="DATA"),
+]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", metavar="RUN")]
+Model = Annotated[
+    Path,
+    typer.Argument(help="A SavedModel, or a run folder (exported first, once).", metavar="MODEL"),
+]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders (recursive), globs, or - for standard input."),
+]
+RunOutput = Annotated[
+    Path | None, typer.Option("--output", help="Run folder. [default: runs/TASK/NAME]")
+]
+OutputFolder = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
+ExportRoot = Annotated[
+    Path, typer.Option("--output", help="Root folder: ROOT/TASK/NAME/VERSION is written.")
+]
+Name = Annotated[str, typer.Option(help="Name of the model. [default: the run folder's]")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="YAML file with values for the options below.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue what is in --output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Inputs per model call.")]
+Limit = Annotated[int, typer.Option(min=0, help="Stop after so many inputs; 0 takes all.")]
+Shard = Annotated[str, typer.Option(help="K/N: do the K-th of N parts of the work.", metavar="K/N")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads that read inputs ahead.")]
+Table = Annotated[
+    typing.Literal["jsonl", "csv"], typer.Option("--format", help="Format of the predictions.")
+]
+Label = Annotated[str, typer.Option(help="Class to explain. [default: the predicted one]")]
+MaxPixels = Annotated[
+    int, typer.Option(min=1, help="Larger images are rejected by their header, before decoding.")
+]
+
+
+def config_options(config_type: type[RunConfig], skip: tuple[str, ...] = ("data",)) -> Callable:
+    """Decorates a command with one option for every leaf of a configuration class.
+
+    The command takes `overrides`, a dict of dotted leaf path to value, in which only the
+    options given on the command line stand.
+
+    Args:
+        config_type: the configuration class.
+        skip: leaves that are not options (the data are positional).
+    """
+
+    def decorate(function: Callable) -> Callable:
+        signature = inspect.signature(function)
+        own = [p for name, p in signature.parameters.items() if name != "overrides"]
+        paths, added = {}, []
+        for path, name, annotation, help_text, default in leaves(config_type):
+            if name in skip:
+                continue
+            if name in paths or name in signature.parameters:
+                raise ValueError(f"two options would be called --{name}: rename '{path}'")
+            paths[name] = path
+            added.append(_parameter(path, name, annotation, help_text, default))
+
+        @functools.wraps(function)
+        def command(**values: Any) -> Any:
+            given = {path: values.pop(name) for name, path in paths.items()}
+            given = {path: value for path, value in given.items() if value not in (None, [])}
+            return function(**values, overrides=given)
+
+        command.__signature__ = signature.replace(parameters=own + added)
+        command.__annotations__ = {p.name: p.annotation for p in own + added}
+        return command
+
+    return decorate
+
+
+def _parameter(path, name, annotation, help_text, default) -> inspect.Parameter:
+    if typing.get_origin(annotation) is tuple:
+        annotation = list[typing.get_args(annotation)[0]]
+    group = path.rpartition(".")[0]
+    option = typer.Option(
+        help=help_text + _shown(default),
+        show_default=False,
+        rich_help_panel=f"{group or 'run'} options".replace("_", " ").capitalize(),
+    )
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[annotation | None, option],
+    )
+
+
+def _shown(default: Any) -> str:
+    """The default as Typer would show it; the parameter's own default is "not given"."""
+    if default in ("", (), None):
+        return ""
+    if isinstance(default, bool):
+        default = "on" if default else "off"
+    return f" [default: {default}]"

@@ -1,0 +1,36 @@
+"""Keeps TensorFlow's start-up chatter off standard error, where one-line errors belong."""
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without its log lines about CPU features and missing GPUs.
+
+    TF_CPP_MIN_LOG_LEVEL alone does not hide what is logged before logging is initialised.
+    Set it yourself to see everything.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ and os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3":
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with _silent_stderr():
+        tensorflow = importlib.import_module("tensorflow")
+    tensorflow.get_logger().setLevel("ERROR")
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Sends file descriptor 2, which C++ writes to as well, to nowhere."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,148 @@
+"""What a run knows: its configuration, its folder and what `prepare` found in the data."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from shared.engine import config as configs
+from shared.engine.config import RunConfig
+from shared.engine.errors import KerasuiteError
+from shared.engine.files import atomic_path, write_json
+
+
+@dataclass
+class Run:
+    """One run of one application.
+
+    Attributes:
+        config: the resolved configuration.
+        folder: the run folder.
+        artifacts: what `App.prepare` made: class names, file lists, vocabularies. Plain
+            JSON values; kept in `artifacts.json`, so that a finished run needs no data.
+        strategy: the tf.distribute strategy that everything runs under.
+        steps_per_epoch: optimiser steps in one pass over the training data.
+    """
+
+    config: RunConfig
+    folder: Path
+    artifacts: dict[str, Any] = field(default_factory=dict)
+    strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
+    steps_per_epoch: int = 0
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps_per_epoch * self.config.epochs
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the run folder."""
+        return self.worker == (0, 1) or self.worker[0] == 0
+
+    @property
+    def worker(self) -> tuple[int, int]:
+        """(index, count) of this process among the workers of the strategy."""
+        resolver = self.strategy.cluster_resolver
+        if resolver is None or not resolver.cluster_spec().as_dict():
+            return 0, 1
+        return resolver.task_id or 0, self.strategy.extended._num_workers
+
+    def save_artifacts(self) -> None:
+        write_json(self.folder / "artifacts.json", self.artifacts)
+
+    def load_artifacts(self) -> None:
+        """Reads what an earlier `prepare` saved, if there was one."""
+        path = self.folder / "artifacts.json"
+        if path.is_file():
+            self.artifacts = json.loads(path.read_text(encoding="utf-8"))
+
+
+def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = None) -> Run:
+    """Opens a finished or interrupted run folder.
+
+    Raises:
+        KerasuiteError: if `folder` is no run folder or belongs to another task.
+    """
+    folder = Path(folder)
+    if not (folder / "config.yaml").is_file():
+        raise KerasuiteError(
+            f"{folder}: is not a run folder (no config.yaml in it); "
+            f"give the folder that 'kerasuite {app.name} train' wrote"
+        )
+    run = Run(configs.load(app.config_class, folder / "config.yaml"), folder)
+    if strategy is not None:
+        run.strategy = strategy
+    run.load_artifacts()
+    app.prepare(run)
+    return run
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Writes a model without its optimiser, which only checkpoints need."""
+    optimizer, model.optimizer = model.optimizer, None
+    try:
+        with atomic_path(path) as temporary:
+            model.save(temporary)
+    finally:
+        model.optimizer = optimizer
+
+
+def load_best(app, run: Run) -> keras.Model:
+    """Rebuilds the model of a run with its best weights (EMA weights where used)."""
+    path = run.folder / "model.keras"
+    if not path.is_file():
+        raise KerasuiteError(
+            f"{run.folder}: has no model.keras yet; finish its first epoch with --resume"
+        )
+    with run.strategy.scope():
+        model = app.build(run)
+    load_keras_weights(model, path)
+    return model
+
+
+def load_keras_weights(model: keras.Model, path: Path) -> None:
+    """Loads the weights of a `.keras` or `.weights.h5` file into a model of equal shape."""
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise KerasuiteError(f"{path}: does not fit this model ({reason})") from error
+
+
+def load_init(run: Run, model: keras.Model) -> None:
+    """Starts `model` from `config.init`: every variable of equal path and shape is taken.
+
+    A head with another number of classes is left as initialised, so that a model trained on
+    one data set can start a model for another.
+    """
+    if not run.config.init:
+        return
+    path = Path(run.config.init)
+    path = path / "model.keras" if path.is_dir() else path
+    if not path.is_file():
+        raise KerasuiteError(f"--init {path}: no such file; give a run folder or a weights file")
+    if path.suffix != ".keras":
+        load_keras_weights(model, path)
+        return
+    try:
+        saved = keras.models.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, OSError) as error:
+        raise KerasuiteError(f"--init {path}: is not a readable .keras file") from error
+    taken = copy_matching_weights(saved, model)
+    if not taken:
+        raise KerasuiteError(f"--init {path}: no weight has the name and shape of this model's")
+
+
+def copy_matching_weights(source: keras.Model, target: keras.Model) -> int:
+    """Copies the weights that agree in path and shape; returns how many did."""
+    by_path = {variable.path: variable for variable in source.weights}
+    taken = 0
+    for variable in target.weights:
+        found = by_path.get(variable.path)
+        if found is not None and found.shape == variable.shape:
+            variable.assign(found)
+            taken += 1
+    return taken

@@ -1,0 +1,61 @@
+"""Exponential moving average of the weights, right under every strategy."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class WeightAverage:
+    """Keeps averages of all floating-point weights of a model.
+
+    Moving statistics of normalisation layers are averaged too, so that the averaged model is
+    consistent. The decay is warmed up, so that the first steps do not weigh too much.
+
+    Args:
+        model: a built Keras model.
+        decay: float in (0, 1).
+
+    Reference: [Polyak and Juditsky, 1992](https://doi.org/10.1137/0330046); warm-up as in
+    `tf.train.ExponentialMovingAverage`.
+    """
+
+    def __init__(self, model: keras.Model, decay: float):
+        self.decay = decay
+        self.sources = [v for v in model.weights if "float" in str(v.dtype)]
+        self.averages = [
+            keras.Variable(v, trainable=False, dtype=v.dtype, name=f"average_{index}")
+            for index, v in enumerate(self.sources)
+        ]
+        self.count = keras.Variable(0, trainable=False, dtype="int64", name="average_count")
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return [self.count, *self.averages]
+
+    def update(self) -> None:
+        """Moves the averages towards the current weights; called once per step, in a graph."""
+        strategy = tf.distribute.get_strategy()
+        count = tf.cast(self.count.value, tf.float32)
+        decay = tf.minimum(self.decay, (1.0 + count) / (10.0 + count))
+
+        def move(average, source):
+            return average.assign_add((1.0 - tf.cast(decay, average.dtype)) * (source - average))
+
+        for average, source in zip(self.averages, self.sources, strict=True):
+            strategy.extended.update(average.value, move, args=(source.value,))
+        self.count.assign_add(1)
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Puts the averages into the model for the length of a `with` block."""
+        kept = [np.array(v) for v in self.sources]
+        for source, average in zip(self.sources, self.averages, strict=True):
+            source.assign(np.array(average))
+        try:
+            yield
+        finally:
+            for source, value in zip(self.sources, kept, strict=True):
+                source.assign(value)

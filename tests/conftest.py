@@ -1,0 +1,41 @@
+"""Set-up of every test process: quiet, two logical CPU devices, one mirrored strategy."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault(
+    "KERASUITE_DATA", os.path.join(os.path.dirname(__file__), "../../shared/data")
+)
+
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(scope="session")
+def two_devices() -> tf.distribute.Strategy:
+    """One MirroredStrategy for the whole session: TensorFlow does not bear a second one."""
+    return tf.distribute.MirroredStrategy(["/device:CPU:0", "/device:CPU:1"])
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets beside the project; tests that need it skip without it."""
+    folder = Path(os.environ["KERASUITE_DATA"])
+    if not folder.is_dir():
+        pytest.skip(f"no real data sets in {folder} (set KERASUITE_DATA)")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def reset_precision():
+    """A test that changes the precision does not change it for the next one."""
+    yield
+    import keras
+
+    keras.mixed_precision.set_global_policy("float32")
