@@ -1,0 +1,61 @@
+"""Random access to decoded images inside tf.data, from disk or from memory."""
+
+import os
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from shared.image.decode import decode_image
+from shared.image.reader import load_image_bytes
+
+AUTO_LIMIT = 2**30  # bytes of decoded pixels that "auto" keeps in memory
+
+
+class ImageStore:
+    """Loads images by index.
+
+    Args:
+        paths: paths of readable images (see `scan.scan_images`).
+        is_direct: for each, whether the graph decodes its own bytes (`ImageHeader.is_direct`).
+        cache: "memory" decodes every image once and keeps its pixels, "off" reads and
+            decodes on every access, "auto" keeps them if they fit into `AUTO_LIMIT`.
+        total_pixels: int. Pixels of all images together, for "auto".
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike],
+        is_direct: Sequence[bool],
+        cache: str = "off",
+        total_pixels: int = 0,
+    ):
+        self._paths = tf.constant([os.fspath(path) for path in paths], tf.string)
+        self._is_direct = tf.constant(list(is_direct), tf.bool)
+        fits = 0 < 3 * total_pixels <= AUTO_LIMIT
+        self.cached = cache == "memory" or (cache == "auto" and fits)
+        if self.cached:
+            self._pixels, self._shapes = self._decode_all()
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def load(self, index: tf.Tensor) -> tf.Tensor:
+        """The image at an integer scalar index: uint8 (H, W, 3)."""
+        if not self.cached:
+            return self._decode(index)
+        pixels = tf.io.decode_raw(self._pixels[index], tf.uint8)
+        return tf.ensure_shape(tf.reshape(pixels, self._shapes[index]), (None, None, 3))
+
+    def _decode(self, index: tf.Tensor) -> tf.Tensor:
+        return decode_image(load_image_bytes(self._paths[index], self._is_direct[index]))
+
+    def _decode_all(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Raw pixels as strings, so that images of unequal sizes stand in one tensor."""
+        images = tf.data.Dataset.range(len(self)).map(
+            self._decode, num_parallel_calls=tf.data.AUTOTUNE
+        )
+        pixels, shapes = [], []
+        for image in images:
+            pixels.append(image.numpy().tobytes())
+            shapes.append(image.shape.as_list())
+        return tf.constant(pixels, tf.string), tf.constant(shapes, tf.int32)
