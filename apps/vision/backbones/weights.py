@@ -1,0 +1,325 @@
+"""Published and own weights for our networks: `--weights imagenet|PATH`.
+
+keras.applications itself reads its files, of whatever format, into its own network; the weights
+then move layer by layer into ours. Nothing here knows how such a file looks inside.
+"""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import h5py
+import keras
+
+from apps.vision.backbones.heads import HEAD_LAYERS
+from apps.vision.backbones.keras_applications import APPLICATIONS, PREFIX
+from shared.engine.errors import KerasuiteError
+from shared.layers import ConvNormActivation, ImageNormalization
+from shared.layers.residual_block import ResidualBlock
+
+OFFICIAL_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
+URL_VARIABLE = "KERASUITE_WEIGHTS_URL"
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """Where the ImageNet weights of one architecture are published."""
+
+    application: str  # function in keras.applications with the same architecture
+    folder: str  # below the base URL
+    md5: str  # of the file with the classifier
+    md5_no_top: str  # of the file without
+
+    def file_name(self, top: bool) -> str:
+        suffix = "" if top else "_notop"
+        return f"{self.application.lower()}_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
+
+
+# The hashes are those in the source of keras.applications.
+PUBLISHED = {
+    "vgg16": Published(
+        "VGG16", "vgg16", "64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"
+    ),
+    "vgg19": Published(
+        "VGG19", "vgg19", "cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"
+    ),
+    "resnet50": Published(
+        "ResNet50", "resnet", "2cb95161c43110f7111970584f804107", "4d473c1dd8becc155b73f8504c6f6626"
+    ),
+    "resnet101": Published(
+        "ResNet101",
+        "resnet",
+        "f1aeb4b969a6efcfb50fad2f0c20cfc5",
+        "88cf7a10940856eca736dc7b7e228a21",
+    ),
+}
+
+
+def load_backbone_weights(backbone: keras.Model, architecture: str, weights: str) -> None:
+    """Loads all weights of a backbone.
+
+    Args:
+        backbone: keras.Model, from `build_backbone(architecture, ...)`.
+        architecture: str. Name in the registry.
+        weights: str. `"none"` leaves the backbone as it is; `"imagenet"` downloads what is
+            published; otherwise the path of a `.h5` or `.weights.h5` file of keras.applications
+            (with or without classifier), or of a `.keras` or `.weights.h5` file of this suite
+            that holds the same backbone (with or without a classifier).
+
+    Raises:
+        KerasuiteError: if the file is missing, unreadable or of another architecture, if the
+            download fails, or if nothing is published for the architecture.
+    """
+    if weights == "none":
+        return
+    path = _locate(architecture, weights, top=False)
+    if path.suffix == ".keras":
+        _copy(_in_order(_read_own_model(path), backbone), path, architecture)
+    elif _is_own_weights_file(path):
+        _load_own_weights_file(backbone, path, architecture)
+    else:
+        reference = _read_application_file(path, architecture)
+        if architecture in PUBLISHED:
+            _require_caffe_normalization(backbone, path)
+            _copy(_by_published_name(reference, backbone), path, architecture)
+        else:
+            _copy(_in_order(reference, backbone), path, architecture)
+
+
+def load_head_weights(model: keras.Model, architecture: str, weights: str) -> list[str]:
+    """Loads what fits of a classifier: from the first dense layer on, as far as shapes agree.
+
+    Args:
+        model: keras.Model. Backbone and `classification_head` in one functional model.
+        architecture: str. Name in the registry.
+        weights: str. As for `load_backbone_weights`. A file without classifier, or a
+            `.weights.h5` of this suite (it names no layers), has nothing to load.
+
+    Returns:
+        list of the names of the layers that were loaded; empty if none fits, so that a new task
+        simply starts with a new classifier.
+
+    Raises:
+        KerasuiteError: if the file is missing or unreadable, or the download fails.
+    """
+    heads = {layer.name: layer for layer in model.layers if layer.name in HEAD_LAYERS}
+    if weights == "none" or not heads or not _may_hold_head(heads, architecture, weights):
+        return []
+    path = _locate(architecture, weights, top=True)
+    if path.suffix == ".keras":
+        source = _read_own_model(path)
+    elif _is_own_weights_file(path):
+        return []
+    else:
+        source = _read_application_file(path, architecture, with_top=True)
+    sources = {layer.name: layer for layer in _layers_with_weights(source)} if source else {}
+    loaded = []
+    for name, layer in heads.items():
+        if name not in sources or _shapes(sources[name]) != _shapes(layer):
+            break
+        layer.set_weights(sources[name].get_weights())
+        loaded.append(name)
+    return loaded
+
+
+def _may_hold_head(heads, architecture, weights):
+    """Spares the download (VGG: half a gigabyte) where the published classifier cannot fit."""
+    if weights != "imagenet":
+        return True
+    published_input = {"vgg16": 7 * 7 * 512, "vgg19": 7 * 7 * 512}.get(architecture, 2048)
+    first = next(iter(heads.values()))
+    published_units = 4096 if first.name == "fc1" else 1000
+    return architecture in PUBLISHED and first.kernel.shape == (published_input, published_units)
+
+
+def _locate(architecture, weights, top) -> Path:
+    """The weights file on this machine."""
+    if weights == "imagenet":
+        return download_imagenet_weights(architecture, top)
+    path = Path(weights)
+    if not path.is_file():
+        raise KerasuiteError(
+            f"--weights {weights}: no such file; give none, imagenet or the path of a weights file"
+        )
+    if path.suffix not in (".h5", ".keras"):
+        raise KerasuiteError(f"{path}: weights are read from .h5, .weights.h5 and .keras files")
+    return path
+
+
+def download_imagenet_weights(
+    architecture: str, top: bool, cache_dir: str | os.PathLike | None = None
+) -> Path:
+    """Downloads the published weights once, into Keras's own cache.
+
+    Args:
+        architecture: str. One of `PUBLISHED`.
+        top: bool. Whether to take the file with the classifier for 1000 classes.
+        cache_dir: path or None. None: `~/.keras`, or what `KERAS_HOME` says.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        KerasuiteError: if nothing is published for the architecture, or the download fails.
+    """
+    if architecture not in PUBLISHED:
+        raise KerasuiteError(
+            f"--weights imagenet: none are published for {architecture}; choose "
+            f"{', '.join(PUBLISHED)} or a keras.applications network, or --weights none"
+        )
+    published = PUBLISHED[architecture]
+    base = os.environ.get(URL_VARIABLE) or OFFICIAL_URL
+    url = f"{base.rstrip('/')}/{published.folder}/{published.file_name(top)}"
+    try:
+        path = keras.utils.get_file(
+            published.file_name(top),
+            url,
+            cache_subdir="models",
+            file_hash=published.md5 if top else published.md5_no_top,
+            cache_dir=None if cache_dir is None else os.fspath(cache_dir),
+        )
+    except Exception as error:  # Keras wraps network failures in a bare Exception.
+        raise KerasuiteError(
+            f"--weights imagenet: cannot download {url} ({_one_line(error)}); set {URL_VARIABLE} "
+            "to a mirror, give the file's path as --weights PATH, or use --weights none"
+        ) from error
+    return Path(path)
+
+
+def _read_own_model(path) -> keras.Model:
+    try:
+        return keras.saving.load_model(path, safe_mode=True, compile=False)
+    except Exception as error:  # Keras and zipfile raise a dozen types for a damaged file.
+        raise KerasuiteError(
+            f"{path}: not a readable model of kerasuite ({_one_line(error)})"
+        ) from error
+
+
+def _is_own_weights_file(path) -> bool:
+    """Whether this suite wrote the file: all its image networks begin with ImageNormalization."""
+    try:
+        with h5py.File(path) as file:
+            return "layers/image_normalization" in file
+    except OSError as error:
+        raise KerasuiteError(
+            f"{path}: not a readable HDF5 file ({_one_line(error)}); it may be incomplete, "
+            "download or copy it again"
+        ) from error
+
+
+def _load_own_weights_file(backbone, path, architecture):
+    try:
+        backbone.load_weights(path)  # It finds the backbone in a larger model's file, too.
+    except (ValueError, KeyError, OSError) as error:
+        raise _misfit(path, architecture, _one_line(error)) from error
+
+
+def _read_application_file(path, architecture, with_top: bool | None = None):
+    """The network of keras.applications with the file's weights.
+
+    Args:
+        with_top: bool or None. None: accept a file with or without classifier.
+
+    Returns:
+        keras.Model; None if a classifier was asked for and the file has none.
+    """
+    name = _application_name(architecture)
+    if name is None:
+        raise KerasuiteError(
+            f"{path}: keras.applications has no network like {architecture}; give a .keras or "
+            ".weights.h5 file that kerasuite wrote"
+        )
+    reason = None
+    for include_top in (False, True) if with_top is None else (with_top,):
+        reference = getattr(keras.applications, name)(weights=None, include_top=include_top)
+        try:
+            reference.load_weights(path)
+            return reference
+        except (ValueError, KeyError, OSError) as error:
+            reason = reason or error
+    if with_top:
+        return None
+    raise _misfit(path, architecture, _one_line(reason)) from reason
+
+
+def _application_name(architecture):
+    if architecture in PUBLISHED:
+        return PUBLISHED[architecture].application
+    application = APPLICATIONS.get(architecture.lower().removeprefix(PREFIX))
+    return application.name if application else None
+
+
+def _require_caffe_normalization(backbone, path):
+    for layer in backbone.layers:
+        if isinstance(layer, ImageNormalization) and layer.mode != "caffe":
+            raise KerasuiteError(
+                f"{path}: these weights expect normalization caffe, not {layer.mode}; leave the "
+                "option away"
+            )
+
+
+def _by_published_name(reference, backbone):
+    """Pairs (layer of keras.applications, our layer) of the same name."""
+    sources = {layer.name: layer for layer in _layers_with_weights(reference)}
+    return [(sources.get(name), layer) for name, layer in _published_names(backbone).items()]
+
+
+def _published_names(backbone) -> dict[str, keras.layers.Layer]:
+    """Our innermost layers under their names in keras.applications."""
+    names = {}
+    for layer in backbone.layers:
+        if isinstance(layer, ResidualBlock):
+            for number, convolution in enumerate([layer.shortcut, *layer.branch]):
+                if convolution is not None:
+                    names[f"{layer.name}_{number}_conv"] = convolution.convolution
+                    names[f"{layer.name}_{number}_bn"] = convolution.normalization
+        elif isinstance(layer, ConvNormActivation) and layer.batch_norm:
+            names[f"{layer.name}_conv"] = layer.convolution
+            names[f"{layer.name}_bn"] = layer.normalization
+        elif isinstance(layer, ConvNormActivation):
+            names[layer.name] = layer.convolution
+    return names
+
+
+def _in_order(source, backbone):
+    """Pairs (layer, our layer) of the same position; a classifier at the end is left out."""
+    sources = [layer for layer in _layers_with_weights(source) if layer.name not in HEAD_LAYERS]
+    targets = _layers_with_weights(backbone)
+    sources += [None] * (len(targets) - len(sources))
+    return list(zip(sources, targets, strict=False))
+
+
+def _layers_with_weights(model):
+    layers = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            layers += _layers_with_weights(layer)
+        elif layer.weights:
+            layers.append(layer)
+    return layers
+
+
+def _copy(pairs, path, architecture):
+    """Copies weights, after making sure that all of them fit."""
+    for source, target in pairs:
+        if source is None or _shapes(source) != _shapes(target):
+            found = "nothing" if source is None else f"{source.name} with {_shapes(source)}"
+            detail = f"for {target.path} {_shapes(target)} it holds {found}"
+            raise _misfit(path, architecture, detail)
+    for source, target in pairs:
+        target.set_weights(source.get_weights())
+
+
+def _shapes(layer):
+    return [tuple(weight.shape) for weight in layer.weights]
+
+
+def _misfit(path, architecture, detail):
+    return KerasuiteError(
+        f"{path}: these weights do not fit {architecture}: {detail}; choose the network that they "
+        "are from, with its own width and stem"
+    )
+
+
+def _one_line(error):
+    return " ".join(str(error).split())

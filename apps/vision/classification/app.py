@@ -1,0 +1,200 @@
+"""The classification application, as the engine sees it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.vision.classification import data, files
+from apps.vision.classification.classifier import (
+    build_classifier,
+    set_backbone_trainable,
+)
+from apps.vision.classification.config import ClassifyConfig
+from apps.vision.classification.evaluator import ClassificationEvaluator
+from apps.vision.classification.predictor import ClassificationPredictor
+from apps.vision.classification.serving import ClassifierServing
+from shared.engine import stream
+from shared.engine.app import App
+from shared.engine.errors import KerasuiteError
+from shared.engine.files import write_text
+from shared.engine.messages import warn
+from shared.engine.optimizer import build_optimizer
+from shared.engine.run import Run
+from shared.image.image_store import ImageStore
+from shared.image.scan import scan_images
+
+FILES = "files.csv"
+SKIPPED = "skipped.csv"
+
+
+class ClassifyApp(App):
+    """Image classification: folders of labelled images to labels with probabilities."""
+
+    name = "classify"
+    config_class = ClassifyConfig
+    monitor = ("val_accuracy", "max")
+    limits = (
+        "Scores are the softmax of the network and are not calibrated. An image that shows none "
+        "of the classes still gets the label of one. Measured on images like the training data; "
+        "others may fare worse."
+    )
+
+    # === Data ===
+
+    def prepare(self, run: Run) -> None:
+        """Finds, checks and splits the images once; later from `files.csv`."""
+        if not (run.folder / FILES).exists():
+            self._write_split(run)
+        self.files = files.read_files(run.folder / FILES)
+
+    def _write_split(self, run: Run) -> None:
+        config = run.config
+        readable = readable_files(config)
+        split = files.split_files(
+            readable.files,
+            config.data_options.validation_split,
+            config.data_options.fold,
+            config.seed,
+        )
+        run.artifacts = {
+            "class_names": readable.class_names,
+            "train_images": sum(file.split == "train" for file in split),
+            "validation_images": sum(file.split == "validation" for file in split),
+            "skipped_images": len(readable.skipped),
+            "total_pixels": readable.total_pixels,
+        }
+        if readable.skipped:
+            files.write_skipped(readable.skipped, run.folder / SKIPPED)
+            warn(
+                f"{len(readable.skipped)} images cannot be read and are left out; "
+                f"they are listed in {run.folder / SKIPPED}"
+            )
+        run.save_artifacts()
+        files.write_files(split, run.folder / FILES)
+
+    def _of(self, split: str) -> list[files.LabelledFile]:
+        return [file for file in self.files if file.split == split]
+
+    def steps_per_epoch(self, run: Run) -> int:
+        return stream.steps_per_epoch(len(self._of("train")), run.config.batch_size)
+
+    def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
+        class_names = run.artifacts["class_names"]
+        chosen = self._of(split)
+        if split != "train":
+            return data.evaluation_dataset(chosen, class_names, run.config)
+        store = ImageStore(
+            [file.path for file in chosen],
+            [file.is_direct for file in chosen],
+            run.config.data_options.cache,
+            run.artifacts["total_pixels"],
+        )
+        return data.training_dataset(
+            store, self._labels(run, chosen), len(class_names), run.config, start_step, run.worker
+        )
+
+    def _labels(self, run: Run, chosen: list[files.LabelledFile]) -> np.ndarray:
+        number = {name: index for index, name in enumerate(run.artifacts["class_names"])}
+        return np.array([number[file.label] for file in chosen], np.int32)
+
+    def replace_validation_data(self, run: Run, data: list[str]) -> None:
+        found = check_files(files.find_files(data), run.config.data_options.max_pixels)
+        known = run.artifacts["class_names"]
+        for file in found.files:
+            if file.label not in known:
+                raise KerasuiteError(
+                    f"{file.path}: class '{file.label}' is not one of the model's: "
+                    f"{', '.join(known)}"
+                )
+        self.files = [replace(file, split="validation") for file in found.files]
+
+    def check(self, config: ClassifyConfig) -> tuple[list[str], list[str]]:
+        from apps.vision.classification.check import describe
+
+        return describe(config)
+
+    # === Model ===
+
+    def build(self, run: Run) -> keras.Model:
+        config = run.config
+        model = build_classifier(
+            config,
+            len(run.artifacts["class_names"]),
+            synchronized=run.strategy.num_replicas_in_sync > 1,
+        )
+        if config.loss.class_weights == "balanced":
+            model.class_weights = self._balanced_weights(run)
+        model.compile(
+            optimizer=build_optimizer(
+                config.optimization, config.learning_rate, max(run.total_steps, 1)
+            )
+        )
+        return model
+
+    def init_weights(self, run: Run, model: keras.Model) -> None:
+        """`--weights` for the backbone, then `--init`; a finished run needs neither again."""
+        weights = run.config.model.weights
+        if weights != "none":
+            source = build_classifier(
+                run.config, len(run.artifacts["class_names"]), weights=weights
+            )
+            model.set_weights(source.get_weights())
+        super().init_weights(run, model)
+
+    def _balanced_weights(self, run: Run) -> np.ndarray:
+        from sklearn.utils.class_weight import compute_class_weight
+
+        labels = self._labels(run, self._of("train"))
+        classes = np.arange(len(run.artifacts["class_names"]))
+        return compute_class_weight("balanced", classes=classes, y=labels).astype("float32")
+
+    def begin_epoch(self, run: Run, model: keras.Model, epoch: int) -> None:
+        """Freeze, then unfreeze."""
+        if run.config.model.freeze_epochs:
+            set_backbone_trainable(model, epoch >= run.config.model.freeze_epochs)
+
+    # === Results ===
+
+    def evaluator(self, run: Run) -> ClassificationEvaluator:
+        paths = [file.path for file in self._of("validation")]
+        return ClassificationEvaluator(run.artifacts["class_names"], paths)
+
+    def serving(self, run: Run, model: keras.Model) -> dict[str, ClassifierServing]:
+        names = run.artifacts["class_names"]
+        labels_file = run.folder / "labels.txt"
+        write_text(labels_file, "\n".join(names) + "\n")
+        return {"": ClassifierServing(model, run.config, names, str(labels_file))}
+
+    def predictor(self, saved_model: Path, max_pixels: int = 100_000_000):
+        labels = (Path(saved_model) / "assets.extra" / "labels.txt").read_text(encoding="utf-8")
+        return ClassificationPredictor(labels.splitlines(), max_pixels)
+
+
+def readable_files(config: ClassifyConfig) -> files.LabelledFiles:
+    """All labelled images of `config.data` that can be decoded."""
+    return check_files(files.find_files(config.data), config.data_options.max_pixels)
+
+
+def check_files(found: list[files.LabelledFile], max_pixels: int) -> files.LabelledFiles:
+    """Separates the images that can be decoded from the ones that cannot.
+
+    Raises:
+        KerasuiteError: if none can be decoded.
+    """
+    scans = scan_images([file.path for file in found], max_pixels=max_pixels)
+    result = files.LabelledFiles([])
+    for file, scan in zip(found, scans, strict=True):
+        if scan.problem:
+            result.skipped.append((file.path, scan.problem))
+        else:
+            result.files.append(replace(file, is_direct=scan.header.is_direct))
+            result.total_pixels += scan.header.width * scan.header.height
+    if not result.files:
+        path, reason = result.skipped[0]
+        raise KerasuiteError(
+            f"none of {len(found)} images can be read; the first is {path}: {reason}"
+        )
+    return result

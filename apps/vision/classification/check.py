@@ -1,0 +1,74 @@
+"""`kerasuite classify check`: what is in a data set and what is wrong with it."""
+
+import hashlib
+from collections import Counter, defaultdict
+
+from apps.vision.classification.config import ClassifyConfig
+from apps.vision.classification.files import find_files
+from shared.image.scan import scan_images
+
+
+def describe(config: ClassifyConfig) -> tuple[list[str], list[str]]:
+    """(contents, problems) of the data of a configuration, a line each."""
+    found = find_files(config.data)
+    paths = [file.path for file in found]
+    scans = list(scan_images(paths, max_pixels=config.data_options.max_pixels))
+    good = [(file, scan) for file, scan in zip(found, scans, strict=True) if not scan.problem]
+    contents = [f"{len(found)} images, {len(good)} readable"]
+    contents += _classes([file for file, _ in good])
+    contents += _formats([scan.header for _, scan in good])
+    problems = [
+        f"{file.path}: {scan.problem}"
+        for file, scan in zip(found, scans, strict=True)
+        if scan.problem
+    ]
+    problems += _small_classes(found, good)
+    problems += _duplicates([file for file, _ in good])
+    return contents, problems
+
+
+def _classes(files) -> list[str]:
+    counts = Counter(file.label for file in files)
+    splits = Counter(file.split or "not split" for file in files)
+    lines = [f"{len(counts)} classes"] + [f"  {name}: {n}" for name, n in sorted(counts.items())]
+    return [*lines, "split: " + ", ".join(f"{name} {n}" for name, n in sorted(splits.items()))]
+
+
+def _formats(headers) -> list[str]:
+    if not headers:
+        return []
+    widths, heights = [h.width for h in headers], [h.height for h in headers]
+    formats = Counter(header.format for header in headers)
+    modes = Counter(header.mode for header in headers)
+    return [
+        "formats: " + ", ".join(f"{name} {n}" for name, n in formats.most_common()),
+        "modes: " + ", ".join(f"{name} {n}" for name, n in modes.most_common()),
+        f"width {min(widths)} to {max(widths)}, height {min(heights)} to {max(heights)} pixels",
+    ]
+
+
+def _small_classes(found, good) -> list[str]:
+    readable = Counter(file.label for file, _ in good)
+    problems = [
+        f"class '{label}': {readable[label]} readable image(s), needs at least 2"
+        for label in sorted({file.label for file in found})
+        if readable[label] < 2
+    ]
+    if len(readable) < 2:
+        problems.append(f"{len(readable)} class(es) with readable images, needs at least 2")
+    return problems
+
+
+def _duplicates(files) -> list[str]:
+    """Files of equal content; worse where their labels or splits differ."""
+    groups = defaultdict(list)
+    for file in files:
+        with open(file.path, "rb") as content:
+            groups[hashlib.file_digest(content, "sha256").digest()].append(file)
+    lines = []
+    for group in (group for group in groups.values() if len(group) > 1):
+        where = " = ".join(file.path for file in group)
+        labels = {file.label for file in group}
+        remark = f", with the labels {', '.join(sorted(labels))}" if len(labels) > 1 else ""
+        lines.append(f"same content: {where}{remark}")
+    return lines

@@ -1,0 +1,122 @@
+"""The classifier: a backbone, a head, and its loss."""
+
+import keras
+from keras import ops
+
+from apps.vision.backbones.heads import classification_head
+from apps.vision.backbones.registry import build_backbone, default_head
+from apps.vision.backbones.weights import load_head_weights
+from apps.vision.classification.config import ClassifyConfig
+from apps.vision.classification.data import image_size
+
+
+@keras.saving.register_keras_serializable(package="kerasuite")
+class Classifier(keras.Model):
+    """Logits of an image over the classes.
+
+    The constructor takes inputs and outputs as every functional `keras.Model`; see
+    `build_classifier`.
+
+    Call arguments:
+        inputs: float tensor (B, S, S, 3), RGB in 0..255.
+
+    Returns:
+        float32 tensor (B, C) of logits.
+    """
+
+    label_smoothing = 0.0
+    class_weights = None
+    flip_average = False
+
+    def call(self, inputs, training=None, mask=None):
+        logits = super().call(inputs, training=training, mask=mask)
+        if training or not self.flip_average:
+            return logits
+        mirrored = super().call(ops.flip(inputs, axis=2), training=training, mask=mask)
+        return ops.log((ops.softmax(logits) + ops.softmax(mirrored)) / 2 + 1e-12)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Mean cross-entropy over the batch plus the penalties of the kernels.
+
+        Args:
+            y: float tensor (B, C), one-hot or mixed targets.
+            y_pred: float tensor (B, C), logits.
+
+        Returns:
+            Dict of the terms "cross_entropy" and, if there are penalties, "penalty".
+        """
+        targets = y
+        if training and self.label_smoothing:
+            smoothing = self.label_smoothing
+            targets = y * (1 - smoothing) + smoothing / ops.shape(y)[-1]
+        losses = ops.categorical_crossentropy(targets, y_pred, from_logits=True)
+        if self.class_weights is not None:
+            losses = losses * ops.matmul(y, ops.convert_to_tensor(self.class_weights))
+        terms = {"cross_entropy": ops.mean(losses)}
+        if self.losses:
+            terms["penalty"] = ops.cast(sum(self.losses), losses.dtype)
+        return terms
+
+    def batch_metrics(self, x, y, y_pred, sample_weight=None):
+        """Share of the batch whose largest logit is at the largest target."""
+        right = ops.equal(ops.argmax(y, axis=-1), ops.argmax(y_pred, axis=-1))
+        return {"accuracy": ops.mean(ops.cast(right, "float32"))}
+
+
+def build_classifier(
+    config: ClassifyConfig,
+    num_classes: int,
+    synchronized: bool = False,
+    weights: str = "none",
+) -> Classifier:
+    """Builds the network that a configuration describes.
+
+    Args:
+        config: the configuration.
+        num_classes: int. Number of classes C.
+        synchronized: bool. Synchronises batch normalisation over the replicas.
+        weights: str. "imagenet", "none" or a weights file.
+    """
+    size, model = image_size(config), config.model
+
+    # === Backbone ===
+    backbone = build_backbone(
+        model.backbone,
+        input_shape=(size, size, 3),
+        weights=weights,
+        small_stem=model.small_stem,
+        width=model.width or None,
+        drop_path=model.drop_path,
+        kernel_regularizer=kernel_penalty(config),
+        synchronized_batch_norm=synchronized,
+    )
+
+    # === Functional model ===
+    logits = classification_head(
+        backbone.output,
+        num_classes,
+        kind=default_head(model.backbone) if model.head == "auto" else model.head,
+        dropout=model.dropout,
+        kernel_regularizer=kernel_penalty(config),
+    )
+    classifier = Classifier(backbone.input, logits, name="classifier")
+    load_head_weights(classifier, model.backbone, weights)
+    classifier.backbone_layers = [layer.name for layer in backbone.layers]
+
+    # === Loss and test-time averaging ===
+    classifier.flip_average = model.flip_average
+    classifier.label_smoothing = config.loss.label_smoothing
+    return classifier
+
+
+def kernel_penalty(config: ClassifyConfig) -> keras.regularizers.Regularizer | None:
+    """The L1/L2 penalty on kernels, or None."""
+    if not config.loss.l1 and not config.loss.l2:
+        return None
+    return keras.regularizers.L1L2(l1=config.loss.l1, l2=config.loss.l2)
+
+
+def set_backbone_trainable(classifier: Classifier, trainable: bool) -> None:
+    """Freezes or unfreezes everything but the head."""
+    for name in classifier.backbone_layers:
+        classifier.get_layer(name).trainable = trainable

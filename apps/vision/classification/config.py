@@ -1,0 +1,185 @@
+"""Configuration of image classification."""
+
+from typing import Any, ClassVar, Literal
+
+from shared.engine.config import RunConfig, config_class, group, option
+
+
+@config_class
+class DataConfig:
+    """Which images are used, and how they are held."""
+
+    validation_split: float = option(
+        0.1, "Share of each class held out, where the data have no val/ folder.", gt=0, lt=1
+    )
+    fold: int = option(
+        0, "Which of the 1/validation-split parts is held out (cross-validation).", ge=0
+    )
+    max_pixels: int = option(
+        100_000_000, "Larger images are skipped by their header, before decoding.", ge=1
+    )
+    cache: Literal["auto", "memory", "off"] = option(
+        "auto", "Keeps decoded images in memory; auto does so below 1 GiB."
+    )
+
+
+@config_class
+class ModelConfig:
+    """The network."""
+
+    backbone: str = option(
+        "resnet18",
+        "alexnet, vgg11 to vgg19, resnet18 to resnet101, or keras:NAME of keras.applications.",
+    )
+    weights: str = option("none", "imagenet, none, or a weights file for the backbone.")
+    image_size: int = option(
+        0, "Side of the square input in pixels; 0 takes the network's own.", ge=0
+    )
+    crop_ratio: float = option(
+        0.875, "Share of the short side that evaluation crops from the centre.", gt=0, le=1
+    )
+    small_stem: bool = option(False, "ResNet stem without reduction, for 32 to 64 pixels.")
+    width: int = option(
+        0, "Channels of the first stage of ResNet and VGG; 0 takes the paper's.", ge=0
+    )
+    head: Literal["auto", "pool", "classic"] = option(
+        "auto", "Global pooling, or the fully connected layers of AlexNet and VGG."
+    )
+    dropout: float = option(0.0, "Dropout before the last layer.", ge=0, lt=1)
+    drop_path: float = option(0.0, "Stochastic depth of residual networks.", ge=0, lt=1)
+    freeze_epochs: int = option(
+        0, "Trains only the head for so many epochs, then everything.", ge=0
+    )
+    flip_average: bool = option(
+        False, "Averages the scores of the image and its mirror image when predicting."
+    )
+
+
+@config_class
+class LossConfig:
+    """Loss and regularisation."""
+
+    label_smoothing: float = option(0.0, "Share of the target spread evenly.", ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] = option(
+        "none", "Weighs each class by the inverse of its frequency."
+    )
+    l1: float = option(0.0, "L1 penalty on kernels.", ge=0)
+    l2: float = option(0.0, "L2 penalty on kernels.", ge=0)
+
+
+@config_class
+class AugmentConfig:
+    """Random changes of the training images, drawn from (seed, position) alone."""
+
+    crop: Literal["resized", "padded", "none"] = option(
+        "resized", "Random area and aspect ratio, or shift by padding (small images)."
+    )
+    crop_area: float = option(0.25, "Smallest share of the area of a resized crop.", gt=0, le=1)
+    padding: int = option(4, "Pixels of padding of a padded crop.", ge=0)
+    horizontal_flip: bool = option(True, "Mirrors half of the images.")
+    rotation: float = option(0.0, "Largest rotation in degrees.", ge=0, le=180)
+    brightness: float = option(0.0, "Largest relative change of brightness.", ge=0, le=1)
+    contrast: float = option(0.0, "Largest relative change of contrast.", ge=0, le=1)
+    saturation: float = option(0.0, "Largest relative change of saturation.", ge=0, le=1)
+    hue: float = option(0.0, "Largest shift of hue, as a share of the circle.", ge=0, le=0.5)
+    rand_augment: int = option(0, "Number of RandAugment operations.", ge=0)
+    rand_magnitude: float = option(9.0, "Magnitude of RandAugment.", ge=0, le=30)
+    erase: float = option(0.0, "Probability of erasing a random rectangle.", ge=0, le=1)
+    mixup: float = option(0.0, "MixUp alpha; 0 is off.", ge=0)
+    cutmix: float = option(0.0, "CutMix alpha; 0 is off.", ge=0)
+
+
+@config_class
+class ClassifyConfig(RunConfig):
+    """Everything about one training of an image classifier."""
+
+    task: ClassVar[str] = "classify"
+
+    data_options: DataConfig = group(DataConfig)
+    model: ModelConfig = group(ModelConfig)
+    loss: LossConfig = group(LossConfig)
+    augment: AugmentConfig = group(AugmentConfig)
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Small enough for tests: a second or two an epoch on the digits.
+        "test": {
+            "epochs": 2,
+            "batch_size": 8,
+            "deterministic": True,
+            "model": {
+                "backbone": "resnet18",
+                "width": 8,
+                "small_stem": True,
+                "image_size": 16,
+                "crop_ratio": 1.0,
+            },
+            "augment": {"crop": "padded", "padding": 2},
+        },
+        # Pictures of 8 to 24 pixels, as `kerasuite samples digits` makes them.
+        # kerasuite classify train digits --preset tiny
+        "tiny": {
+            "epochs": 12,
+            "batch_size": 64,
+            "learning_rate": 2e-3,
+            "optimization": {"weight_decay": 0.01, "ema": 0.99},
+            "model": {
+                "backbone": "resnet18",
+                "width": 8,
+                "small_stem": True,
+                "image_size": 16,
+                "crop_ratio": 1.0,
+            },
+            "augment": {"crop": "padded", "padding": 2, "horizontal_flip": False},
+        },
+        # Ten thousand pictures of 32 pixels from scratch on two CPU cores.
+        # kerasuite classify train cifar10 --preset cifar
+        "cifar": {
+            "epochs": 40,
+            "batch_size": 128,
+            "learning_rate": 0.1,
+            "optimization": {
+                "optimizer": "sgd",
+                "weight_decay": 5e-3,
+                "warmup": 0.1,
+                "ema": 0.998,
+            },
+            "loss": {"label_smoothing": 0.1},
+            "model": {
+                "backbone": "vgg13_bn",
+                "width": 32,
+                "head": "pool",
+                "image_size": 32,
+                "crop_ratio": 1.0,
+                "flip_average": True,
+            },
+            "augment": {"crop": "padded", "erase": 0.5},
+        },
+        # A few hundred pictures from scratch: much augmentation, a small network.
+        # kerasuite classify train cats --preset few
+        "few": {
+            "epochs": 60,
+            "batch_size": 32,
+            "learning_rate": 2e-3,
+            "optimization": {"weight_decay": 0.05, "ema": 0.98, "warmup": 0.1},
+            "loss": {"label_smoothing": 0.1},
+            "model": {
+                "backbone": "resnet18",
+                "width": 16,
+                "image_size": 64,
+                "small_stem": True,
+                "crop_ratio": 1.0,
+                "dropout": 0.2,
+                "flip_average": True,
+            },
+            "augment": {
+                "crop": "resized",
+                "crop_area": 0.4,
+                "rotation": 10.0,
+                "brightness": 0.3,
+                "contrast": 0.3,
+                "saturation": 0.3,
+                "cutmix": 0.5,
+                "mixup": 0.2,
+            },
+        },
+    }

@@ -1,0 +1,110 @@
+"""Metrics of classification and the pictures that go with them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn import metrics as sk
+
+from shared.engine import plots
+from shared.engine.app import Evaluator
+from shared.engine.page import Page
+
+MISTAKES_SHOWN = 48
+
+
+class ClassificationEvaluator(Evaluator):
+    """Top-1, top-5, macro precision, recall and F1; per class in the report.
+
+    Args:
+        class_names: names of the classes.
+        paths: files in the order of the data set, for the page of mistakes.
+    """
+
+    def __init__(self, class_names: list[str], paths: list[str]):
+        self.class_names = class_names
+        self.paths = paths
+        self._targets: list[np.ndarray] = []
+        self._probabilities: list[np.ndarray] = []
+
+    def update(self, batch: Any, outputs: np.ndarray) -> None:
+        self._targets.append(batch[1].argmax(-1))
+        self._probabilities.append(softmax(outputs))
+
+    @property
+    def targets(self) -> np.ndarray:
+        return np.concatenate(self._targets)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        return np.concatenate(self._probabilities)
+
+    def result(self) -> dict[str, float]:
+        targets, probabilities = self.targets, self.probabilities
+        predicted = probabilities.argmax(-1)
+        labels = range(len(self.class_names))
+        precision, recall, f1, _ = sk.precision_recall_fscore_support(
+            targets, predicted, labels=labels, average="macro", zero_division=0
+        )
+        result = {"accuracy": sk.accuracy_score(targets, predicted)}
+        if len(self.class_names) > 5:
+            result["top5"] = sk.top_k_accuracy_score(targets, probabilities, k=5, labels=labels)
+        result |= {"precision": precision, "recall": recall, "f1": f1}
+        return {name: float(value) for name, value in result.items()}
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        """Writes the confusion matrix and the most confident mistakes; returns per class."""
+        targets, predicted = self.targets, self.probabilities.argmax(-1)
+        labels = range(len(self.class_names))
+        matrix = sk.confusion_matrix(targets, predicted, labels=labels)
+        plots.confusion_matrix(matrix, self.class_names, folder / "plots" / "confusion.png")
+        self._write_mistakes(folder / "samples" / "mistakes.html")
+        scores = sk.precision_recall_fscore_support(
+            targets, predicted, labels=labels, zero_division=0
+        )
+        names = ("precision", "recall", "f1", "support")
+        per_class = {
+            label: {name: float(values[index]) for name, values in zip(names, scores, strict=True)}
+            for index, label in enumerate(self.class_names)
+        }
+        return {"per_class": per_class, "confusion_matrix": matrix.tolist()}
+
+    def _write_mistakes(self, path: Path) -> None:
+        targets, probabilities = self.targets, self.probabilities
+        predicted, confidence = probabilities.argmax(-1), probabilities.max(-1)
+        wrong = np.flatnonzero(predicted != targets)
+        worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES_SHOWN]
+        page = Page("Most confident mistakes")
+        page.text(f"{len(wrong)} of {len(targets)} images are labelled wrongly.")
+        page.pictures(
+            [
+                (
+                    thumbnail(self.paths[index]),
+                    f"{self.class_names[targets[index]]} taken for "
+                    f"{self.class_names[predicted[index]]} ({confidence[index]:.0%}): "
+                    f"{Path(self.paths[index]).name}",
+                )
+                for index in worst
+            ]
+        )
+        page.write(path)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of logits, (B, C) to (B, C), in float64."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)
+
+
+def thumbnail(path: str, side: int = 160) -> bytes:
+    """A small PNG of an image file, upright."""
+    import io
+
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as image:
+        picture = ImageOps.exif_transpose(image.convert("RGB"))
+        picture.thumbnail((side, side))
+        out = io.BytesIO()
+        picture.save(out, "PNG")
+    return out.getvalue()

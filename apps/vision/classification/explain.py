@@ -1,0 +1,95 @@
+"""Grad-CAM: which part of an image speaks for a class.
+
+Reference: [Selvaraju et al., 2017](https://arxiv.org/abs/1610.02391)
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from matplotlib import colormaps
+from PIL import Image
+from rich.console import Console
+
+from apps.vision.classification.data import evaluation_image
+from shared.engine.errors import SOME_REJECTED, KerasuiteError
+from shared.engine.files import atomic_path
+from shared.engine.inputs import find_inputs
+from shared.engine.run import load_best, open_run
+from shared.image.decode import decode_image
+from shared.image.reader import IMAGE_SUFFIXES, read_image
+
+
+class GradCam:
+    """Class activation maps of the last feature map of a network.
+
+    Args:
+        model: functional model from images to logits.
+
+    Raises:
+        KerasuiteError: if the network has no feature map.
+    """
+
+    def __init__(self, model: keras.Model):
+        maps = [layer for layer in model.layers if len(getattr(layer.output, "shape", ())) == 4]
+        if not maps:
+            raise KerasuiteError("explain: the network has no feature map to explain by")
+        self._model = keras.Model(model.inputs, [maps[-1].output, model.outputs[0]])
+
+    def __call__(self, image: tf.Tensor, class_index: int | None = None):
+        """Map of one image.
+
+        Args:
+            image: float32 (S, S, 3) in 0..255.
+            class_index: class to explain, by default the predicted one.
+
+        Returns:
+            (map float32 (h, w) in 0..1, class index, probability).
+        """
+        with tf.GradientTape() as tape:
+            features, logits = self._model(image[None], training=False)
+            index = int(tf.argmax(logits[0])) if class_index is None else class_index
+            score = logits[0, index]
+        weights = tf.reduce_mean(tape.gradient(score, features), axis=(1, 2), keepdims=True)
+        cam = tf.nn.relu(tf.reduce_sum(weights * features, axis=-1))[0]
+        cam = tf.cast(cam, tf.float32) / (tf.cast(tf.reduce_max(cam), tf.float32) + 1e-8)
+        return cam.numpy(), index, float(tf.nn.softmax(tf.cast(logits[0], tf.float32))[index])
+
+
+def overlay(image: np.ndarray, cam: np.ndarray, strength: float = 0.45) -> Image.Image:
+    """Paints a map over an image of (S, S, 3) in 0..255."""
+    size = image.shape[1], image.shape[0]
+    smooth = Image.fromarray(np.uint8(255 * cam)).resize(size, Image.Resampling.BICUBIC)
+    heat = colormaps["jet"](np.asarray(smooth))[..., :3] * 255
+    mixed = (1 - strength) * image + strength * heat
+    return Image.fromarray(np.uint8(mixed.clip(0, 255)))
+
+
+def explain_inputs(app, run_folder: Path, inputs, output: Path, label: str, limit: int) -> None:
+    """Writes an overlay for every input image; exits with 3 if some were rejected."""
+    import typer
+
+    run = open_run(app, run_folder)
+    names = run.artifacts["class_names"]
+    if label and label not in names:
+        raise KerasuiteError(f"--label {label}: not a class of the model: {', '.join(names)}")
+    index = names.index(label) if label else None
+    cam = GradCam(load_best(app, run))
+    console, rejected = Console(soft_wrap=True, highlight=False), 0
+    for source in find_inputs(inputs, IMAGE_SUFFIXES, output=output, limit=limit or None):
+        try:
+            decoded = decode_image(read_image(source.read_bytes()))
+        except KerasuiteError as error:
+            console.print(f"{source.name}: {error}", markup=False)
+            rejected += 1
+            continue
+        image = evaluation_image(decoded, run.config)
+        heat, found, probability = cam(image, index)
+        target = output / Path(source.name).with_suffix(".png")
+        with atomic_path(target) as temporary:
+            overlay(image.numpy(), heat).save(temporary, "PNG")
+        console.print(f"{source.name}: {names[found]} {probability:.1%}", markup=False)
+    console.print(f"Overlays are in {output}.")
+    if rejected:
+        raise typer.Exit(SOME_REJECTED)

@@ -1,0 +1,230 @@
+"""Finds the labelled images in a user's folders and CSV files, and splits them.
+
+Layouts:
+    DATA/CLASS/*.jpg                     split by `--validation-split`
+    DATA/train/CLASS/* DATA/val/CLASS/*  the data's own split
+    DATA.csv with path,label             paths relative to the CSV; an optional column `split`
+"""
+
+import csv
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+from shared.engine.errors import KerasuiteError
+from shared.engine.files import atomic_path
+from shared.image.reader import IMAGE_SUFFIXES
+
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
+
+
+@dataclass(frozen=True)
+class LabelledFile:
+    """One image.
+
+    Attributes:
+        path: where it is.
+        label: name of its class.
+        split: "train", "validation", or "" if not split yet.
+        is_direct: whether the graph decodes the file's own bytes; otherwise Pillow reads it.
+    """
+
+    path: str
+    label: str
+    split: str = ""
+    is_direct: bool = True
+
+
+@dataclass
+class LabelledFiles:
+    """All images of a data set and what was skipped.
+
+    Attributes:
+        files: the readable images, in a stable order.
+        skipped: (path, reason) of files that cannot be used.
+        total_pixels: pixels of all images together.
+    """
+
+    files: list[LabelledFile]
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    total_pixels: int = 0
+
+    @property
+    def class_names(self) -> list[str]:
+        return sorted({file.label for file in self.files})
+
+    def of(self, split: str) -> list[LabelledFile]:
+        return [file for file in self.files if file.split == split]
+
+
+def find_files(data: list[str] | tuple[str, ...]) -> list[LabelledFile]:
+    """Lists the labelled images of folders and CSV files, without opening them.
+
+    Raises:
+        KerasuiteError: if a path is missing or holds no labelled image.
+    """
+    found: list[LabelledFile] = []
+    for text in data:
+        path = Path(text)
+        if not path.exists():
+            raise KerasuiteError(f"{path}: no such file or folder")
+        files = _from_csv(path) if path.is_file() else _from_folder(path)
+        if not files:
+            raise KerasuiteError(
+                f"{path}: no images in it; expected a folder per class with "
+                f"{' '.join(sorted(IMAGE_SUFFIXES))} files"
+            )
+        found += files
+    return found
+
+
+def _from_folder(folder: Path) -> list[LabelledFile]:
+    subfolders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    splits = {
+        p: SPLIT_FOLDERS[p.name.lower()] for p in subfolders if p.name.lower() in SPLIT_FOLDERS
+    }
+    if "train" not in splits.values():
+        return _from_class_folders(subfolders, "")
+    own_split = "validation" in splits.values()
+    files: list[LabelledFile] = []
+    for part, split in splits.items():
+        classes = sorted(p for p in part.iterdir() if p.is_dir())
+        files += _from_class_folders(classes, split if own_split else "")
+    return files
+
+
+def _from_class_folders(folders: list[Path], split: str) -> list[LabelledFile]:
+    return [
+        LabelledFile(os.path.join(root, name), folder.name, split)
+        for folder in folders
+        for root, _, names in sorted(os.walk(folder))
+        for name in sorted(names)
+        if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
+    ]
+
+
+def _from_csv(path: Path) -> list[LabelledFile]:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = {"path", "label"} - set(reader.fieldnames or [])
+            if missing:
+                raise KerasuiteError(
+                    f"{path}: the first line must name the columns path,label "
+                    f"({' and '.join(sorted(missing))} missing)"
+                )
+            return [_csv_row(path, number, row) for number, row in enumerate(reader, start=2)]
+    except UnicodeDecodeError:
+        raise KerasuiteError(f"{path}: is not a UTF-8 CSV file") from None
+
+
+def _csv_row(path: Path, number: int, row: dict) -> LabelledFile:
+    if not row["path"] or not row["label"]:
+        raise KerasuiteError(f"{path}, line {number}: needs both a path and a label")
+    split = (row.get("split") or "").strip().lower()
+    if split and split not in SPLIT_FOLDERS:
+        raise KerasuiteError(f"{path}, line {number}: split '{split}' is not train or val")
+    return LabelledFile(
+        str(path.parent / row["path"]), row["label"].strip(), SPLIT_FOLDERS.get(split, "")
+    )
+
+
+def split_files(
+    files: list[LabelledFile], validation_split: float, fold: int, seed: int
+) -> list[LabelledFile]:
+    """Gives every file a split: the data's own, or stratified folds.
+
+    The data are cut into `round(1 / validation_split)` folds with equal shares of every
+    class; number `fold` is for validation.
+
+    Raises:
+        KerasuiteError: if a class is too small to stand in both parts.
+    """
+    _check_classes(files)
+    if any(file.split for file in files):
+        return _keep_own_split(files)
+    count = max(2, round(1 / validation_split))
+    if fold >= count:
+        raise KerasuiteError(
+            f"--fold {fold}: --validation-split {validation_split} makes the folds 0 to {count - 1}"
+        )
+    labels = [file.label for file in files]
+    folds = StratifiedKFold(_possible_folds(files, count), shuffle=True, random_state=seed)
+    held_out = set(list(folds.split(np.zeros(len(files)), labels))[fold][1].tolist())
+    return [
+        replace(file, split="validation" if index in held_out else "train")
+        for index, file in enumerate(files)
+    ]
+
+
+def _possible_folds(files: list[LabelledFile], count: int) -> int:
+    """A tiny class bounds the number of folds: it needs an image in each."""
+    smallest = min(np.unique([file.label for file in files], return_counts=True)[1])
+    return min(count, max(2, int(smallest)))
+
+
+def _check_classes(files: list[LabelledFile]) -> None:
+    names, counts = np.unique([file.label for file in files], return_counts=True)
+    if len(names) < 2:
+        raise KerasuiteError(
+            f"only one class, '{names[0]}', was found; a classifier needs at least two "
+            f"(one folder per class)"
+        )
+    split_by_data = any(file.split for file in files)
+    for name, count in zip(names, counts, strict=True):
+        if count < 2 and not split_by_data:
+            raise KerasuiteError(
+                f"class '{name}' has 1 readable image and needs at least 2, one to train on "
+                f"and one to validate; add images or remove the class"
+            )
+
+
+def _keep_own_split(files: list[LabelledFile]) -> list[LabelledFile]:
+    kept = [replace(file, split=file.split or "train") for file in files]
+    trained = {file.label for file in kept if file.split == "train"}
+    for file in kept:
+        if file.label not in trained:
+            raise KerasuiteError(
+                f"class '{file.label}' is in the validation data ({file.path}) but not in the "
+                f"training data"
+            )
+    if not any(file.split == "validation" for file in kept):
+        raise KerasuiteError("the data name a training part but no validation part")
+    return kept
+
+
+def write_files(files: list[LabelledFile], path: Path) -> None:
+    """Writes the split that a run uses as CSV: split,label,path,is_direct."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["split", "label", "path", "is_direct"])
+        writer.writerows(
+            [file.split, file.label, os.path.abspath(file.path), int(file.is_direct)]
+            for file in files
+        )
+
+
+def write_skipped(skipped: list[tuple[str, str]], path: Path) -> None:
+    """Writes the files that cannot be used as CSV: path,reason."""
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["path", "reason"])
+        writer.writerows(skipped)
+
+
+def read_files(path: Path) -> list[LabelledFile]:
+    """Reads what `write_files` wrote."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return [
+            LabelledFile(row["path"], row["label"], row["split"], row["is_direct"] == "1")
+            for row in csv.DictReader(file)
+        ]

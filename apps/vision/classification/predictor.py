@@ -1,0 +1,36 @@
+"""Batch inference of classification: image files to lines with labels."""
+
+import numpy as np
+
+from shared.engine.predictor import Predictor
+from shared.image.reader import IMAGE_SUFFIXES, read_image
+
+
+class ClassificationPredictor(Predictor):
+    """Reads image files and records the best labels and all probabilities.
+
+    Args:
+        class_names: names in the order of the probabilities.
+        max_pixels: int. Larger images are rejected by their header.
+    """
+
+    suffixes = IMAGE_SUFFIXES
+
+    def __init__(self, class_names: list[str], max_pixels: int):
+        self.class_names = class_names
+        self.max_pixels = max_pixels
+
+    def read(self, source):
+        return {"image_bytes": read_image(source.read_bytes(), self.max_pixels)}
+
+    def record(self, source, outputs):
+        labels = [label.decode() for label in outputs["labels"]]
+        scores = np.asarray(outputs["scores"], np.float64).round(6).tolist()
+        probabilities = np.asarray(outputs["probabilities"], np.float64).round(6).tolist()
+        return {
+            "label": labels[0],
+            "score": scores[0],
+            "labels": labels,
+            "scores": scores,
+            "probabilities": dict(zip(self.class_names, probabilities, strict=True)),
+        }

@@ -1,0 +1,83 @@
+"""The SavedModel of a classifier: image bytes to labels and probabilities."""
+
+import io
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.vision.classification.config import ClassifyConfig
+from apps.vision.classification.data import evaluation_image, image_size
+from shared.engine.app import ServingModule
+from shared.image.decode import decode_batch
+
+MAX_LABELS = 5
+
+
+class ClassifierServing(ServingModule):
+    """`image_bytes` string [N] to `labels`, `scores` [N, k] and `probabilities` [N, C].
+
+    Args:
+        model: the classifier, giving logits.
+        config: its configuration.
+        class_names: names of the classes, in the order of the logits.
+        labels_file: path of a file with one class name a line; becomes an asset.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        config: ClassifyConfig,
+        class_names: list[str],
+        labels_file: str,
+    ):
+        self.model, self.config, self.class_names = model, config, class_names
+        lines = tf.lookup.TextFileInitializer(
+            labels_file,
+            tf.int64,
+            tf.lookup.TextFileIndex.LINE_NUMBER,
+            tf.string,
+            tf.lookup.TextFileIndex.WHOLE_LINE,
+        )
+        self.names = tf.lookup.StaticHashTable(lines, "")
+
+    def classify(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Decodes, crops, classifies and names."""
+        size = image_size(self.config)
+        images = decode_batch(
+            image_bytes,
+            lambda image: evaluation_image(image, self.config),
+            tf.TensorSpec((size, size, 3), tf.float32),
+        )
+        logits = tf.cast(self.model(images, training=False), tf.float32)
+        probabilities = tf.nn.softmax(logits)
+        scores, indices = tf.math.top_k(probabilities, k=min(MAX_LABELS, len(self.class_names)))
+        labels = self.names.lookup(tf.cast(indices, tf.int64))
+        return {"labels": labels, "scores": scores, "probabilities": probabilities}
+
+    def signatures(self):
+        spec = {"image_bytes": tf.TensorSpec([None], tf.string, name="image_bytes")}
+        return {"serving_default": (spec, self.classify)}
+
+    def trackables(self):
+        return [self.model, self.names]
+
+    def examples(self):
+        return {"serving_default": {"image_bytes": example_images()}}
+
+    def extra_assets(self):
+        return {"labels.txt": "\n".join(self.class_names) + "\n"}
+
+
+def example_images() -> np.ndarray:
+    """A JPEG and a PNG of unequal sizes, as an object array of bytes."""
+    from PIL import Image
+
+    generator = np.random.default_rng(0)
+    encoded = []
+    for (height, width), kind in (((48, 64), "JPEG"), ((40, 33), "PNG")):
+        coarse = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        out = io.BytesIO()
+        Image.fromarray(coarse).resize((width, height)).save(out, kind)
+        encoded.append(out.getvalue())
+    return np.array(encoded, dtype=object)

@@ -1,0 +1,131 @@
+"""The checks that every application must pass, with its `test` preset."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from shared.engine import config as configs
+from shared.engine.verbs import load_app
+from shared.testing import app_test
+from shared.testing.app_test import AppCase
+
+
+def write_digits(folder: Path) -> list[str]:
+    """Forty digits in four classes."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits(n_class=4)
+    for index in range(40):
+        place = folder / str(digits.target[index])
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.uint8(digits.images[index] * 15)).save(place / f"{index}.png")
+    return [str(folder)]
+
+
+def write_pictures(folder: Path) -> tuple[int, int]:
+    """Twenty pictures of unequal sizes, formats and modes; two corrupt files."""
+    generator = np.random.default_rng(0)
+    kinds = [("JPEG", "RGB"), ("PNG", "RGBA"), ("BMP", "RGB"), ("GIF", "P"), ("TIFF", "L")]
+    for index in range(20):
+        kind, mode = kinds[index % 5]
+        height, width = generator.integers(5, 60, 2)
+        pixels = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(pixels).convert(mode).save(folder / f"{index:02}.{kind.lower()}", kind)
+    out = io.BytesIO()
+    Image.new("RGB", (40, 40)).save(out, "JPEG")
+    (folder / "05-truncated.jpg").write_bytes(out.getvalue()[:-200])
+    (folder / "11-text.png").write_text("no image")
+    return 20, 2
+
+
+CASES = {
+    "classify": AppCase(
+        "classify", "apps.vision.classification.app:ClassifyApp", write_digits, write_pictures
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def case(request) -> AppCase:
+    return CASES[request.param]
+
+
+@pytest.fixture(scope="module")
+def data(case, tmp_path_factory) -> list[str]:
+    return list(case.write_data(tmp_path_factory.mktemp("data")))
+
+
+@pytest.fixture(scope="module")
+def trained(case, data, tmp_path_factory) -> Path:
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    app_test.expect_success(app_test.kerasuite(*case.training(data, folder)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(case, trained, tmp_path_factory) -> Path:
+    """The SavedModel of the run, verified by `export` in a fresh process."""
+    root = tmp_path_factory.mktemp("saved_models")
+    app_test.expect_success(app_test.kerasuite(case.command, "export", trained, "--output", root))
+    return next(root.glob("*/*/1"))
+
+
+def test_run_folder_is_complete(trained):
+    for name in (
+        "config.yaml", "history.csv", "metrics.json", "environment.json", "model.keras",
+        "README.md", "plots", "samples", "tensorboard", "checkpoints",
+    ):  # fmt: skip
+        assert (trained / name).exists(), name
+
+
+def test_killed_and_resumed_training_is_bit_identical(case, data, trained, tmp_path):
+    app_test.run_killed_training_test(case, data, trained, tmp_path / "run")
+
+
+def test_two_devices_equal_one(case, data, two_devices, tmp_path):
+    """Losses agree, also when the batch does not divide by the number of devices."""
+    app = load_app(case.place)
+    overrides = {"preset": "test", "data": tuple(data), "batch_size": 7}
+    config = configs.resolve(app.config_class, overrides)
+    single = tf.distribute.get_strategy()
+    one = app_test.step_losses(app, config, tmp_path, single, steps=4)
+    two = app_test.step_losses(load_app(case.place), config, tmp_path, two_devices, steps=4)
+    np.testing.assert_allclose(one, two, rtol=2e-4)
+
+
+def test_evaluate_gives_the_metrics_of_the_training(case, trained):
+    before = (trained / "metrics.json").read_bytes()
+    app_test.expect_success(app_test.kerasuite(case.command, "evaluate", trained))
+    assert (trained / "metrics.json").read_bytes() == before
+
+
+def test_exported_model_holds_config_and_card(exported):
+    extra = {path.name for path in (exported / "assets.extra").iterdir()}
+    assert extra >= {"config.yaml", "README.md"}
+    loaded = tf.saved_model.load(str(exported))
+    assert "serving_default" in loaded.signatures
+
+
+def test_predict_with_corrupt_files_killed_and_resumed(case, exported, tmp_path):
+    app_test.run_predict_test(case, exported, tmp_path)
+
+
+def test_another_task_is_refused(case, exported, tmp_path):
+    config = exported / "assets.extra" / "config.yaml"
+    copy = tmp_path / "model" / "1"
+    import shutil
+
+    shutil.copytree(exported, copy)
+    text = config.read_text().replace(f"task: {case.command}", "task: weather")
+    (copy / "assets.extra" / "config.yaml").write_text(text)
+    done = app_test.kerasuite(
+        case.command, "predict", copy, "nothing", "--output", tmp_path / "out"
+    )
+    app_test.expect_success(done, code=1)
+    assert "weather" in done.stderr
+    assert "Traceback" not in done.stderr
