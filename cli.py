@@ -1,0 +1,157 @@
+"""The command `kerasuite`: one group of commands for each task.
+
+Groups are imported when they are used, and TensorFlow only when work starts, so that help
+answers at once.
+"""
+
+import importlib
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from shared.engine.errors import Interrupted, KerasuiteError, from_os_error
+
+# Command name to (place of its Typer app, help line).
+GROUPS = {
+    "classify": ("apps.vision.classification.commands:commands", "Image classification."),
+}
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+
+# Help panels of the root page.
+TASKS, TOOLS = "Tasks", "Tools"
+
+
+class LazyGroup(TyperGroup):
+    """Lists all groups and imports the one that is used."""
+
+    def resolve_command(self, ctx, args):
+        if args and args[0] in GROUPS:
+            place, help_line = GROUPS[args[0]]
+            module, _, name = place.partition(":")
+            group = typer.main.get_command(getattr(importlib.import_module(module), name))
+            group.name, group.help = args[0], help_line
+            self.commands[args[0]] = group
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Deep-learning applications on Keras 3 and TensorFlow, from raw files to SavedModels.",
+    rich_markup_mode="rich",
+)
+for _name, (_, _help) in GROUPS.items():
+    app.add_typer(typer.Typer(no_args_is_help=True), name=_name, help=_help, rich_help_panel=TASKS)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"kerasuite {version('kerasuite')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Deep-learning applications on Keras 3 and TensorFlow, from raw files to SavedModels."""
+
+
+@app.command(rich_help_panel=TOOLS)
+def demo(
+    tasks: Annotated[
+        list[str] | None, typer.Argument(help="Tasks to show.", metavar="TASK")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path(
+        "runs/demo"
+    ),
+    debug: Debug = False,
+) -> None:
+    """Runs all applications end to end on offline samples and writes a page of results."""
+    from apps.demo import run_demo
+
+    typer.echo(f"The page is {run_demo(output, tasks or [])}")
+
+
+@app.command(rich_help_panel=TOOLS)
+def samples(
+    name: Annotated[str, typer.Argument(help="Name of a sample; without one, lists them.")] = "",
+    folder: Annotated[Path | None, typer.Argument(help="New folder.", metavar="DIR")] = None,
+    debug: Debug = False,
+) -> None:
+    """Makes an offline sample data set."""
+    from shared.samples.registry import SAMPLES, write_sample
+
+    if not name:
+        for sample, (_, what) in SAMPLES.items():
+            typer.echo(f"{sample:20} {what}")
+        return
+    folder = folder or Path(name)
+    typer.echo(f"{folder}: {write_sample(name, folder)}")
+
+
+@app.command(rich_help_panel=TOOLS)
+def inspect(
+    model: Annotated[Path, typer.Argument(help="A SavedModel or a run folder.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Shows what is in a model: signatures, sizes, configuration, metrics."""
+    from rich.console import Console
+
+    from shared.engine import inspect as inspection
+
+    console = Console(soft_wrap=True)
+    if json:
+        console.print_json(data=inspection.describe(model))
+    else:
+        console.print(inspection.inspect(model))
+
+
+def main() -> None:
+    """Runs the command line; the exit codes are those of `shared.engine.errors`."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        app()
+    except KerasuiteError as error:
+        _fail(str(error), error.exit_code)
+    except OSError as error:
+        _fail(str(from_os_error(error)), KerasuiteError.exit_code)
+    except Exception as error:
+        what = str(error).strip().splitlines() or [""]
+        _fail(
+            f"internal error, {type(error).__name__}: {what[0][:300]} "
+            f"(run again with --debug for the traceback)",
+            KerasuiteError.exit_code,
+        )
+
+
+def _interrupt(number, frame):
+    raise Interrupted(number, "interrupted")
+
+
+def _fail(message: str, exit_code: int) -> None:
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+    print(f"kerasuite: {message}", file=sys.stderr)
+    sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()

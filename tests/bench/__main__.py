@@ -1,0 +1,47 @@
+"""`make bench`: speed as ratios measured in one run, printed as a table and written as JSON.
+
+    python -m tests.bench --output bench.json [ROW...]
+
+Absolute rates depend on the machine and on what else it does; ratios of two things measured
+in turn in the same process can be compared. A row below its floor is marked and the exit code
+is 1. Later applications add their rows to `ROWS`.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from shared.engine.quiet import import_tensorflow
+from tests.bench import classification, command_line
+
+# Row name to the function that measures it; each returns a `measure.Result`.
+ROWS = {
+    "help": command_line.help_time,
+    "classify-predict": classification.folder_inference,
+    "classify-memory": classification.memory,
+    "classify-input": classification.input_pipeline,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; by default all")
+    parser.add_argument("--output", type=Path, default=Path("bench.json"))
+    arguments = parser.parse_args()
+    import_tensorflow()
+    results = [ROWS[name]() for name in arguments.rows or ROWS]
+    table = Table("what", "value", "floor", "details")
+    for result in results:
+        verdict = "" if result.holds else "  MISSED"
+        table.add_row(result.name, result.shown, f"{result.bound}{verdict}", result.details)
+    Console(width=140).print(table)
+    arguments.output.write_text(json.dumps([vars(r) for r in results], indent=2) + "\n")
+    return 0 if all(result.holds for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

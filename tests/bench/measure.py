@@ -1,0 +1,52 @@
+"""Helpers for measurements."""
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable
+
+
+@dataclasses.dataclass
+class Result:
+    """One row: a value and the bound that it has to keep.
+
+    Attributes:
+        name: what was measured.
+        value: the number.
+        unit: its unit, "" for a ratio.
+        floor, ceiling: the bound, one of them or none.
+        details: the figures behind it.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    floor: float | None = None
+    ceiling: float | None = None
+    details: str = ""
+
+    @property
+    def holds(self) -> bool:
+        above = self.floor is None or self.value >= self.floor
+        return above and (self.ceiling is None or self.value <= self.ceiling)
+
+    @property
+    def bound(self) -> str:
+        if self.floor is not None:
+            return f"at least {self.floor:g}{self.unit}"
+        return f"at most {self.ceiling:g}{self.unit}" if self.ceiling is not None else ""
+
+    @property
+    def shown(self) -> str:
+        return f"{self.value:.3g}{self.unit}"
+
+
+def in_turn(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each function, run in turn so that a drift hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            started = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in seconds.items()}

@@ -1,0 +1,57 @@
+"""Trainings of classification on real data against their floors: `make quality`."""
+
+import json
+import statistics
+import time
+
+import pytest
+
+from shared.testing.app_test import expect_success, kerasuite
+
+pytestmark = pytest.mark.quality
+
+
+def train(data, folder, *options):
+    """(metrics, seconds) of a training from the command line."""
+    started = time.perf_counter()
+    expect_success(kerasuite("classify", "train", data, "--output", folder, *options, timeout=7200))
+    seconds = time.perf_counter() - started
+    return json.loads((folder / "metrics.json").read_text()), seconds
+
+
+def test_cifar10_from_scratch(real_data, tmp_path):
+    """1,000 images a class, a tenth held out: at least 75 % in under 40 minutes."""
+    metrics, seconds = train(real_data / "cifar10", tmp_path / "run", "--preset", "cifar")
+    print(f"\ncifar10: accuracy {metrics['accuracy']:.4f} in {seconds / 60:.1f} minutes")
+    assert metrics["accuracy"] >= 0.75
+    assert seconds < 40 * 60
+
+
+def test_cat_or_not_over_five_folds(real_data, tmp_path):
+    """209 images of 64x64 pixels: mean of five folds at least 80 %."""
+    scores = []
+    for fold in range(5):
+        options = ("--preset", "few", "--validation-split", "0.2", "--fold", fold)
+        metrics, seconds = train(real_data / "cat_noncat", tmp_path / str(fold), *options)
+        scores.append(metrics["accuracy"])
+        print(f"\ncat_noncat fold {fold}: accuracy {scores[-1]:.4f} in {seconds:.0f} s")
+    print(f"cat_noncat: mean of five folds {statistics.mean(scores):.4f}")
+    assert statistics.mean(scores) >= 0.80
+
+
+def test_photographs_train_export_predict(real_data, tmp_path):
+    """Large, unequal JPEGs go the whole way."""
+    data = real_data / "ants_bees_cats_dogs"
+    metrics, seconds = train(
+        data, tmp_path / "run", "--preset", "few", "--image-size", "96", "--epochs", "8"
+    )
+    print(f"\nants_bees_cats_dogs: accuracy {metrics['accuracy']:.4f} in {seconds:.0f} s")
+    assert metrics["accuracy"] > 0.3  # four classes
+    root = tmp_path / "saved_models"
+    expect_success(kerasuite("classify", "export", tmp_path / "run", "--output", root))
+    output = tmp_path / "predictions"
+    expect_success(
+        kerasuite("classify", "predict", root / "classify/run", data, "--output", output)
+    )
+    rows = [json.loads(line) for line in (output / "predictions.jsonl").open()]
+    assert len(rows) == sum(1 for path in data.rglob("*") if path.is_file())
