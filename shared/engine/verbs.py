@@ -32,9 +32,13 @@ PROBLEMS_SHOWN = 50
 console = Console(soft_wrap=True, highlight=False)
 
 
-def load_app(place: str) -> Any:
-    """Imports and creates the application at "package.module:Class", TensorFlow quietened."""
-    import_tensorflow()
+def load_app(place: str, devices: str = "") -> Any:
+    """Imports and creates the application at "package.module:Class".
+
+    Args:
+        devices: what `--devices` asks for; some settings only count before TensorFlow's import.
+    """
+    import_tensorflow(devices)
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)()
 
@@ -59,7 +63,7 @@ def train(
             raise KerasuiteError(f"kerasuite {config.task} train: name the DATA to train on")
         folder = output or _new_folder(config, overrides)
     started = time.perf_counter()
-    app = load_app(place)
+    app = load_app(place, config.devices)
     from shared.engine.train import format_metrics
     from shared.engine.train import train as run_training
 

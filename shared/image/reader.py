@@ -91,6 +91,17 @@ def read_image(source, max_pixels=DEFAULT_MAX_PIXELS):
     return image_bytes
 
 
+def read_source(source, max_pixels=DEFAULT_MAX_PIXELS):
+    """`read_image` of a `shared.engine.inputs.Source`; the error is the bare reason.
+
+    For batch inference, whose error rows name the file already.
+    """
+    try:
+        return read_image(source.path or source.read_bytes(), max_pixels)
+    except UnreadableImage as error:
+        raise KerasuiteError(error.reason) from error
+
+
 def load_image(source, max_pixels=DEFAULT_MAX_PIXELS):
     """As `read_image`; returns the bytes and the `ImageHeader`."""
     name = "the image" if isinstance(source, bytes) else os.fspath(source)

@@ -165,25 +165,17 @@ def read_history(run: Path) -> list[dict[str, float]]:
         return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
-def step_losses(app: Any, config: Any, folder: Path, strategy: Any, steps: int) -> list[float]:
-    """Losses of the first steps of a training under a strategy, in this process."""
-    import keras
+def run_two_devices_test(case: AppCase, data: Sequence[str], batch_size: int) -> None:
+    """The losses of the first steps agree on one device and on two.
 
-    from shared.engine import replicas
-    from shared.engine.run import Run
-    from shared.engine.train_step import build_train_step, prepare_optimizer
-
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(config.seed)
-    run = Run(config, folder, strategy=strategy)
-    app.prepare(run)
-    run.steps_per_epoch = app.steps_per_epoch(run)
-    with strategy.scope():
-        model = app.build(run)
-        prepare_optimizer(model)
-        step = build_train_step(model, strategy, config.optimization)
-    losses = []
-    for batch in app.dataset(run, "train").take(steps):
-        value, count = step(replicas.split(strategy, batch))["loss"]
-        losses.append(float(value) / float(count))
-    return losses
+    Args:
+        batch_size: int. Odd sizes are split unevenly.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "shared.testing.two_devices", case.place, *data,
+         "--batch-size", str(batch_size)],
+        cwd=ROOT, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    expect_success(done)
+    one, two = json.loads(done.stdout.splitlines()[-1])
+    np.testing.assert_allclose(one, two, rtol=2e-4)

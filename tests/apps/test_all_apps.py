@@ -1,6 +1,7 @@
 """The checks that every application must pass, with its `test` preset."""
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,6 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from shared.engine import config as configs
-from shared.engine.verbs import load_app
 from shared.testing import app_test
 from shared.testing.app_test import AppCase
 
@@ -87,15 +86,9 @@ def test_killed_and_resumed_training_is_bit_identical(case, data, trained, tmp_p
     app_test.run_killed_training_test(case, data, trained, tmp_path / "run")
 
 
-def test_two_devices_equal_one(case, data, two_devices, tmp_path):
-    """Losses agree, also when the batch does not divide by the number of devices."""
-    app = load_app(case.place)
-    overrides = {"preset": "test", "data": tuple(data), "batch_size": 7}
-    config = configs.resolve(app.config_class, overrides)
-    single = tf.distribute.get_strategy()
-    one = app_test.step_losses(app, config, tmp_path, single, steps=4)
-    two = app_test.step_losses(load_app(case.place), config, tmp_path, two_devices, steps=4)
-    np.testing.assert_allclose(one, two, rtol=2e-4)
+@pytest.mark.parametrize("batch_size", [7, 8])
+def test_two_devices_equal_one(case, data, batch_size):
+    app_test.run_two_devices_test(case, data, batch_size)
 
 
 def test_evaluate_gives_the_metrics_of_the_training(case, trained):
@@ -118,8 +111,6 @@ def test_predict_with_corrupt_files_killed_and_resumed(case, exported, tmp_path)
 def test_another_task_is_refused(case, exported, tmp_path):
     config = exported / "assets.extra" / "config.yaml"
     copy = tmp_path / "model" / "1"
-    import shutil
-
     shutil.copytree(exported, copy)
     text = config.read_text().replace(f"task: {case.command}", "task: weather")
     (copy / "assets.extra" / "config.yaml").write_text(text)

@@ -134,7 +134,7 @@ class ClassifyConfig(RunConfig):
         # Ten thousand pictures of 32 pixels from scratch on two CPU cores.
         # kerasuite classify train cifar10 --preset cifar
         "cifar": {
-            "epochs": 40,
+            "epochs": 30,
             "batch_size": 128,
             "learning_rate": 0.1,
             "optimization": {

@@ -18,7 +18,7 @@ from shared.engine.files import atomic_path
 from shared.engine.inputs import find_inputs
 from shared.engine.run import load_best, open_run
 from shared.image.decode import decode_image
-from shared.image.reader import IMAGE_SUFFIXES, read_image
+from shared.image.reader import IMAGE_SUFFIXES, read_source
 
 
 class GradCam:
@@ -79,7 +79,7 @@ def explain_inputs(app, run_folder: Path, inputs, output: Path, label: str, limi
     console, rejected = Console(soft_wrap=True, highlight=False), 0
     for source in find_inputs(inputs, IMAGE_SUFFIXES, output=output, limit=limit or None):
         try:
-            decoded = decode_image(read_image(source.read_bytes()))
+            decoded = decode_image(read_source(source))
         except KerasuiteError as error:
             console.print(f"{source.name}: {error}", markup=False)
             rejected += 1

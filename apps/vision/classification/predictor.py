@@ -3,7 +3,7 @@
 import numpy as np
 
 from shared.engine.predictor import Predictor
-from shared.image.reader import IMAGE_SUFFIXES, read_image
+from shared.image.reader import IMAGE_SUFFIXES, read_source
 
 
 class ClassificationPredictor(Predictor):
@@ -21,7 +21,10 @@ class ClassificationPredictor(Predictor):
         self.max_pixels = max_pixels
 
     def read(self, source):
-        return {"image_bytes": read_image(source.read_bytes(), self.max_pixels)}
+        return {"image_bytes": read_source(source, self.max_pixels)}
+
+    def settings(self):
+        return {"max_pixels": self.max_pixels}
 
     def record(self, source, outputs):
         labels = [label.decode() for label in outputs["labels"]]
