@@ -1,6 +1,8 @@
 """What a run knows: its configuration, its folder and what `prepare` found in the data."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,10 +84,15 @@ def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = 
 
 def save_model(model: keras.Model, path: Path) -> None:
     """Writes a model without its optimiser, which only checkpoints need."""
+    with _without_optimizer(model), atomic_path(path) as temporary:
+        model.save(temporary)
+
+
+@contextlib.contextmanager
+def _without_optimizer(model: keras.Model) -> Iterator[None]:
     optimizer, model.optimizer = model.optimizer, None
     try:
-        with atomic_path(path) as temporary:
-            model.save(temporary)
+        yield
     finally:
         model.optimizer = optimizer
 
@@ -106,7 +113,8 @@ def load_best(app, run: Run) -> keras.Model:
 def load_keras_weights(model: keras.Model, path: Path) -> None:
     """Loads the weights of a `.keras` or `.weights.h5` file into a model of equal shape."""
     try:
-        model.load_weights(path)
+        with _without_optimizer(model):
+            model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise KerasuiteError(f"{path}: does not fit this model ({reason})") from error

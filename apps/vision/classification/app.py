@@ -49,6 +49,7 @@ class ClassifyApp(App):
         if not (run.folder / FILES).exists():
             self._write_split(run)
         self.files = files.read_files(run.folder / FILES)
+        self._stores: dict[str, ImageStore] = {}
 
     def _write_split(self, run: Run) -> None:
         config = run.config
@@ -82,19 +83,24 @@ class ClassifyApp(App):
         return stream.steps_per_epoch(len(self._of("train")), run.config.batch_size)
 
     def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
-        class_names = run.artifacts["class_names"]
-        chosen = self._of(split)
+        labels = self._labels(run, self._of(split))
+        classes = len(run.artifacts["class_names"])
+        store = self._store(run, split)
         if split != "train":
-            return data.evaluation_dataset(chosen, class_names, run.config)
-        store = ImageStore(
-            [file.path for file in chosen],
-            [file.is_direct for file in chosen],
-            run.config.data_options.cache,
-            run.artifacts["total_pixels"],
-        )
-        return data.training_dataset(
-            store, self._labels(run, chosen), len(class_names), run.config, start_step, run.worker
-        )
+            return data.evaluation_dataset(store, labels, classes, run.config)
+        return data.training_dataset(store, labels, classes, run.config, start_step, run.worker)
+
+    def _store(self, run: Run, split: str) -> ImageStore:
+        """The images of a split; decoded once, not once an epoch, where they are cached."""
+        if split not in self._stores:
+            chosen = self._of(split)
+            self._stores[split] = ImageStore(
+                [file.path for file in chosen],
+                [file.is_direct for file in chosen],
+                run.config.data_options.cache,
+                run.artifacts["total_pixels"],
+            )
+        return self._stores[split]
 
     def _labels(self, run: Run, chosen: list[files.LabelledFile]) -> np.ndarray:
         number = {name: index for index, name in enumerate(run.artifacts["class_names"])}
@@ -110,6 +116,7 @@ class ClassifyApp(App):
                     f"{', '.join(known)}"
                 )
         self.files = [replace(file, split="validation") for file in found.files]
+        self._stores.clear()
 
     def check(self, config: ClassifyConfig) -> tuple[list[str], list[str]]:
         from apps.vision.classification.check import describe

@@ -164,9 +164,8 @@ class ClassifyConfig(RunConfig):
             "loss": {"label_smoothing": 0.1},
             "model": {
                 "backbone": "resnet18",
-                "width": 16,
+                "width": 32,
                 "image_size": 64,
-                "small_stem": True,
                 "crop_ratio": 1.0,
                 "dropout": 0.2,
                 "flip_average": True,

@@ -5,7 +5,6 @@ import tensorflow as tf
 
 from apps.vision.backbones.registry import default_image_size
 from apps.vision.classification.config import AugmentConfig, ClassifyConfig
-from apps.vision.classification.files import LabelledFile
 from shared.engine import stream
 from shared.image import augment, mix
 from shared.image.image_store import ImageStore
@@ -122,17 +121,14 @@ def _mix(images, labels, seed, config: AugmentConfig):
 
 
 def evaluation_dataset(
-    files: list[LabelledFile], class_names: list[str], config: ClassifyConfig
+    store: ImageStore, labels: np.ndarray, num_classes: int, config: ClassifyConfig
 ) -> tf.data.Dataset:
-    """All files once, in order: batches of (images, targets) as in training."""
-    number = {name: index for index, name in enumerate(class_names)}
-    labels = tf.constant([number[file.label] for file in files], tf.int32)
-    store = ImageStore([file.path for file in files], [file.is_direct for file in files])
+    """All images once, in order: batches of (images, targets) as in training."""
+    targets = tf.constant(labels, tf.int32)
 
     def example(index):
         image = evaluation_image(store.load(index), config)
-        return image, tf.one_hot(labels[index], len(class_names))
+        return image, tf.one_hot(targets[index], num_classes)
 
-    indices = tf.data.Dataset.range(len(files))
-    examples = indices.map(example, num_parallel_calls=tf.data.AUTOTUNE)
+    examples = tf.data.Dataset.range(len(store)).map(example, num_parallel_calls=tf.data.AUTOTUNE)
     return examples.batch(config.batch_size).prefetch(tf.data.AUTOTUNE)
