@@ -129,7 +129,7 @@ def main() -> None:
         signal.signal(number, _interrupt)
     try:
         app()
-    except KerasuiteError as error:
+    except (KerasuiteError, Interrupted) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(str(from_os_error(error)), KerasuiteError.exit_code)

@@ -98,7 +98,7 @@ class App(abc.ABC):
         """Reads the data's make-up and fills `run.artifacts`; idempotent and atomic.
 
         Also called when a finished run is opened again (evaluate, export): then everything
-        needed must come from `run.artifacts`, not from the data.
+        needed must come from `run.artifacts` and the run folder, not from the data.
         """
 
     @abc.abstractmethod
@@ -110,7 +110,7 @@ class App(abc.ABC):
         """Batches of `split`, on several workers this worker's part of each.
 
         "train" is one endless stream, a pure function of (seed, global step), that begins at
-        `start_step` (see `stream.training_positions`). Every other split is finite.
+        `start_step` (see `stream.training_steps`). Every other split is finite.
         """
 
     @abc.abstractmethod

@@ -71,7 +71,7 @@ class CheckpointFolder:
             return state
         if paths:
             raise KerasuiteError(
-                f"{self.folder}: every checkpoint is damaged; train again without --resume"
+                f"{self.folder}: every checkpoint is damaged; train again to another --output"
             )
         return None
 

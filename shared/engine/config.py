@@ -142,7 +142,7 @@ def resolve(
             f"{file}: is for the task '{task}', not '{config_type.task}'; "
             f"use another file or another command"
         )
-    preset = overrides.get("preset") or from_file.get("preset") or ""
+    preset = str(overrides.get("preset") or from_file.get("preset") or "")
     values = _merge(_preset_values(config_type, preset), from_file)
     for path, value in overrides.items():
         set_value(values, path, value)
@@ -172,7 +172,10 @@ def set_value(values: dict, path: str, value: Any) -> None:
     """Sets a leaf of nested plain values by its dotted path."""
     *groups, leaf = path.split(".")
     for name in groups:
-        values[name] = dict(values.get(name, {}))
+        inner = values.get(name) or {}
+        if not isinstance(inner, Mapping):
+            raise KerasuiteError(f"{name}: must hold 'key: value' lines, not {inner!r}")
+        values[name] = dict(inner)
         values = values[name]
     values[leaf] = value
 

@@ -25,8 +25,10 @@ class UsageError(KerasuiteError):
     exit_code = USAGE
 
 
-class Interrupted(KerasuiteError):
+class Interrupted(BaseException):
     """SIGINT or SIGTERM arrived and the work was left in a state that `--resume` continues.
+
+    Like KeyboardInterrupt no Exception, so that nothing takes it for the fault of an input.
 
     Args:
         signal_number: int. The signal; the exit code is 128 plus this number.

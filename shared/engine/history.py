@@ -41,7 +41,7 @@ class RunningMeans:
                 if not math.isfinite(value):
                     raise KerasuiteError(
                         f"{name} became {value}: training stopped and the last checkpoint is "
-                        f"kept; lower --learning-rate or set --clip-norm, then --resume"
+                        f"kept; start anew with a lower --learning-rate or with --clip-norm"
                     )
                 pair = self.sums.setdefault(name, [0.0, 0.0])
                 pair[0] += value

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from shared.engine import config as configs
 from shared.engine.config import RunConfig
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path, write_json
+from shared.engine.strategy import set_precision
 
 
 @dataclass
@@ -38,11 +40,6 @@ class Run:
     @property
     def total_steps(self) -> int:
         return self.steps_per_epoch * self.config.epochs
-
-    @property
-    def is_chief(self) -> bool:
-        """Whether this process writes the run folder."""
-        return self.worker == (0, 1) or self.worker[0] == 0
 
     @property
     def worker(self) -> tuple[int, int]:
@@ -75,6 +72,7 @@ def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = 
             f"give the folder that 'kerasuite {app.name} train' wrote"
         )
     run = Run(configs.load(app.config_class, folder / "config.yaml"), folder)
+    set_precision(run.config.precision)
     if strategy is not None:
         run.strategy = strategy
     run.load_artifacts()
@@ -115,7 +113,7 @@ def load_keras_weights(model: keras.Model, path: Path) -> None:
     try:
         with _without_optimizer(model):
             model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise KerasuiteError(f"{path}: does not fit this model ({reason})") from error
 
@@ -137,7 +135,7 @@ def load_init(run: Run, model: keras.Model) -> None:
         return
     try:
         saved = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise KerasuiteError(f"--init {path}: is not a readable .keras file") from error
     taken = copy_matching_weights(saved, model)
     if not taken:

@@ -69,6 +69,7 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
     """
     folder = Path(folder)
     refuse_to_overwrite(folder, resume)
+    CheckpointClock(config.checkpoint_every)  # Refuses a malformed value before it is saved.
     run = Run(config, folder, strategy=set_up(config))
     with nothing_half_made(folder, resume):
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,15 +114,16 @@ class Trainer:
     def __init__(self, app: App, run: Run, resume: bool = False):
         self.app, self.run, self.config = app, run, run.config
         optimization = run.config.optimization
+        self.checkpoints = CheckpointFolder(run.folder / "checkpoints", run.config.keep)
         with run.strategy.scope():
             self.model = app.build(run)
-            if not resume:
+            # Also when the run was killed before its first checkpoint.
+            if not self.checkpoints.paths():
                 app.init_weights(run, self.model)
             self.average = WeightAverage(self.model, optimization.ema) if optimization.ema else None
             prepare_optimizer(self.model)
         self.forward = ForwardPass(self.model, run.strategy)
         self.variables = training_variables(self.model, self.average)
-        self.checkpoints = CheckpointFolder(run.folder / "checkpoints", run.config.keep)
         self.clock = CheckpointClock(run.config.checkpoint_every)
         self._trained: tuple[str, ...] | None = None
         self.state = State()

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from shared.engine import config as configs
 from shared.engine.config import RunConfig
@@ -32,13 +33,9 @@ PROBLEMS_SHOWN = 50
 console = Console(soft_wrap=True, highlight=False)
 
 
-def load_app(place: str, devices: str = "") -> Any:
-    """Imports and creates the application at "package.module:Class".
-
-    Args:
-        devices: what `--devices` asks for; some settings only count before TensorFlow's import.
-    """
-    import_tensorflow(devices)
+def load_app(place: str) -> Any:
+    """Imports and creates the application at "package.module:Class", TensorFlow quietened."""
+    import_tensorflow()
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)()
 
@@ -54,6 +51,8 @@ def train(
 ) -> Path:
     """Trains and prints where everything is; returns the run folder."""
     if resume:
+        if config_file:
+            raise KerasuiteError("--config: a resumed run has its own; leave it out")
         folder = _existing_run(config_type, output, overrides)
         config = _resumed_config(config_type, folder, data, overrides)
     else:
@@ -63,17 +62,17 @@ def train(
             raise KerasuiteError(f"kerasuite {config.task} train: name the DATA to train on")
         folder = output or _new_folder(config, overrides)
     started = time.perf_counter()
-    app = load_app(place, config.devices)
+    app = load_app(place)
     from shared.engine.train import format_metrics
     from shared.engine.train import train as run_training
 
     run = run_training(app, config, folder, resume)
-    metrics = read_metrics(run.folder)
+    metrics, shown = read_metrics(run.folder), escape(str(folder))
     console.print(
         f"[bold]Done[/bold] in {_duration(time.perf_counter() - started)}: "
         f"{format_metrics(metrics)}\n"
-        f"Everything is in {folder} (README.md, metrics.json, plots/, model.keras). Next:\n"
-        f"  kerasuite {_command(config.task)} export {folder}"
+        f"Everything is in {shown} (README.md, metrics.json, plots/, model.keras). Next:\n"
+        f"  kerasuite {_command(config.task)} export {shown}"
     )
     return folder
 
@@ -113,8 +112,10 @@ def _resumed_config(config_type, folder: Path, data, overrides: dict[str, Any]) 
                 f"{flag}: cannot change when a run is resumed; leave it out or start a new run"
             )
         configs.set_value(values, path, value)
-    if data:
-        values["data"] = list(data)
+    if data and list(data) != list(config.data):
+        raise KerasuiteError(
+            f"DATA: the run in {folder} was started on {' '.join(config.data)}; leave DATA out"
+        )
     return configs.from_dict(config_type, values, source="command line")
 
 
@@ -132,7 +133,8 @@ def evaluate(place: str, run_folder: Path, data: list[str] | None = None) -> dic
     for name, value in metrics.items():
         if isinstance(value, (int, float)):
             console.print(f"{name:24} {value:.6g}")
-    console.print(f"Pictures and pages are in {run.folder}; metrics in metrics.json.")
+    place = run.folder / "evaluation" if data else run.folder
+    console.print(f"Pictures, pages and metrics.json are in {escape(str(place))}.")
     return metrics
 
 
@@ -148,8 +150,9 @@ def export(place: str, run_folder: Path, root: Path, name: str = "") -> dict[str
     paths = run_export(app, run, load_best(app, run), root, name=name or None)
     for path in paths.values():
         console.print(
-            f"[bold]Exported[/bold] {path}, verified in a fresh process. Next:\n"
-            f"  kerasuite {_command(app.name)} predict {path} FOLDER --output predictions"
+            f"[bold]Exported[/bold] {escape(str(path))}, verified in a fresh process. Next:\n"
+            f"  kerasuite {_command(app.name)} predict {escape(str(path))} FOLDER "
+            f"--output predictions"
         )
     return paths
 
@@ -193,7 +196,7 @@ def predict(
     rejected = f", {summary.rejected} rejected (see errors.jsonl)" if summary.rejected else ""
     console.print(
         f"[bold]Done[/bold]: {summary.done} predicted{rejected} "
-        f"in {_duration(summary.seconds)}. Results are in {output}."
+        f"in {_duration(summary.seconds)}. Results are in {escape(str(output))}."
     )
     if summary.rejected:
         raise typer.Exit(SOME_REJECTED)

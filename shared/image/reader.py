@@ -9,6 +9,7 @@ import codecs
 import io
 import os
 import struct
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -131,7 +132,11 @@ def load_image_bytes(path, is_direct):
     """
 
     def through_pillow():
-        read = tf.numpy_function(lambda one: read_image(os.fsdecode(one)), [path], tf.string)
+        # The scan has judged the size.
+        def read_upright(one):
+            return read_image(os.fsdecode(one), max_pixels=sys.maxsize)
+
+        read = tf.numpy_function(read_upright, [path], tf.string)
         return tf.ensure_shape(read, ())
 
     return tf.cond(is_direct, lambda: tf.io.read_file(path), through_pillow)

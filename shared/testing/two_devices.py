@@ -2,8 +2,7 @@
 
     python -m shared.testing.two_devices module:Class DATA... --batch-size 7
 
-In a process of its own, because TensorFlow 2.21's oneDNN kernels corrupt the heap when two
-logical CPU devices get batches of unequal size; `shared.engine.quiet` says how it is avoided.
+In a process of its own, because TensorFlow bears only one MirroredStrategy per process.
 """
 
 import argparse
@@ -23,7 +22,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--steps", type=int, default=4)
     arguments = parser.parse_args()
-    app = load_app(arguments.place, devices="cpu:2")
+    app = load_app(arguments.place)
 
     from shared.engine.strategy import create_strategy
 

@@ -110,7 +110,7 @@ def memory() -> Result:
         folder = Path(name)
         model = untrained_model(
             folder / "run",
-            **{"model.backbone": "resnet18", "model.width": 8, "model.image_size": 32},
+            **{"model.backbone": "resnet18", "model.width": 16, "model.image_size": 32},
         )
         image = folder / "one"
         write_photographs(image, 1, (64, 48))
@@ -160,6 +160,7 @@ def input_pipeline() -> Result:
             write_photographs(folder / "data" / label, 160, (96, 72))
         app = load_app(APP)
         overrides = {"data": (str(folder / "data"),), "batch_size": 64, "model.image_size": 64}
+        overrides["data_options.cache"] = "off"
         config = configs.resolve(app.config_class, overrides)
         run = Run(config, folder / "run", strategy=strategies.set_up(config))
         app.prepare(run)

@@ -1,5 +1,6 @@
 """The classification application, as the engine sees it."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,14 +68,17 @@ class ClassifyApp(App):
             "skipped_images": len(readable.skipped),
             "total_pixels": readable.total_pixels,
         }
-        if readable.skipped:
-            files.write_skipped(readable.skipped, run.folder / SKIPPED)
-            warn(
-                f"{len(readable.skipped)} images cannot be read and are left out; "
-                f"they are listed in {run.folder / SKIPPED}"
-            )
+        self._report_skipped(readable, run.folder / SKIPPED)
         run.save_artifacts()
         files.write_files(split, run.folder / FILES)
+
+    def _report_skipped(self, found: files.LabelledFiles, path: Path) -> None:
+        if found.skipped:
+            files.write_skipped(found.skipped, path)
+            warn(
+                f"{len(found.skipped)} images cannot be read and are left out; "
+                f"they are listed in {path}"
+            )
 
     def _of(self, split: str) -> list[files.LabelledFile]:
         return [file for file in self.files if file.split == split]
@@ -94,6 +98,9 @@ class ClassifyApp(App):
         """The images of a split; decoded once, not once an epoch, where they are cached."""
         if split not in self._stores:
             chosen = self._of(split)
+            for file in chosen:
+                if not os.path.exists(file.path):
+                    raise KerasuiteError(f"{file.path}: is no longer there; the run needs it")
             self._stores[split] = ImageStore(
                 [file.path for file in chosen],
                 [file.is_direct for file in chosen],
@@ -115,8 +122,12 @@ class ClassifyApp(App):
                     f"{file.path}: class '{file.label}' is not one of the model's: "
                     f"{', '.join(known)}"
                 )
-        self.files = [replace(file, split="validation") for file in found.files]
+        own = [file for file in found.files if file.split == "validation"] or found.files
+        held_out = [replace(file, split="validation") for file in own]
+        self.files = self._of("train") + held_out
+        run.artifacts["total_pixels"] = found.total_pixels
         self._stores.clear()
+        self._report_skipped(found, run.folder / "evaluation" / SKIPPED)
 
     def check(self, config: ClassifyConfig) -> tuple[list[str], list[str]]:
         from apps.vision.classification.check import describe
@@ -194,7 +205,9 @@ def check_files(found: list[files.LabelledFile], max_pixels: int) -> files.Label
     scans = scan_images([file.path for file in found], max_pixels=max_pixels)
     result = files.LabelledFiles([])
     for file, scan in zip(found, scans, strict=True):
-        if scan.problem:
+        if not _is_utf8(file.path):
+            result.skipped.append((file.path, "its name is not UTF-8"))
+        elif scan.problem:
             result.skipped.append((file.path, scan.problem))
         else:
             result.files.append(replace(file, is_direct=scan.header.is_direct))
@@ -204,4 +217,15 @@ def check_files(found: list[files.LabelledFile], max_pixels: int) -> files.Label
         raise KerasuiteError(
             f"none of {len(found)} images can be read; the first is {path}: {reason}"
         )
+    lost = sorted({file.label for file in found} - set(result.class_names))
+    if lost:
+        raise KerasuiteError(
+            f"class '{lost[0]}': none of its images can be read; mend or remove them "
+            f"('kerasuite classify check' names each)"
+        )
     return result
+
+
+def _is_utf8(path: str) -> bool:
+    """TensorFlow and the run's own tables take no other names."""
+    return path.isprintable() or not any("\udc80" <= letter <= "\udcff" for letter in path)

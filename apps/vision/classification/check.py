@@ -70,5 +70,6 @@ def _duplicates(files) -> list[str]:
         where = " = ".join(file.path for file in group)
         labels = {file.label for file in group}
         remark = f", with the labels {', '.join(sorted(labels))}" if len(labels) > 1 else ""
-        lines.append(f"same content: {where}{remark}")
+        leak = ", in both parts" if len({file.split for file in group}) > 1 else ""
+        lines.append(f"same content: {where}{remark}{leak}")
     return lines

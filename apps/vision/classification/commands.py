@@ -77,10 +77,13 @@ def predict(
 
 
 @commands.command()
-@options.config_options(ClassifyConfig)
-def check(data: options.Data, debug: options.Debug = False, overrides=None):
+def check(
+    data: options.Data,
+    max_pixels: options.MaxPixels = 100_000_000,
+    debug: options.Debug = False,
+):
     """Reports what is in the data and what is wrong with it."""
-    verbs.check(APP, ClassifyConfig, data, overrides)
+    verbs.check(APP, ClassifyConfig, data, {"data_options.max_pixels": max_pixels})
 
 
 @commands.command()

@@ -10,7 +10,7 @@ class DataConfig:
     """Which images are used, and how they are held."""
 
     validation_split: float = option(
-        0.1, "Share of each class held out, where the data have no val/ folder.", gt=0, lt=1
+        0.1, "Share of each class held out (1/k), unless the data have val/.", gt=0, le=0.5
     )
     fold: int = option(
         0, "Which of the 1/validation-split parts is held out (cross-validation).", ge=0
@@ -108,7 +108,7 @@ class ClassifyConfig(RunConfig):
             "deterministic": True,
             "model": {
                 "backbone": "resnet18",
-                "width": 8,
+                "width": 16,
                 "small_stem": True,
                 "image_size": 16,
                 "crop_ratio": 1.0,
@@ -124,7 +124,7 @@ class ClassifyConfig(RunConfig):
             "optimization": {"weight_decay": 0.01, "ema": 0.99},
             "model": {
                 "backbone": "resnet18",
-                "width": 8,
+                "width": 16,
                 "small_stem": True,
                 "image_size": 16,
                 "crop_ratio": 1.0,

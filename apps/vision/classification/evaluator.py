@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 from shared.engine import plots
 from shared.engine.app import Evaluator
 from shared.engine.page import Page
+from shared.image.reader import to_rgb
 
 MISTAKES_SHOWN = 48
 
@@ -103,7 +104,7 @@ def thumbnail(path: str, side: int = 160) -> bytes:
     from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        picture = ImageOps.exif_transpose(image.convert("RGB"))
+        picture = to_rgb(ImageOps.exif_transpose(image))
         picture.thumbnail((side, side))
         out = io.BytesIO()
         picture.save(out, "PNG")

@@ -3,6 +3,7 @@
 Reference: [Selvaraju et al., 2017](https://arxiv.org/abs/1610.02391)
 """
 
+import json
 from pathlib import Path
 
 import keras
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from apps.vision.classification.data import evaluation_image
 from shared.engine.errors import SOME_REJECTED, KerasuiteError
-from shared.engine.files import atomic_path
+from shared.engine.files import atomic_path, write_text
 from shared.engine.inputs import find_inputs
 from shared.engine.run import load_best, open_run
 from shared.image.decode import decode_image
@@ -67,7 +68,10 @@ def overlay(image: np.ndarray, cam: np.ndarray, strength: float = 0.45) -> Image
 
 
 def explain_inputs(app, run_folder: Path, inputs, output: Path, label: str, limit: int) -> None:
-    """Writes an overlay for every input image; exits with 3 if some were rejected."""
+    """Writes an overlay for every input image; exits with 3 if some were rejected.
+
+    The label is the network's for the image itself, without `--flip-average`.
+    """
     import typer
 
     run = open_run(app, run_folder)
@@ -76,20 +80,25 @@ def explain_inputs(app, run_folder: Path, inputs, output: Path, label: str, limi
         raise KerasuiteError(f"--label {label}: not a class of the model: {', '.join(names)}")
     index = names.index(label) if label else None
     cam = GradCam(load_best(app, run))
-    console, rejected = Console(soft_wrap=True, highlight=False), 0
+    max_pixels = run.config.data_options.max_pixels
+    console, errors = Console(soft_wrap=True, highlight=False), []
     for source in find_inputs(inputs, IMAGE_SUFFIXES, output=output, limit=limit or None):
         try:
-            decoded = decode_image(read_source(source))
+            decoded = decode_image(read_source(source, max_pixels))
         except KerasuiteError as error:
             console.print(f"{source.name}: {error}", markup=False)
-            rejected += 1
+            errors.append({"file": source.name, "error": str(error)})
             continue
         image = evaluation_image(decoded, run.config)
         heat, found, probability = cam(image, index)
-        target = output / Path(source.name).with_suffix(".png")
+        target = output / f"{source.name}.png"
+        if source.path and target.exists() and target.samefile(source.path):
+            raise KerasuiteError(f"{target}: is an input; choose another --output")
         with atomic_path(target) as temporary:
             overlay(image.numpy(), heat).save(temporary, "PNG")
         console.print(f"{source.name}: {names[found]} {probability:.1%}", markup=False)
     console.print(f"Overlays are in {output}.")
-    if rejected:
+    if errors:
+        lines = [json.dumps(error, ensure_ascii=False) + "\n" for error in errors]
+        write_text(output / "errors.jsonl", "".join(lines))
         raise typer.Exit(SOME_REJECTED)

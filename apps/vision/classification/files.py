@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path
@@ -62,9 +61,6 @@ class LabelledFiles:
     def class_names(self) -> list[str]:
         return sorted({file.label for file in self.files})
 
-    def of(self, split: str) -> list[LabelledFile]:
-        return [file for file in self.files if file.split == split]
-
 
 def find_files(data: list[str] | tuple[str, ...]) -> list[LabelledFile]:
     """Lists the labelled images of folders and CSV files, without opening them.
@@ -84,11 +80,28 @@ def find_files(data: list[str] | tuple[str, ...]) -> list[LabelledFile]:
                 f"{' '.join(sorted(IMAGE_SUFFIXES))} files"
             )
         found += files
-    return found
+    return _without_repeats(found)
+
+
+def _without_repeats(files: list[LabelledFile]) -> list[LabelledFile]:
+    """Each image once, so that none is in both parts.
+
+    Raises:
+        KerasuiteError: if an image is named with two labels or in two parts.
+    """
+    by_path: dict[str, LabelledFile] = {}
+    for file in files:
+        first = by_path.setdefault(os.path.realpath(file.path), file)
+        if (first.label, first.split) != (file.label, file.split):
+            raise KerasuiteError(
+                f"{file.path}: is named twice, as '{first.label}' {first.split} and as "
+                f"'{file.label}' {file.split}; remove one"
+            )
+    return list(by_path.values())
 
 
 def _from_folder(folder: Path) -> list[LabelledFile]:
-    subfolders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    subfolders = sorted(p for p in folder.iterdir() if p.is_dir() and not _is_hidden(p.name))
     splits = {
         p: SPLIT_FOLDERS[p.name.lower()] for p in subfolders if p.name.lower() in SPLIT_FOLDERS
     }
@@ -97,7 +110,7 @@ def _from_folder(folder: Path) -> list[LabelledFile]:
     own_split = "validation" in splits.values()
     files: list[LabelledFile] = []
     for part, split in splits.items():
-        classes = sorted(p for p in part.iterdir() if p.is_dir())
+        classes = sorted(p for p in part.iterdir() if p.is_dir() and not _is_hidden(p.name))
         files += _from_class_folders(classes, split if own_split else "")
     return files
 
@@ -107,9 +120,14 @@ def _from_class_folders(folders: list[Path], split: str) -> list[LabelledFile]:
         LabelledFile(os.path.join(root, name), folder.name, split)
         for folder in folders
         for root, _, names in sorted(os.walk(folder))
+        if not any(_is_hidden(part) for part in Path(root).relative_to(folder).parts)
         for name in sorted(names)
-        if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
+        if Path(name).suffix.lower() in IMAGE_SUFFIXES and not _is_hidden(name)
     ]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
 
 
 def _from_csv(path: Path) -> list[LabelledFile]:
@@ -123,18 +141,18 @@ def _from_csv(path: Path) -> list[LabelledFile]:
                     f"({' and '.join(sorted(missing))} missing)"
                 )
             return [_csv_row(path, number, row) for number, row in enumerate(reader, start=2)]
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, csv.Error):
         raise KerasuiteError(f"{path}: is not a UTF-8 CSV file") from None
 
 
 def _csv_row(path: Path, number: int, row: dict) -> LabelledFile:
-    if not row["path"] or not row["label"]:
+    if not (row["path"] or "").strip() or not (row["label"] or "").strip():
         raise KerasuiteError(f"{path}, line {number}: needs both a path and a label")
     split = (row.get("split") or "").strip().lower()
     if split and split not in SPLIT_FOLDERS:
         raise KerasuiteError(f"{path}, line {number}: split '{split}' is not train or val")
     return LabelledFile(
-        str(path.parent / row["path"]), row["label"].strip(), SPLIT_FOLDERS.get(split, "")
+        str(path.parent / row["path"].strip()), row["label"].strip(), SPLIT_FOLDERS.get(split, "")
     )
 
 
@@ -143,8 +161,8 @@ def split_files(
 ) -> list[LabelledFile]:
     """Gives every file a split: the data's own, or stratified folds.
 
-    The data are cut into `round(1 / validation_split)` folds with equal shares of every
-    class; number `fold` is for validation.
+    Every class is cut into `round(1 / validation_split)` folds; number `fold` is for validation.
+    A class with fewer images than folds has one image in each, some of them twice.
 
     Raises:
         KerasuiteError: if a class is too small to stand in both parts.
@@ -157,19 +175,18 @@ def split_files(
         raise KerasuiteError(
             f"--fold {fold}: --validation-split {validation_split} makes the folds 0 to {count - 1}"
         )
-    labels = [file.label for file in files]
-    folds = StratifiedKFold(_possible_folds(files, count), shuffle=True, random_state=seed)
-    held_out = set(list(folds.split(np.zeros(len(files)), labels))[fold][1].tolist())
+    labels = np.array([file.label for file in files])
+    generator = np.random.default_rng(seed)
+    held_out: set[int] = set()
+    for label in np.unique(labels):
+        shuffled = generator.permutation(np.flatnonzero(labels == label))
+        size = len(shuffled)
+        part = shuffled[fold * size // count : (fold + 1) * size // count]
+        held_out.update((part if len(part) else shuffled[[fold % size]]).tolist())
     return [
         replace(file, split="validation" if index in held_out else "train")
         for index, file in enumerate(files)
     ]
-
-
-def _possible_folds(files: list[LabelledFile], count: int) -> int:
-    """A tiny class bounds the number of folds: it needs an image in each."""
-    smallest = min(np.unique([file.label for file in files], return_counts=True)[1])
-    return min(count, max(2, int(smallest)))
 
 
 def _check_classes(files: list[LabelledFile]) -> None:
@@ -215,10 +232,15 @@ def write_files(files: list[LabelledFile], path: Path) -> None:
 
 def write_skipped(skipped: list[tuple[str, str]], path: Path) -> None:
     """Writes the files that cannot be used as CSV: path,reason."""
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
+    with atomic_path(path) as temporary, _open_text(temporary) as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["path", "reason"])
         writer.writerows(skipped)
+
+
+def _open_text(path: Path):
+    """Names that are not UTF-8 are written with escapes."""
+    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def read_files(path: Path) -> list[LabelledFile]:

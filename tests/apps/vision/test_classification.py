@@ -26,7 +26,7 @@ from shared.engine.run import Run, load_best, open_run
 from shared.image.image_store import ImageStore
 from shared.testing.app_test import read_history
 
-SMALL = {"preset": "test", "model.width": 4}
+SMALL = {"preset": "test"}
 
 
 def config(**overrides) -> ClassifyConfig:
@@ -62,6 +62,30 @@ def test_split_is_stratified_and_its_folds_cover_everything_once():
         assert [file.path for file in split] == [file.path for file in found]
         held_out += [file.path for file in part]
     assert sorted(held_out) == sorted(file.path for file in found)
+
+
+def test_a_small_class_does_not_change_the_split_of_the_others():
+    """It has one image in the validation part of every fold."""
+    for fold in range(10):
+        split = files.split_files(labelled({"a": 100, "b": 2}), 0.1, fold, seed=1)
+        part = Counter(file.label for file in split if file.split == "validation")
+        assert part == {"a": 10, "b": 1}
+
+
+def test_an_image_named_twice_is_used_once(tmp_path):
+    write_images(tmp_path / "data", {"a": 3, "b": 3})
+    again = [str(tmp_path / "data"), f"{tmp_path}/data/../data"]
+    assert len(files.find_files(again)) == 6
+    (tmp_path / "table.csv").write_text("path,label\ndata/a/0.png,b\n")
+    with pytest.raises(KerasuiteError, match="named twice"):
+        files.find_files([str(tmp_path / "data"), str(tmp_path / "table.csv")])
+
+
+def test_hidden_files_and_folders_are_no_data(tmp_path):
+    write_images(tmp_path / "data", {"a": 2, "b": 2, ".cache": 2})
+    write_images(tmp_path / "data" / "a" / ".thumbnails", {"x": 2})
+    assert {file.label for file in files.find_files([str(tmp_path / "data")])} == {"a", "b"}
+    assert len(files.find_files([str(tmp_path / "data")])) == 4
 
 
 def test_split_depends_on_the_seed_only():
@@ -251,7 +275,7 @@ def weights_of(run: Run, layer: str) -> np.ndarray:
 def test_a_handful_of_images_is_learnt_by_heart(tmp_path):
     """The golden over-fit: every image of four colours gets its label, also when served."""
     images = write_images(tmp_path / "data", {"a": 6, "b": 6, "c": 6, "d": 6})
-    options = {"epochs": 12, "learning_rate": 5e-3, "augment.crop": "none", "model.width": 8}
+    options = {"epochs": 12, "learning_rate": 5e-3, "augment.crop": "none"}
     run = train(tmp_path / "run", images, **options)
     assert json.loads((run.folder / "metrics.json").read_text())["accuracy"] == 1.0
     assert read_history(run.folder)[-1]["accuracy"] > 0.95
@@ -292,12 +316,16 @@ def test_init_takes_the_backbone_of_another_task(tmp_path):
 
 def test_evaluate_on_other_data(tmp_path):
     images = write_images(tmp_path / "data", {"a": 6, "b": 6})
-    run = train(tmp_path / "run", images, epochs=1)
+    run = train(tmp_path / "run", images, epochs=1, **{"loss.class_weights": "balanced"})
     app = ClassifyApp()
     opened = open_run(app, run.folder)
     app.replace_validation_data(opened, [str(images)])
     metrics = training.write_evaluation(app, opened, load_best(app, opened), "evaluation")
     assert sum(map(sum, metrics["confusion_matrix"])) == 12
+    (images / "a" / "bad.png").write_bytes(b"bad")
+    app.replace_validation_data(opened, [str(images)])
+    assert "bad.png" in (run.folder / "evaluation" / "skipped.csv").read_text()
+    (images / "a" / "bad.png").unlink()
     other = write_images(tmp_path / "other", {"a": 2, "zebra": 2})
     with pytest.raises(KerasuiteError, match="'zebra'"):
         app.replace_validation_data(opened, [str(other)])

@@ -109,6 +109,20 @@ def test_killed_and_resumed_equals_left_alone(tmp_path, monkeypatch, kill_at):
         assert (tmp_path / "whole" / name).read_text() == (tmp_path / "killed" / name).read_text()
 
 
+def test_killed_before_the_first_checkpoint_keeps_its_start(tmp_path, monkeypatch):
+    """`--init` counts again when a run is resumed that has no checkpoint yet."""
+    start = train_toy(tmp_path / "start", seed=7)
+    options = {"init": str(start.folder), "checkpoint_every": "10m"}
+    train_toy(tmp_path / "whole", **options)
+    with monkeypatch.context() as patch:
+        KillAt(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            train_toy(tmp_path / "killed", **options)
+    assert not list((tmp_path / "killed").glob("checkpoints/*.npz"))
+    train_toy(tmp_path / "killed", True, **options)
+    assert_same_state(final_state(tmp_path / "whole"), final_state(tmp_path / "killed"))
+
+
 def test_resume_extends_the_epochs(tmp_path):
     train_toy(tmp_path / "run", epochs=2, **{"optimization.schedule": "constant"})
     train_toy(tmp_path / "run", True, epochs=4, **{"optimization.schedule": "constant"})
