@@ -96,6 +96,7 @@ def explain(
     debug: options.Debug = False,
 ):
     """Paints Grad-CAM overlays: which part of each image speaks for its label."""
+    app = verbs.load_app(APP)
     from apps.vision.classification.explain import explain_inputs
 
-    explain_inputs(verbs.load_app(APP), run, inputs, output, label, limit)
+    explain_inputs(app, run, inputs, output, label, limit)

@@ -22,7 +22,8 @@ def demonstrate(demo) -> None:
         [
             (run / "plots" / "curves.png", "Loss and accuracy while training"),
             (run / "plots" / "confusion.png", "Confusion matrix on the validation images"),
-        ]
+        ],
+        large=True,
     )
     demo.command("classify", "export", run, "--output", demo.folder / "saved_models")
     _add_a_bad_file(data / "unlabelled")
