@@ -275,15 +275,15 @@ def weights_of(run: Run, layer: str) -> np.ndarray:
 def test_a_handful_of_images_is_learnt_by_heart(tmp_path):
     """The golden over-fit: every image of four colours gets its label, also when served."""
     images = write_images(tmp_path / "data", {"a": 6, "b": 6, "c": 6, "d": 6})
-    options = {"epochs": 12, "learning_rate": 5e-3, "augment.crop": "none"}
+    options = {"epochs": 20, "learning_rate": 5e-3, "augment.crop": "none"}
     run = train(tmp_path / "run", images, **options)
     assert json.loads((run.folder / "metrics.json").read_text())["accuracy"] == 1.0
-    assert read_history(run.folder)[-1]["accuracy"] > 0.95
     app = ClassifyApp()
     serving = app.serving(run, load_best(app, open_run(app, run.folder)))[""]
-    paths = [images / label / "0.png" for label in "abcd"]
+    paths = sorted(images.rglob("*.png"))
     answer = serving.classify(tf.constant([path.read_bytes() for path in paths]))
-    assert [label.decode() for label in answer["labels"][:, 0].numpy()] == list("abcd")
+    labels = [label.decode() for label in answer["labels"][:, 0].numpy()]
+    assert labels == [path.parent.name for path in paths]
     np.testing.assert_allclose(answer["probabilities"].numpy().sum(-1), 1, atol=1e-5)
 
 
