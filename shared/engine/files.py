@@ -64,12 +64,6 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_bytes(path: str | os.PathLike, data: bytes) -> None:
-    """Writes bytes atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
-
-
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes readable JSON atomically; numpy scalars become plain numbers."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=plain) + "\n")

@@ -228,4 +228,8 @@ def check_files(found: list[files.LabelledFile], max_pixels: int) -> files.Label
 
 def _is_utf8(path: str) -> bool:
     """TensorFlow and the run's own tables take no other names."""
-    return path.isprintable() or not any("\udc80" <= letter <= "\udcff" for letter in path)
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
