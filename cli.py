@@ -15,9 +15,11 @@ import typer
 from typer.core import TyperGroup
 
 from shared.engine.errors import Interrupted, KerasuiteError, from_os_error
+from shared.engine.launch import end_with_launcher
 
 # Command name to (place of its Typer app, help line).
 GROUPS = {
+    "embed": ("apps.embeddings.commands:commands", "Word embeddings: word2vec and GloVe."),
     "classify": ("apps.vision.classification.commands:commands", "Image classification."),
 }
 
@@ -123,10 +125,55 @@ def inspect(
         console.print(inspection.inspect(model))
 
 
+@app.command(rich_help_panel=TOOLS)
+def devices(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Shows the processors, GPUs and workers that TensorFlow sees, and what would be used."""
+    from shared.engine.quiet import import_tensorflow
+
+    import_tensorflow()
+    from shared.engine import devices as seen
+
+    if json:
+        from rich.console import Console
+
+        Console(soft_wrap=True).print_json(data=seen.describe())
+    else:
+        typer.echo(seen.as_text())
+
+
+@app.command(
+    rich_help_panel=TOOLS,
+    context_settings={"allow_interspersed_args": False},
+)
+def launch(
+    command: Annotated[
+        list[str], typer.Argument(help="TASK VERB and its options, after --.", metavar="COMMAND")
+    ],
+    workers: Annotated[int, typer.Option(help="Workers to start here.", min=0)] = 0,
+    hosts: Annotated[
+        str, typer.Option(help="Addresses of all workers, host:port,host:port; the chief's first.")
+    ] = "",
+    index: Annotated[
+        int | None, typer.Option(help="Start only this one of --hosts on this machine.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Trains, evaluates or predicts on several workers: one command, one result."""
+    from shared.engine.launch import launch as start_workers
+
+    if not workers and not hosts:
+        raise KerasuiteError("launch: say how many with --workers N, or where with --hosts")
+    raise typer.Exit(start_workers(command, workers, hosts, index))
+
+
 def main() -> None:
     """Runs the command line; the exit codes are those of `shared.engine.errors`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
+    end_with_launcher()
     try:
         app()
     except (KerasuiteError, Interrupted) as error:
@@ -134,6 +181,8 @@ def main() -> None:
     except OSError as error:
         _fail(str(from_os_error(error)), KerasuiteError.exit_code)
     except Exception as error:
+        if type(error).__name__ == "ResourceExhaustedError":
+            _fail("out of memory; lower --batch-size or the size of the inputs", 1)
         what = str(error).strip().splitlines() or [""]
         _fail(
             f"internal error, {type(error).__name__}: {what[0][:300]} "

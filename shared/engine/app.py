@@ -16,6 +16,8 @@ out. The model that `build` returns is compiled and is asked for, at most:
     model.batch_metrics(x, y, y_pred, sample_weight)        optional; dict of means to show
     model.replica_step(batch)                               optional; replaces the whole step
         (word vectors and GANs only) and returns {name: (sum, weight)}
+    model.optimizers, model.variables_of(name)              optional; several optimisers by name
+        and what each trains (GANs); see `train_step.prepare_optimizer`
 """
 
 import abc
@@ -34,7 +36,14 @@ if TYPE_CHECKING:
 
 
 class Evaluator(abc.ABC):
-    """Collects model outputs of a data set and turns them into metrics."""
+    """Collects model outputs of a data set and turns them into metrics.
+
+    Class attributes:
+        uses_inputs: whether `update` needs x; otherwise it is None there, and is not sent from
+            worker to worker.
+    """
+
+    uses_inputs: ClassVar[bool] = False
 
     @abc.abstractmethod
     def update(self, batch: Any, outputs: Any) -> None:
@@ -97,6 +106,8 @@ class App(abc.ABC):
     def prepare(self, run: "Run") -> None:
         """Reads the data's make-up and fills `run.artifacts`; idempotent and atomic.
 
+        The chief calls it first; the other workers follow, and find what it wrote.
+
         Also called when a finished run is opened again (evaluate, export): then everything
         needed must come from `run.artifacts` and the run folder, not from the data.
         """
@@ -107,15 +118,22 @@ class App(abc.ABC):
 
     @abc.abstractmethod
     def dataset(self, run: "Run", split: str, start_step: int = 0) -> "tf.data.Dataset":
-        """Batches of `split`, on several workers this worker's part of each.
+        """Batches of `split`: this worker's share of them.
 
         "train" is one endless stream, a pure function of (seed, global step), that begins at
-        `start_step` (see `stream.training_steps`). Every other split is finite.
+        `start_step` and gives this worker's rows of each global batch (see
+        `stream.training_steps`). Every other split is finite and is dealt out by batches: this
+        worker gets number i, i + count, ... of (i, count) = `run.worker` (see
+        `stream.evaluation_examples`).
         """
 
     @abc.abstractmethod
     def build(self, run: "Run") -> "keras.Model":
         """The model, compiled; called under `run.strategy.scope()`."""
+
+    def unit(self, run: "Run") -> str:
+        """What `batch_size` counts, as the rate is shown: "1,200 words/s"."""
+        return "ex"
 
     def begin_epoch(self, run: "Run", model: "keras.Model", epoch: int) -> None:
         """May change which layers are trainable; `epoch` counts from 0. Also after a resume."""

@@ -107,16 +107,19 @@ class RunConfig:
     optimization: OptimizationConfig = group(OptimizationConfig)
 
 
-def leaves(config_type: type, prefix: str = "") -> Iterator[tuple[str, str, Any, str, Any]]:
+def leaves(
+    config_type: type, prefix: str = "", defaults: Any = None
+) -> Iterator[tuple[str, str, Any, str, Any]]:
     """Yields (dotted path, leaf name, type, help, default) of every leaf of a config class."""
     hints = typing.get_type_hints(config_type)
+    defaults = config_type() if defaults is None else defaults
     for field in dataclasses.fields(config_type):
-        path = f"{prefix}{field.name}"
+        path, default = f"{prefix}{field.name}", getattr(defaults, field.name)
         if dataclasses.is_dataclass(hints[field.name]):
-            yield from leaves(hints[field.name], f"{path}.")
+            # A task may have its own defaults for a group that all tasks share.
+            yield from leaves(hints[field.name], f"{path}.", default)
         else:
-            info = field.default
-            yield path, field.name, hints[field.name], info.description, info.default
+            yield path, field.name, hints[field.name], field.default.description, default
 
 
 def resolve(

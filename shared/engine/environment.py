@@ -1,5 +1,6 @@
 """environment.json: what a run was made with."""
 
+import json
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -13,19 +14,20 @@ PACKAGES = ("kerasuite", "tensorflow", "keras", "tensorflow-text", "numpy")
 
 
 def write_environment(path: Path, strategy: tf.distribute.Strategy) -> None:
-    """Writes versions, devices and the command line."""
-    write_json(
-        path,
-        {
-            "command": sys.argv,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "packages": {name: installed_version(name) for name in PACKAGES},
-            "strategy": type(strategy).__name__,
-            "replicas": strategy.num_replicas_in_sync,
-            "devices": [device.name for device in tf.config.list_logical_devices()],
-        },
-    )
+    """Writes versions, devices and the command line; a resume is added to what stands there."""
+    now = {
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: installed_version(name) for name in PACKAGES},
+        "strategy": type(strategy).__name__,
+        "replicas": strategy.num_replicas_in_sync,
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+    }
+    if path.is_file():
+        first = json.loads(path.read_text(encoding="utf-8"))
+        now = first | {"resumed": [*first.get("resumed", []), now]}
+    write_json(path, now)
 
 
 def installed_version(package: str) -> str:

@@ -7,6 +7,7 @@ reported as an internal error. A traceback appears only with `--debug`.
 
 import errno
 
+DONE = 0
 FAILED = 1
 USAGE = 2
 SOME_REJECTED = 3

@@ -1,4 +1,8 @@
-"""Runs a model over a data set and lets the application's evaluator judge."""
+"""Runs a model over a data set and lets the application's evaluator judge.
+
+Several workers take the batches in turn; the chief's evaluator sees all of them in order, so
+that there is one result, the same as on one device.
+"""
 
 import contextlib
 from typing import Any
@@ -66,17 +70,38 @@ def evaluate(
     forward = forward or ForwardPass(model, run.strategy)
     evaluator = app.evaluator(run)
     totals: dict[str, list[float]] = {}
-    for batch in app.dataset(run, split):
-        outputs, sums = forward(batch)
-        for name, (value, count) in sums.items():
-            total = totals.setdefault(name, [0.0, 0.0])
-            total[0] += value
-            total[1] += count
-        evaluator.update(tf.nest.map_structure(lambda tensor: tensor.numpy(), batch), outputs)
+
+    def own_share():
+        for batch in app.dataset(run, split):
+            outputs, sums = forward(batch)
+            arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
+            yield without_inputs(evaluator, arrays), outputs, sums
+
+    for batch, outputs, sums in run.workers.in_turn(own_share()):
+        if run.is_chief:
+            add_to(totals, sums)
+            evaluator.update(batch, outputs)
         if on_batch is not None:
-            on_batch(replicas.row_count(batch))
-    losses = {name: total / count for name, (total, count) in totals.items()}
-    return losses | evaluator.result(), evaluator
+            on_batch(replicas.row_count(outputs))
+    return run.workers.broadcast(_scores(totals, evaluator) if run.is_chief else None), evaluator
+
+
+def without_inputs(evaluator: Evaluator, batch: Any) -> Any:
+    """Leaves x out of a batch, unless the evaluator needs it: it may be most of its bytes."""
+    if evaluator.uses_inputs or not isinstance(batch, tuple):
+        return batch
+    return (None, *batch[1:])
+
+
+def add_to(totals: dict[str, list[float]], sums: dict[str, tuple[float, float]]) -> None:
+    for name, (value, count) in sums.items():
+        total = totals.setdefault(name, [0.0, 0.0])
+        total[0] += float(value)
+        total[1] += float(count)
+
+
+def _scores(totals: dict[str, list[float]], evaluator: Evaluator) -> dict[str, float]:
+    return {name: total / count for name, (total, count) in totals.items()} | evaluator.result()
 
 
 @contextlib.contextmanager

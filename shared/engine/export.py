@@ -225,8 +225,8 @@ def verify(jobs: list[tuple[Path, ServingModule, float]]) -> None:
     with tempfile.TemporaryDirectory(prefix="kerasuite-verify-") as scratch:
         questions, answer = Path(scratch) / "jobs.json", Path(scratch) / "answer.json"
         write_json(questions, described)
-        # -I: neither PYTHONPATH, nor this folder, nor the user's packages are importable.
-        command = [sys.executable, "-I", verify_export.__file__, str(questions), str(answer)]
+        # -P and -E: neither this folder nor PYTHONPATH can lend it code of this project.
+        command = [sys.executable, "-P", "-E", verify_export.__file__, str(questions), str(answer)]
         done = subprocess.run(
             command, cwd=scratch, env=_bare_environment(), capture_output=True, text=True
         )

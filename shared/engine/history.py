@@ -63,6 +63,19 @@ def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
     write_text(path, text.getvalue())
 
 
+def read_csv(path: Path) -> list[dict[str, float]]:
+    """The rows that `write_csv` wrote, without their empty fields."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def format_metrics(metrics: dict[str, float]) -> str:
+    """One line of the most telling numbers."""
+    skipped = ("epoch", "step", "learning_rate")
+    shown = [(n, v) for n, v in metrics.items() if n not in skipped and isinstance(v, (int, float))]
+    return "  ".join(f"{name} {value:.4g}" for name, value in shown[:8])
+
+
 class TensorBoard:
     """Writes the rows of an epoch as scalars."""
 

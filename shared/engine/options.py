@@ -58,7 +58,9 @@ MaxPixels = Annotated[
 ]
 
 
-def config_options(config_type: type[RunConfig], skip: tuple[str, ...] = ("data",)) -> Callable:
+def config_options(
+    config_type: type[RunConfig], skip: tuple[str, ...] = ("data",), only: tuple[str, ...] = ()
+) -> Callable:
     """Decorates a command with one option for every leaf of a configuration class.
 
     The command takes `overrides`, a dict of dotted leaf path to value, in which only the
@@ -67,6 +69,7 @@ def config_options(config_type: type[RunConfig], skip: tuple[str, ...] = ("data"
     Args:
         config_type: the configuration class.
         skip: leaves that are not options (the data are positional).
+        only: groups whose leaves are options, by default all.
     """
 
     def decorate(function: Callable) -> Callable:
@@ -74,7 +77,7 @@ def config_options(config_type: type[RunConfig], skip: tuple[str, ...] = ("data"
         own = [p for name, p in signature.parameters.items() if name != "overrides"]
         paths, added = {}, []
         for path, name, annotation, help_text, default in leaves(config_type):
-            if name in skip:
+            if name in skip or (only and path.partition(".")[0] not in only):
                 continue
             if name in paths or name in signature.parameters:
                 raise ValueError(f"two options would be called --{name}: rename '{path}'")

@@ -1,8 +1,10 @@
 """Plots as PNG files, drawn without pyplot's global state, so that any thread may call them."""
 
+import contextlib
 import math
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> None:
     names = dict.fromkeys(name.removeprefix("val_") for name in columns if name not in NOT_CURVES)
     # The learning rate explains the other curves and is read after them.
     names = sorted(names, key=lambda name: name == "learning_rate")
-    with _style():
+    with style():
         across = min(3, max(1, len(names)))
         down = math.ceil(max(1, len(names)) / across)
         figure = Figure(figsize=(4.8 * across, 3.4 * down), layout="constrained")
@@ -95,7 +97,7 @@ def confusion_matrix(matrix: Any, labels: Sequence[str], path: str | os.PathLike
     size = float(np.clip(0.45 * count, 3.5, 16))
     names = [_shortened(label, 24) for label in labels]
     margin = 0.08 * max(map(len, names)) * (count <= LABELS_UP_TO)
-    with _style():
+    with style():
         figure = Figure(figsize=(size + margin + 1.6, size + margin + 0.8), layout="constrained")
         axes = figure.subplots()
         # The square root keeps a confusion of a few per cent visible.
@@ -145,7 +147,7 @@ def image_grid(
     across = max(1, min(columns, len(images)))
     down = max(1, math.ceil(len(images) / across))
     lines = max([caption.count("\n") + 1 for caption in captions if caption], default=0)
-    with _style():
+    with style():
         figure = Figure(figsize=(2 * across, (2 + 0.16 * lines) * down), layout="constrained")
         grid = figure.subplots(down, across, squeeze=False)
         for axes in grid.flat:
@@ -162,13 +164,20 @@ def _shortened(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _style():
-    """User text is shown as it is ('$' starts no formula), in fonts that have its characters."""
-    return matplotlib.rc_context({"text.parse_math": False, "font.family": _fonts()})
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """User text is shown as it is ('$' starts no formula), in fonts that have its characters.
+
+    Characters that no installed font has become boxes, without a warning for each.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+")
+        with matplotlib.rc_context({"text.parse_math": False, "font.family": fonts()}):
+            yield
 
 
 @cache
-def _fonts() -> list[str]:
+def fonts() -> list[str]:
     """DejaVu, and behind it the installed fonts with Chinese, Japanese and Korean."""
     wanted = ("Noto Sans CJK", "Source Han Sans", "WenQuanYi", "PingFang", "Microsoft YaHei")
     installed = {font.name for font in font_manager.fontManager.ttflist}

@@ -98,7 +98,16 @@ def predict(
         PredictionRun(model, predictor, batch_size, threads, logs, files, caught, bar) as run,
     ):
         _keep_settings(settings_file, settings, logs, files)
-        return run.all(sources)
+        result = run.all(sources)
+        if not shard:
+            write_summary(predictor, logs, files)
+        return result
+
+
+def write_summary(predictor: Predictor, logs: PredictionLogs, files: PredictionFiles) -> None:
+    """Writes what the predictor makes of all lines together."""
+    for name, pieces in predictor.summary(logs.rows((0, 0))).items():
+        files.write(None, name, pieces)
 
 
 def _refuse_to_overwrite(settings_file: Path, logs: PredictionLogs) -> None:

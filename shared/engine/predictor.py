@@ -111,6 +111,14 @@ class Predictor(abc.ABC):
         """
         return {}
 
+    def summary(self, rows: Iterable[dict[str, Any]]) -> Mapping[str, Iterable[bytes]]:
+        """Files made of all lines of a finished run: relative path to pieces of content.
+
+        Args:
+            rows: as for `finish`; of several shards, once they are put together.
+        """
+        return {}
+
     @classmethod
     def overrides(cls, method: str) -> bool:
         """Whether the application has its own version of an optional method."""

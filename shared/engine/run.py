@@ -16,6 +16,7 @@ from shared.engine.config import RunConfig
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path, write_json
 from shared.engine.strategy import set_precision
+from shared.engine.workers import Workers
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Run:
             JSON values; kept in `artifacts.json`, so that a finished run needs no data.
         strategy: the tf.distribute strategy that everything runs under.
         steps_per_epoch: optimiser steps in one pass over the training data.
+        workers: the processes of the strategy.
     """
 
     config: RunConfig
@@ -36,6 +38,10 @@ class Run:
     artifacts: dict[str, Any] = field(default_factory=dict)
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     steps_per_epoch: int = 0
+    workers: Workers = field(init=False)
+
+    def __post_init__(self):
+        self.workers = Workers(self.strategy)
 
     @property
     def total_steps(self) -> int:
@@ -43,11 +49,13 @@ class Run:
 
     @property
     def worker(self) -> tuple[int, int]:
-        """(index, count) of this process among the workers of the strategy."""
-        resolver = self.strategy.cluster_resolver
-        if resolver is None or not resolver.cluster_spec().as_dict():
-            return 0, 1
-        return resolver.task_id or 0, self.strategy.extended._num_workers
+        """(index, count) of this process among the workers of the run."""
+        return self.workers.index, self.workers.count
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process is the one that writes the run folder."""
+        return self.workers.is_chief
 
     def save_artifacts(self) -> None:
         write_json(self.folder / "artifacts.json", self.artifacts)
@@ -71,10 +79,9 @@ def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = 
             f"{folder}: is not a run folder (no config.yaml in it); "
             f"give the folder that 'kerasuite {app.name} train' wrote"
         )
-    run = Run(configs.load(app.config_class, folder / "config.yaml"), folder)
-    set_precision(run.config.precision)
-    if strategy is not None:
-        run.strategy = strategy
+    config = configs.load(app.config_class, folder / "config.yaml")
+    set_precision(config.precision)
+    run = Run(config, folder, strategy=strategy or tf.distribute.get_strategy())
     run.load_artifacts()
     app.prepare(run)
     return run

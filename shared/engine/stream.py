@@ -50,6 +50,21 @@ def training_steps(
     return tf.data.Dataset.range(start_step, 2**62).map(at)
 
 
+def evaluation_examples(
+    num_examples: int, batch_size: int, worker: tuple[int, int] = (0, 1)
+) -> tf.data.Dataset:
+    """Indices of the examples whose batches are a worker's, each once and in order.
+
+    Args:
+        num_examples: int. Size of the data set.
+        batch_size: int. Batch size; `.batch(batch_size)` cuts the result at the right places.
+        worker: (index, count). Batches are dealt out in turn.
+    """
+    index, count = worker
+    batches = tf.data.Dataset.range(num_examples).batch(batch_size)
+    return batches.shard(count, index).unbatch()
+
+
 def worker_slice(batch_size: int, worker: tuple[int, int]) -> tuple[int, int]:
     """The rows [begin, end) of a global batch that belong to a worker."""
     index, count = worker

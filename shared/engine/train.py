@@ -10,35 +10,30 @@ step, so that it needs no state at all.
 
 import contextlib
 import dataclasses
-import re
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import keras
 
 from shared.engine import config as configs
-from shared.engine import plots, replicas
+from shared.engine import replicas
 from shared.engine.app import App
-from shared.engine.card import write_card
 from shared.engine.checkpoint import CheckpointFolder, training_variables
+from shared.engine.checkpoint_clock import CheckpointClock
+from shared.engine.cluster import find_cluster
 from shared.engine.config import RunConfig
 from shared.engine.environment import write_environment
 from shared.engine.errors import Interrupted, KerasuiteError
 from shared.engine.evaluate import ForwardPass, averaged, evaluate
-from shared.engine.files import write_json
-from shared.engine.history import RunningMeans, TensorBoard, write_csv
+from shared.engine.finish import finish
+from shared.engine.history import RunningMeans, TensorBoard, format_metrics, write_csv
 from shared.engine.progress import Progress
-from shared.engine.run import Run, load_best, save_model
+from shared.engine.run import Run, save_model
 from shared.engine.signals import catch_signals
 from shared.engine.strategy import set_up
 from shared.engine.train_step import build_train_step, prepare_optimizer
 from shared.engine.weight_average import WeightAverage
-
-# A checkpoint at the end of an epoch is left out while it would cost more than this share.
-CHECKPOINT_SHARE = 0.03
+from shared.engine.workers import AgreedStop
 
 
 @dataclasses.dataclass
@@ -68,20 +63,43 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
         Interrupted: after SIGINT or SIGTERM, with a checkpoint.
     """
     folder = Path(folder)
-    refuse_to_overwrite(folder, resume)
     CheckpointClock(config.checkpoint_every)  # Refuses a malformed value before it is saved.
+    if may_write(config):
+        refuse_to_overwrite(folder, resume)
     run = Run(config, folder, strategy=set_up(config))
-    with nothing_half_made(folder, resume):
-        folder.mkdir(parents=True, exist_ok=True)
-        configs.save(config, folder / "config.yaml")
+    with run.workers.lost_ones_reported():
+        with nothing_half_made(run, resume):
+            prepare(app, run)
+            trainer = Trainer(app, run, resume)
+        trainer.fit()
+        finish(app, run)
+    return run
+
+
+def may_write(config: RunConfig) -> bool:
+    """Whether this process is the one that will write the run folder."""
+    cluster = find_cluster() if config.strategy in ("auto", "multiworker") else None
+    return cluster is None or cluster.is_chief
+
+
+def prepare(app: App, run: Run) -> None:
+    """Lets the chief make everything that stands before the first step; the others read it."""
+    if run.is_chief:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        configs.save(run.config, run.folder / "config.yaml")
+        write_environment(run.folder / "environment.json", run.strategy)
         run.load_artifacts()
         app.prepare(run)
-        run.steps_per_epoch = app.steps_per_epoch(run)
-        write_environment(folder / "environment.json", run.strategy)
-        trainer = Trainer(app, run, resume)
-    trainer.fit()
-    finish(app, run)
-    return run
+    run.workers.barrier()
+    if not run.is_chief:
+        if not (run.folder / "config.yaml").is_file():
+            raise KerasuiteError(
+                f"{run.folder}: worker {run.workers.index} does not see what the chief wrote "
+                f"there; put --output on a file system that all workers share"
+            )
+        run.load_artifacts()
+        app.prepare(run)
+    run.steps_per_epoch = app.steps_per_epoch(run)
 
 
 def refuse_to_overwrite(folder: Path, resume: bool) -> None:
@@ -98,13 +116,13 @@ def refuse_to_overwrite(folder: Path, resume: bool) -> None:
 
 
 @contextlib.contextmanager
-def nothing_half_made(folder: Path, resume: bool) -> Iterator[None]:
+def nothing_half_made(run: Run, resume: bool) -> Iterator[None]:
     """Removes the folder of a new run that fails before its first step."""
     try:
         yield
     except BaseException:
-        if not resume:
-            shutil.rmtree(folder, ignore_errors=True)
+        if not resume and run.is_chief:
+            shutil.rmtree(run.folder, ignore_errors=True)
         raise
 
 
@@ -125,6 +143,7 @@ class Trainer:
         self.forward = ForwardPass(self.model, run.strategy)
         self.variables = training_variables(self.model, self.average)
         self.clock = CheckpointClock(run.config.checkpoint_every)
+        self.board = TensorBoard(run.folder / "tensorboard") if run.is_chief else None
         self._trained: tuple[str, ...] | None = None
         self.state = State()
         if resume:
@@ -134,25 +153,36 @@ class Trainer:
         saved = self.checkpoints.load_latest(self.variables)
         if saved is not None:
             self.state = State(**saved)
-        write_csv(self.state.history, self.run.folder / "history.csv")
+        step = self.run.workers.broadcast(self.state.step)
+        if step != self.state.step:
+            raise KerasuiteError(
+                f"{self.checkpoints.folder}: worker {self.run.workers.index} finds step "
+                f"{self.state.step} and the chief step {step}; put --output on a file system "
+                f"that all workers share"
+            )
+        if self.run.is_chief:
+            write_csv(self.state.history, self.run.folder / "history.csv")
 
     def fit(self) -> None:
         """Runs the remaining epochs."""
         run, state = self.run, self.state
-        board = TensorBoard(run.folder / "tensorboard")
         batches = iter(self.app.dataset(run, "train", state.step))
-        with catch_signals() as signals, Progress(run.total_steps, "step", "train") as progress:
+        with (
+            catch_signals() as signals,
+            Progress(run.total_steps, "step", "train", enabled=run.is_chief) as progress,
+        ):
+            stop = AgreedStop(run.workers, signals)
             progress.skip(state.step)
             while state.step < run.total_steps and not self._out_of_patience():
                 started = time.perf_counter()
-                means = self._train_epoch(batches, progress, signals)
+                means = self._train_epoch(batches, progress, stop)
                 seconds = time.perf_counter() - started
-                self._end_epoch(means, seconds, board, progress)
-                if self.clock.is_cheap() or signals.raised or state.step == run.total_steps:
+                self._end_epoch(means, seconds, progress)
+                if self.clock.is_cheap() or stop.raised or state.step == run.total_steps:
                     self._save_checkpoint()
-                self._stop_if(signals)
+                self._end_if(stop)
 
-    def _train_epoch(self, batches, progress, signals) -> dict[str, float]:
+    def _train_epoch(self, batches, progress: Progress, stop: AgreedStop) -> dict[str, float]:
         run, state = self.run, self.state
         means = RunningMeans(state.sums)
         end = (state.step // run.steps_per_epoch + 1) * run.steps_per_epoch
@@ -160,15 +190,16 @@ class Trainer:
         while state.step < end:
             means.add(step(replicas.split(run.strategy, next(batches))))
             state.step += 1
+            stop.poll()
             progress.advance(1)
             # The last step of an epoch is saved after its validation, in `_end_epoch`.
-            if state.step < end and (self.clock.is_due() or signals.raised):
+            if state.step < end and (self.clock.is_due() or stop.raised):
                 means.flush()
                 state.sums = means.sums
                 self._save_checkpoint()
-                self._stop_if(signals)
+                self._end_if(stop)
             if progress.is_due():
-                progress.text(format_metrics(means.result()))
+                progress.text(f"{format_metrics(means.result())}  {self._speed(progress.rate())}")
         state.sums = {}
         return means.result()
 
@@ -183,7 +214,7 @@ class Trainer:
             )
         return self._step
 
-    def _end_epoch(self, means, seconds, board, progress) -> None:
+    def _end_epoch(self, means: dict[str, float], seconds: float, progress: Progress) -> None:
         run, state = self.run, self.state
         epoch = state.step // run.steps_per_epoch
         row = {"epoch": epoch, "step": state.step, "learning_rate": self._learning_rate(), **means}
@@ -192,15 +223,20 @@ class Trainer:
             row |= {f"val_{name}": value for name, value in scores.items()}
             state.history.append(row)
             self._keep_best(row, epoch)
-        write_csv(state.history, run.folder / "history.csv")
-        rate = run.steps_per_epoch * self.config.batch_size / seconds
-        board.write(row, {"examples_per_second": rate})
-        progress.log(f"epoch {epoch}/{self.config.epochs}  {format_metrics(row)}  {rate:.0f} ex/s")
+        rate = run.steps_per_epoch / seconds
+        if run.is_chief:
+            write_csv(state.history, run.folder / "history.csv")
+            self.board.write(row, {"examples_per_second": rate * self.config.batch_size})
+        shown = f"{format_metrics(row)}  {self._speed(rate)}"
+        progress.log(f"epoch {epoch}/{self.config.epochs}  {shown}")
 
-    def _stop_if(self, signals) -> None:
-        if signals.raised:
+    def _speed(self, steps_per_second: float) -> str:
+        return f"{steps_per_second * self.config.batch_size:.0f} {self.app.unit(self.run)}/s"
+
+    def _end_if(self, stop: AgreedStop) -> None:
+        if stop.raised:
             raise Interrupted(
-                signals.raised,
+                stop.raised,
                 f"interrupted at step {self.state.step}, which is saved; "
                 f"continue with --output {self.run.folder} --resume",
             )
@@ -211,7 +247,8 @@ class Trainer:
         sign = 1 if direction == "max" else -1
         if self.state.best is None or sign * value > sign * self.state.best:
             self.state.best, self.state.best_epoch = value, epoch
-            save_model(self.model, self.run.folder / "model.keras")
+            if self.run.is_chief:
+                save_model(self.model, self.run.folder / "model.keras")
 
     def _out_of_patience(self) -> bool:
         patience = self.config.optimization.patience
@@ -219,6 +256,8 @@ class Trainer:
         return bool(patience) and epoch - self.state.best_epoch >= patience
 
     def _save_checkpoint(self) -> None:
+        if not self.run.is_chief:
+            return
         started = time.perf_counter()
         self.checkpoints.save(self.state.step, self.variables, dataclasses.asdict(self.state))
         self.clock.saved(time.perf_counter() - started)
@@ -226,74 +265,3 @@ class Trainer:
     def _learning_rate(self) -> float:
         optimizer = getattr(self.model, "optimizer", None)
         return float(optimizer.learning_rate) if optimizer else 0.0
-
-
-class CheckpointClock:
-    """Decides when to write the next checkpoint.
-
-    Args:
-        every: "500 steps", "10m" or "30s".
-    """
-
-    def __init__(self, every: str):
-        match = re.fullmatch(r"(\d+)\s*(steps?|m|s)", every.strip())
-        if not match or int(match[1]) < 1:
-            raise KerasuiteError(
-                f"--checkpoint-every {every}: write it as '500 steps', '10m' or '30s'"
-            )
-        number = int(match[1])
-        self._steps = number if match[2].startswith("step") else None
-        self._seconds = number * (60 if match[2] == "m" else 1)
-        self._count = 0
-        self._cost = 0.0
-        self._last = time.monotonic()
-
-    def is_due(self) -> bool:
-        """Called once per step."""
-        self._count += 1
-        if self._steps:
-            return self._count >= self._steps
-        return time.monotonic() - self._last >= self._seconds
-
-    def is_cheap(self) -> bool:
-        """Whether writing one now keeps the cost below `CHECKPOINT_SHARE`."""
-        return self._cost <= CHECKPOINT_SHARE * (time.monotonic() - self._last)
-
-    def saved(self, seconds: float) -> None:
-        self._count, self._cost, self._last = 0, seconds, time.monotonic()
-
-
-def finish(app: App, run: Run) -> dict[str, Any]:
-    """Evaluates the best model and writes metrics, plots and the model card."""
-    model = load_best(app, run)
-    metrics = write_evaluation(app, run, model)
-    rows = _read_history(run.folder / "history.csv")
-    plots.curves(rows, run.folder / "plots" / "curves.png")
-    write_card(app, run, metrics, app.serving(run, model))
-    return metrics
-
-
-def write_evaluation(app: App, run: Run, model: keras.Model, folder: str = "") -> dict[str, Any]:
-    """Scores `model`; writes metrics.json and the report's pictures.
-
-    Args:
-        folder: subfolder of the run folder for them; by default the run folder itself.
-    """
-    metrics, evaluator = evaluate(app, run, model)
-    metrics = metrics | evaluator.report(run.folder / folder)
-    write_json(run.folder / folder / "metrics.json", metrics)
-    return metrics
-
-
-def _read_history(path: Path) -> list[dict[str, float]]:
-    import csv
-
-    with open(path, encoding="utf-8", newline="") as file:
-        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-
-
-def format_metrics(metrics: dict[str, float]) -> str:
-    """One line of the most telling numbers."""
-    skipped = ("epoch", "step", "learning_rate")
-    shown = [(n, v) for n, v in metrics.items() if n not in skipped and isinstance(v, (int, float))]
-    return "  ".join(f"{name} {value:.4g}" for name, value in shown[:8])

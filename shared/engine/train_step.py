@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from shared.engine.all_reduce import sum_over_replicas
 from shared.engine.config import OptimizationConfig
 from shared.engine.keras_patches import expect_reduced_gradients
 from shared.engine.weight_average import WeightAverage
@@ -51,20 +52,39 @@ def build_train_step(
 
 
 def prepare_optimizer(model: keras.Model) -> None:
-    """Creates the optimiser's variables for all weights, before any layer is frozen.
+    """Creates the variables of the optimisers for all weights, before any layer is frozen.
 
-    Called once, in the scope of the strategy, so that checkpoints always hold them all.
+    Called once, in the scope of the strategy, so that checkpoints always hold them all. A model
+    with several optimisers (a GAN) keeps them in the dict `optimizers` and says with
+    `variables_of(name)` what each of them trains; its `replica_step` takes the gradient of
+    `optimizer.scale_loss(loss)` and calls `apply_gradients`.
     """
-    if model.optimizer is not None:
-        model.optimizer.build(model.trainable_variables)
-        expect_reduced_gradients(model.optimizer)
+    if getattr(model, "optimizers", None):
+        for name, optimizer in model.optimizers.items():
+            model.optimizers[name] = _prepared(with_loss_scale(optimizer), model.variables_of(name))
+    elif model.optimizer is not None:
+        _prepared(model.optimizer, model.trainable_variables)
+
+
+def _prepared(optimizer, variables):
+    optimizer.build(variables)
+    expect_reduced_gradients(optimizer)
+    return optimizer
+
+
+def with_loss_scale(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Scales losses under mixed_float16, as `compile` does for a model's only optimiser."""
+    half = keras.config.dtype_policy().name == "mixed_float16"
+    if half and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
 
 
 def _default_step(model: keras.Model, config: OptimizationConfig) -> Callable[[Any], Means]:
     optimizer = model.optimizer
 
     def step(batch):
-        total = _sum_over_replicas(item_count(model, batch))
+        total = sum_over_replicas(item_count(model, batch))
         if config.accumulate > 1:
             gradients, means = _accumulated(model, batch, total, config.accumulate)
         else:
@@ -118,19 +138,12 @@ def item_count(model: keras.Model, batch: Any) -> tf.Tensor:
 def apply_gradients(optimizer, gradients, variables, clip_norm: float) -> None:
     """Sums the gradients over the replicas, clips their global norm and applies them."""
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
-    gradients = _sum_over_replicas([g for g, _ in pairs])
+    gradients = sum_over_replicas([g for g, _ in pairs])
     if clip_norm:
         # Under mixed_float16 the gradients are scaled like the loss; so is the threshold.
         threshold = optimizer.scale_loss(tf.constant(clip_norm, tf.float32))
         gradients, _ = tf.clip_by_global_norm(gradients, threshold)
     optimizer.apply(gradients, [v for _, v in pairs])
-
-
-def _sum_over_replicas(value):
-    context = tf.distribute.get_replica_context()
-    if context.num_replicas_in_sync == 1:
-        return value
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
 def _accumulated(model, batch, total, parts: int):

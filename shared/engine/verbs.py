@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from shared.engine import config as configs
+from shared.engine.cluster import find_cluster
 from shared.engine.config import RunConfig
 from shared.engine.errors import SOME_REJECTED, KerasuiteError
+from shared.engine.progress import duration
 from shared.engine.quiet import import_tensorflow
 
 # What may change when a run is resumed: how long and on what, not what is computed.
@@ -60,16 +62,18 @@ def train(
         config = configs.resolve(config_type, given, config_file)
         if not config.data:
             raise KerasuiteError(f"kerasuite {config.task} train: name the DATA to train on")
-        folder = output or _new_folder(config, overrides)
+        folder = output or _new_folder(config)
     started = time.perf_counter()
     app = load_app(place)
-    from shared.engine.train import format_metrics
+    from shared.engine.history import format_metrics
     from shared.engine.train import train as run_training
 
     run = run_training(app, config, folder, resume)
+    if not run.is_chief:
+        return folder
     metrics, shown = read_metrics(run.folder), escape(str(folder))
     console.print(
-        f"[bold]Done[/bold] in {_duration(time.perf_counter() - started)}: "
+        f"[bold]Done[/bold] in {duration(time.perf_counter() - started)}: "
         f"{format_metrics(metrics)}\n"
         f"Everything is in {shown} (README.md, metrics.json, plots/, model.keras). Next:\n"
         f"  kerasuite {_command(config.task)} export {shown}"
@@ -81,10 +85,15 @@ def _command(task: str) -> str:
     return task.partition("-")[0]
 
 
-def _new_folder(config: RunConfig, overrides: dict[str, Any]) -> Path:
+def _new_folder(config: RunConfig) -> Path:
     """runs/TASK/NAME; a name that was not chosen by the user is numbered when taken."""
     root = Path("runs") / config.task
-    if "name" in overrides or config.name:
+    if config.name:
+        if Path(config.name).name != config.name or config.name.startswith("."):
+            raise KerasuiteError(
+                f"--name {config.name}: is the name of one folder, without slashes and no leading "
+                f"dot; use --output for a path"
+            )
         return root / config.name
     name = config.preset or "default"
     taken = (f"{name}-{number}" if number > 1 else name for number in range(1, 10**6))
@@ -122,14 +131,19 @@ def _resumed_config(config_type, folder: Path, data, overrides: dict[str, Any]) 
 def evaluate(place: str, run_folder: Path, data: list[str] | None = None) -> dict[str, Any]:
     """Scores a run, on its validation data or on `data`, and prints the metrics."""
     app = load_app(place)
+    from shared.engine.finish import write_evaluation
     from shared.engine.run import load_best, open_run
-    from shared.engine.train import write_evaluation
+    from shared.engine.strategy import create_strategy
 
-    run = open_run(app, run_folder)
-    if data:
-        app.replace_validation_data(run, data)
-    model = load_best(app, run)
-    metrics = write_evaluation(app, run, model, "evaluation" if data else "")
+    strategy = create_strategy(plan={"run": str(run_folder), "data": list(data or [])})
+    run = open_run(app, run_folder, strategy)
+    with run.workers.lost_ones_reported():
+        if data:
+            app.replace_validation_data(run, data)
+        model = load_best(app, run)
+        metrics = write_evaluation(app, run, model, "evaluation" if data else "")
+    if not run.is_chief:
+        return metrics
     for name, value in metrics.items():
         if isinstance(value, (int, float)):
             console.print(f"{name:24} {value:.6g}")
@@ -140,6 +154,9 @@ def evaluate(place: str, run_folder: Path, data: list[str] | None = None) -> dic
 
 def export(place: str, run_folder: Path, root: Path, name: str = "") -> dict[str, Path]:
     """Exports a run's best model as SavedModels and prints where they are."""
+    cluster = find_cluster()
+    if cluster is not None and not cluster.is_chief:
+        return {}
     app = load_app(place)
     from shared.engine.export import check_target
     from shared.engine.export import export as run_export
@@ -175,13 +192,16 @@ def predict(
     app = load_app(place)
     from shared.engine.export import saved_model_for
     from shared.engine.inputs import find_inputs
+    from shared.engine.merge_shards import merge_if_last
     from shared.engine.predict import predict as run_predict
 
     saved_model = saved_model_for(app, model)
     predictor = app.predictor(saved_model, **options)
-    sources = find_inputs(
-        inputs, predictor.suffixes, output=output, limit=limit or None, shard=shard or None
-    )
+    cluster = None if shard else find_cluster()
+    if cluster is not None:
+        shard = f"{cluster.index + 1}/{cluster.count}"
+    selection = {"output": output, "limit": limit or None}
+    sources = find_inputs(inputs, predictor.suffixes, **selection, shard=shard or None)
     summary = run_predict(
         saved_model,
         sources,
@@ -196,8 +216,12 @@ def predict(
     rejected = f", {summary.rejected} rejected (see errors.jsonl)" if summary.rejected else ""
     console.print(
         f"[bold]Done[/bold]: {summary.done} predicted{rejected} "
-        f"in {_duration(summary.seconds)}. Results are in {escape(str(output))}."
+        f"in {duration(summary.seconds)}. Results are in {escape(str(output))}."
     )
+    if cluster is not None:
+        everything = find_inputs(inputs, predictor.suffixes, **selection)
+        if merge_if_last(output, format, shard, everything, predictor):
+            console.print(f"The results of all {cluster.count} workers are put together there.")
     if summary.rejected:
         raise typer.Exit(SOME_REJECTED)
 
@@ -223,9 +247,3 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     import json
 
     return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s"

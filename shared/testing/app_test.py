@@ -7,8 +7,8 @@
 Each check runs the command line in a process of its own, as a user would.
 """
 
-import csv
 import json
+import os
 import random
 import signal
 import subprocess
@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from shared.engine.cluster import Cluster
+from shared.engine.history import read_csv
+from shared.engine.launch import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 300  # seconds until a training has written its first checkpoint
@@ -74,13 +78,16 @@ def start(*arguments: Any) -> subprocess.Popen:
     )  # fmt: skip
 
 
-def kill_when(process: subprocess.Popen, ready: Callable[[], bool], number: int) -> None:
-    """Sends a signal as soon as `ready()`; the process must still be running then."""
+def kill_when(
+    process: subprocess.Popen, ready: Callable[[], bool], number: int, delay: float = 0.0
+) -> None:
+    """Sends a signal `delay` seconds after `ready()`; the process must be running when ready."""
     begin = time.monotonic()
     while not ready():
         assert process.poll() is None, f"ended with {process.returncode} before it was ready"
         assert time.monotonic() - begin < START_LIMIT, "did not get ready in time"
         time.sleep(0.01)
+    time.sleep(delay)
     process.send_signal(number)
     process.wait(timeout=120)
 
@@ -117,17 +124,44 @@ def run_killed_training_test(case: AppCase, data: Sequence[str], whole: Path, fo
     """
     total = newest_step(whole)
     generator = random.Random(total)
-    stops = sorted(generator.sample(range(1, total), min(3, total - 1)))
+    # Not near the end: a quick training would be over before the signal arrives.
+    places = range(1, max(2, total * 3 // 4))
+    stops = sorted(generator.sample(places, min(3, len(places))))
     arguments = case.training(data, folder)
     signals = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
     for stop, number in zip(stops, signals, strict=False):
+        # A step of its own shows that it trains: a signal at the start would meet no handler.
+        reach = max(stop, newest_step(folder) + 1)
         process = start(*arguments)
-        kill_when(process, lambda stop=stop: newest_step(folder) >= stop, number)
+        kill_when(process, lambda reach=reach: newest_step(folder) >= reach, number)
         expected = -9 if number == signal.SIGKILL else 128 + number
         assert process.returncode == expected
         arguments = [case.command, case.verb, "--output", str(folder), "--resume"]
     expect_success(kerasuite(*arguments))
     expect_same_run(whole, folder)
+
+
+def run_many_kills_test(case: AppCase, data: Sequence[str], folder: Path, kills: int) -> None:
+    """A training killed again and again, at any moment, equals one left alone."""
+    long = [*case.training(data, folder / "whole"), "--epochs", "20"]
+    expect_success(kerasuite(*long))
+    generator = random.Random(kills)
+    arguments = [*case.training(data, folder / "killed"), "--epochs", "20"]
+    resume = [case.command, case.verb, "--output", str(folder / "killed"), "--resume"]
+    total = newest_step(folder / "whole")
+    for number in range(kills):
+        process = start(*arguments)
+        # On average one n-th of what is left, and then any moment of the next steps.
+        reach = newest_step(folder / "killed") + generator.randint(1, max(1, total // kills))
+        reach = min(reach, total - 1)
+        kill_when(process, lambda reach=reach: newest_step(folder / "killed") >= reach, 9,
+                  delay=generator.uniform(0.0, 0.2))  # fmt: skip
+        if process.returncode == 0:
+            print(f"the training ended before kill {number + 1}")
+            break
+        arguments = resume
+    expect_success(kerasuite(*resume))
+    expect_same_run(folder / "whole", folder / "killed")
 
 
 def run_predict_test(case: AppCase, model: Path, folder: Path) -> None:
@@ -161,21 +195,79 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def read_history(run: Path) -> list[dict[str, float]]:
     """Rows of a run's history.csv."""
-    with open(run / "history.csv", encoding="utf-8", newline="") as file:
-        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+    return read_csv(run / "history.csv")
 
 
-def run_two_devices_test(case: AppCase, data: Sequence[str], batch_size: int) -> None:
-    """The losses of the first steps agree on one device and on two.
+def run_strategies_test(case: AppCase, data: Sequence[str], batch_size: int) -> None:
+    """The losses of the first steps agree on one device, on two, and on two workers.
 
     Args:
         batch_size: int. Odd sizes are split unevenly.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "shared.testing.two_devices", case.place, *data,
-         "--batch-size", str(batch_size)],
-        cwd=ROOT, capture_output=True, text=True, timeout=600,
+    one = step_losses(case, data, batch_size, "single")
+    two = step_losses(case, data, batch_size, "mirrored", devices="cpu:2")
+    np.testing.assert_allclose(two, one, rtol=2e-4)
+    workers = worker_losses(case, data, batch_size, count=2)
+    np.testing.assert_allclose(workers, [one, one], rtol=2e-4)
+
+
+def step_losses(case, data, batch_size, strategy: str, **options: str) -> list[float]:
+    """Losses of the first steps, computed in a process of its own."""
+    return _losses_of(_start_losses(case, data, batch_size, strategy, os.environ, **options))
+
+
+def worker_losses(case: AppCase, data, batch_size: int, count: int) -> list[list[float]]:
+    """The same on `count` workers: what each of them saw."""
+    addresses = tuple(f"localhost:{port}" for port in free_ports(count))
+    processes = []
+    for index in range(count):
+        environment = os.environ | {"TF_CONFIG": Cluster(addresses, index).to_tf_config()}
+        processes.append(_start_losses(case, data, batch_size, "multiworker", environment))
+    return [_losses_of(process) for process in processes]
+
+
+def _start_losses(case, data, batch_size, strategy, environment, **options) -> subprocess.Popen:
+    flags = [text for name, value in options.items() for text in (f"--{name}", value)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "shared.testing.strategy_losses", case.place, *data,
+         "--batch-size", str(batch_size), "--strategy", strategy, *flags],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    expect_success(done)
-    one, two = json.loads(done.stdout.splitlines()[-1])
-    np.testing.assert_allclose(one, two, rtol=2e-4)
+
+
+def _losses_of(process: subprocess.Popen) -> list[float]:
+    try:
+        out, errors = process.communicate(timeout=600)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors
+    return json.loads(out.splitlines()[-1])
+
+
+def run_two_workers_test(case: AppCase, data: Sequence[str], folder: Path) -> None:
+    """Two workers leave one complete run folder, also when they are killed on the way."""
+    arguments = ["launch", "--workers", "2", "--", *case.training(data, folder)]
+    process = start(*arguments)
+    kill_when(process, lambda: newest_step(folder) >= 1, signal.SIGTERM)
+    assert process.returncode == 128 + signal.SIGTERM
+    stopped_at = newest_step(folder)
+    resume = [case.command, case.verb, "--output", str(folder), "--resume"]
+    expect_success(kerasuite("launch", "--workers", "2", "--", *resume))
+    assert newest_step(folder) > stopped_at
+    before = (folder / "metrics.json").read_bytes()
+    expect_success(kerasuite("launch", "--workers", "2", "--", case.command, "evaluate", folder))
+    assert (folder / "metrics.json").read_bytes() == before
+
+
+def run_shared_prediction_test(case: AppCase, model: Path, folder: Path) -> None:
+    """Two workers predict what one does, in the same order."""
+    inputs, alone, shared = folder / "inputs", folder / "alone", folder / "shared"
+    inputs.mkdir()
+    _, bad = case.write_inputs(inputs)
+    predict = [case.command, "predict", str(model), str(inputs), "--batch-size", "1"]
+    expect_success(kerasuite(*predict, "--output", alone), code=3 if bad else 0)
+    launched = kerasuite("launch", "--workers", "2", "--", *predict, "--output", shared)
+    expect_success(launched, code=3 if bad else 0)
+    for name in ("predictions.jsonl", "errors.jsonl"):
+        if (alone / name).exists():
+            assert (alone / name).read_bytes() == (shared / name).read_bytes(), name

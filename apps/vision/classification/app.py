@@ -91,7 +91,7 @@ class ClassifyApp(App):
         classes = len(run.artifacts["class_names"])
         store = self._store(run, split)
         if split != "train":
-            return data.evaluation_dataset(store, labels, classes, run.config)
+            return data.evaluation_dataset(store, labels, classes, run.config, run.worker)
         return data.training_dataset(store, labels, classes, run.config, start_step, run.worker)
 
     def _store(self, run: Run, split: str) -> ImageStore:
@@ -127,7 +127,8 @@ class ClassifyApp(App):
         self.files = self._of("train") + held_out
         run.artifacts["total_pixels"] = found.total_pixels
         self._stores.clear()
-        self._report_skipped(found, run.folder / "evaluation" / SKIPPED)
+        if run.is_chief:
+            self._report_skipped(found, run.folder / "evaluation" / SKIPPED)
 
     def check(self, config: ClassifyConfig) -> tuple[list[str], list[str]]:
         from apps.vision.classification.check import describe

@@ -121,14 +121,19 @@ def _mix(images, labels, seed, config: AugmentConfig):
 
 
 def evaluation_dataset(
-    store: ImageStore, labels: np.ndarray, num_classes: int, config: ClassifyConfig
+    store: ImageStore,
+    labels: np.ndarray,
+    num_classes: int,
+    config: ClassifyConfig,
+    worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """All images once, in order: batches of (images, targets) as in training."""
+    """A worker's images once, in order: batches of (images, targets) as in training."""
     targets = tf.constant(labels, tf.int32)
 
     def example(index):
         image = evaluation_image(store.load(index), config)
         return image, tf.one_hot(targets[index], num_classes)
 
-    examples = tf.data.Dataset.range(len(store)).map(example, num_parallel_calls=tf.data.AUTOTUNE)
+    indices = stream.evaluation_examples(len(store), config.batch_size, worker)
+    examples = indices.map(example, num_parallel_calls=tf.data.AUTOTUNE)
     return examples.batch(config.batch_size).prefetch(tf.data.AUTOTUNE)

@@ -10,6 +10,7 @@ from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.data import evaluation_image, image_size
 from shared.engine.app import ServingModule
 from shared.image.decode import decode_batch
+from shared.text.line_tables import line_by_number
 
 MAX_LABELS = 5
 
@@ -32,14 +33,7 @@ class ClassifierServing(ServingModule):
         labels_file: str,
     ):
         self.model, self.config, self.class_names = model, config, class_names
-        lines = tf.lookup.TextFileInitializer(
-            labels_file,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-        )
-        self.names = tf.lookup.StaticHashTable(lines, "")
+        self.names = line_by_number(labels_file)
 
     def classify(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Decodes, crops, classifies and names."""

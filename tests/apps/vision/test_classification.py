@@ -22,6 +22,7 @@ from apps.vision.classification.files import LabelledFile
 from shared.engine import config as configs
 from shared.engine import train as training
 from shared.engine.errors import KerasuiteError
+from shared.engine.finish import write_evaluation
 from shared.engine.run import Run, load_best, open_run
 from shared.image.image_store import ImageStore
 from shared.testing.app_test import read_history
@@ -320,7 +321,7 @@ def test_evaluate_on_other_data(tmp_path):
     app = ClassifyApp()
     opened = open_run(app, run.folder)
     app.replace_validation_data(opened, [str(images)])
-    metrics = training.write_evaluation(app, opened, load_best(app, opened), "evaluation")
+    metrics = write_evaluation(app, opened, load_best(app, opened), "evaluation")
     assert sum(map(sum, metrics["confusion_matrix"])) == 12
     (images / "a" / "bad.png").write_bytes(b"bad")
     app.replace_validation_data(opened, [str(images)])

@@ -23,6 +23,14 @@ with catch_signals() as caught:
 """
 
 
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """A shell gives its background jobs an ignored SIGINT, which would stay in force here."""
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, earlier)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_becomes_a_flag(number):
     with catch_signals() as caught:

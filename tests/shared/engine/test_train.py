@@ -11,6 +11,7 @@ from toy_app import ToyApp, ToyConfig
 
 from shared.engine import config as configs
 from shared.engine import train as training
+from shared.engine.checkpoint_clock import CheckpointClock
 from shared.engine.errors import Interrupted, KerasuiteError
 from shared.engine.evaluate import evaluate
 from shared.engine.run import Run, load_best, open_run
@@ -265,4 +266,4 @@ def test_state_survives_json():
 @pytest.mark.parametrize("text", ["", "0 steps", "5", "3h", "-1s"])
 def test_checkpoint_every_is_checked(text):
     with pytest.raises(KerasuiteError, match="--checkpoint-every"):
-        training.CheckpointClock(text)
+        CheckpointClock(text)

@@ -61,7 +61,8 @@ class ToyApp(App):
     def dataset(self, run, split, start_step=0):
         batch = run.config.batch_size
         if split != "train":
-            return tf.data.Dataset.from_tensor_slices((self.x, self.y)).batch(batch)
+            indices = stream.evaluation_examples(len(self.x), batch, run.worker)
+            return indices.map(lambda i: (tf.gather(self.x, i), tf.gather(self.y, i))).batch(batch)
         x, y = tf.constant(self.x), tf.constant(self.y)
 
         def load(indices, seeds, steps):

@@ -1,0 +1,65 @@
+"""Losses of the first training steps under one strategy, printed as JSON.
+
+    python -m shared.testing.strategy_losses module:Class DATA... --batch-size 7 --strategy mirrored
+
+In a process of its own, because TensorFlow bears only one distributed strategy per process.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from shared.engine import config as configs
+from shared.engine.verbs import load_app
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("place")
+    parser.add_argument("data", nargs="+")
+    parser.add_argument("--batch-size", type=int, required=True)
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--strategy", required=True)
+    parser.add_argument("--devices", default="cpu")
+    parser.add_argument("--precision", default="float32")
+    arguments = parser.parse_args()
+    app = load_app(arguments.place)
+    names = ("batch_size", "strategy", "devices", "precision")
+    given = {name: getattr(arguments, name) for name in names}
+    # Adam's first steps depend on the sign of gradients that are zero but for rounding.
+    given |= {"optimization.optimizer": "sgd", "learning_rate": 0.05}
+    config = configs.resolve(
+        app.config_class, {"preset": "test", "data": tuple(arguments.data), **given}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(first_losses(app, config, Path(folder), arguments.steps)))
+
+
+def first_losses(app: Any, config: Any, folder: Path, steps: int) -> list[float]:
+    """Losses of the first steps of a training; every worker prepares in a folder of its own."""
+    from shared.engine import replicas
+    from shared.engine.run import Run
+    from shared.engine.strategy import set_up
+    from shared.engine.train_step import build_train_step, prepare_optimizer
+
+    run = Run(config, folder, strategy=set_up(config))
+    app.prepare(run)
+    run.steps_per_epoch = app.steps_per_epoch(run)
+    with run.strategy.scope():
+        model = app.build(run)
+        app.init_weights(run, model)
+        prepare_optimizer(model)
+    app.begin_epoch(run, model, 0)
+    step = build_train_step(model, run.strategy, config.optimization)
+    losses = []
+    for batch in app.dataset(run, "train").take(steps):
+        value, count = step(replicas.split(run.strategy, batch))["loss"]
+        losses.append(float(value) / float(count))
+    run.workers.barrier()
+    return losses
+
+
+if __name__ == "__main__":
+    main()
