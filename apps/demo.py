@@ -22,6 +22,7 @@ from shared.engine.page import Page
 
 # Task to the place of the function that demonstrates it.
 DEMOS = {
+    "embed": "apps.embeddings.demo:demonstrate",
     "classify": "apps.vision.classification.demo:demonstrate",
 }
 

@@ -155,6 +155,32 @@ def test_no_data_at_all(run):
     run("classify", "train").expect_error("name the DATA")
 
 
+def test_a_name_that_is_a_path(run, tmp_path):
+    run("classify", "train", tmp_path, "--name", "a/b").expect_error("--name a/b", "--output")
+
+
+def test_devices(run):
+    seen = json.loads(run("devices", "--json").out)
+    assert seen["CPU threads"] >= 1
+    assert seen["auto"].startswith(("single", "mirrored"))
+    assert "auto" in run("devices").out
+
+
+def test_a_cluster_that_cannot_be(run, tmp_path, monkeypatch):
+    data = write_classes(tmp_path / "data", {"a": 3, "b": 3})
+    train = ("classify", "train", data, "--output", tmp_path / "run", "--strategy", "multiworker")
+    run(*train).expect_error("no cluster found", "kerasuite launch")
+    monkeypatch.setenv("TF_CONFIG", "{worker")
+    run(*train).expect_error("TF_CONFIG: is not JSON")
+    assert not (tmp_path / "run").exists()
+
+
+def test_launch_says_what_it_needs(run):
+    run("launch", "--", "classify", "train").expect_error("--workers N")
+    hosts = ("--hosts", "a:1,b:2", "--index", "2")
+    run("launch", *hosts, "--", "classify", "train").expect_error("--index 2", "workers 0 to 1")
+
+
 def test_a_class_with_one_image(run, tmp_path):
     data = write_classes(tmp_path / "data", {"many": 5, "lonely": 1})
     run("classify", "train", data).expect_error("'lonely'", "1 readable image", "add images")

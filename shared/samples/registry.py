@@ -5,10 +5,16 @@ from pathlib import Path
 
 from shared.engine.config import did_you_mean
 from shared.engine.errors import KerasuiteError
+from shared.engine.files import atomic_folder
 
 # Name to (place of the function that writes it, what it is for).
 SAMPLES = {
     "digits": ("shared.samples.digits:write_digits", "handwritten digits, for classify"),
+    "digits-detection": (
+        "shared.samples.digits_detection:write_digits_detection",
+        "handwritten digits on cluttered pictures, for detect",
+    ),
+    "corpus": ("shared.samples.corpus:write_corpus", "news articles, for embed"),
 }
 
 
@@ -24,6 +30,8 @@ def write_sample(name: str, folder: Path) -> str:
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise KerasuiteError(f"{folder}: is not empty; choose a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
     module, _, function = SAMPLES[name][0].partition(":")
-    return getattr(importlib.import_module(module), function)(folder)
+    if folder.exists():
+        folder.rmdir()
+    with atomic_folder(folder) as temporary:
+        return getattr(importlib.import_module(module), function)(temporary)

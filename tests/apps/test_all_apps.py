@@ -41,7 +41,44 @@ def write_pictures(folder: Path) -> tuple[int, int]:
     return 20, 2
 
 
+def write_corpus(folder: Path) -> list[str]:
+    """The first articles of gensim's Lee corpus, one a line: some thousand words."""
+    from gensim.test.utils import datapath
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = Path(datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()
+    (folder / "corpus.txt").write_text("\n".join(lines[:16]) + "\n", encoding="utf-8")
+    return [str(folder)]
+
+
+def write_texts(folder: Path) -> tuple[int, int]:
+    """Eighteen texts of unequal length; one without words and one of unknown words only."""
+    generator = np.random.default_rng(0)
+    words = ["the", "police", "fire", "south", "people", "government", "unheard-of"]
+    for index in range(18):
+        text = " ".join(generator.choice(words, generator.integers(2, 300)))
+        (folder / f"{index:02}.txt").write_text(f"the {text}\n")
+    (folder / "05-empty.txt").write_text("")
+    (folder / "11-unknown.txt").write_text("xyzzy plugh\n")
+    return 18, 2
+
+
 CASES = {
+    # Steps take milliseconds; so many, that there is time to kill them.
+    "embed": AppCase(
+        "embed",
+        "apps.embeddings.app:EmbedApp",
+        write_corpus,
+        write_texts,
+        options=("--epochs", "10"),
+    ),
+    "embed-glove": AppCase(
+        "embed",
+        "apps.embeddings.app:EmbedApp",
+        write_corpus,
+        write_texts,
+        options=("--algorithm", "glove", "--epochs", "20"),
+    ),
     "classify": AppCase(
         "classify", "apps.vision.classification.app:ClassifyApp", write_digits, write_pictures
     ),
@@ -87,8 +124,12 @@ def test_killed_and_resumed_training_is_bit_identical(case, data, trained, tmp_p
 
 
 @pytest.mark.parametrize("batch_size", [7, 8])
-def test_two_devices_equal_one(case, data, batch_size):
-    app_test.run_two_devices_test(case, data, batch_size)
+def test_one_device_two_devices_and_two_workers_agree(case, data, batch_size):
+    app_test.run_strategies_test(case, data, batch_size)
+
+
+def test_two_workers_stopped_resumed_and_evaluated(case, data, tmp_path):
+    app_test.run_two_workers_test(case, data, tmp_path / "run")
 
 
 def test_evaluate_gives_the_metrics_of_the_training(case, trained):
@@ -106,6 +147,10 @@ def test_exported_model_holds_config_and_card(exported):
 
 def test_predict_with_corrupt_files_killed_and_resumed(case, exported, tmp_path):
     app_test.run_predict_test(case, exported, tmp_path)
+
+
+def test_two_workers_predict_what_one_does(case, exported, tmp_path):
+    app_test.run_shared_prediction_test(case, exported, tmp_path)
 
 
 def test_another_task_is_refused(case, exported, tmp_path):

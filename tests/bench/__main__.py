@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.engine.quiet import import_tensorflow
-from tests.bench import classification, command_line
+from tests.bench import classification, command_line, distribution, embeddings, glove
 
 # Row name to the function that measures it; each returns a `measure.Result`.
 ROWS = {
@@ -24,6 +24,14 @@ ROWS = {
     "classify-predict": classification.folder_inference,
     "classify-memory": classification.memory,
     "classify-input": classification.input_pipeline,
+    "skip-gram": embeddings.skip_gram,
+    "cbow": embeddings.cbow,
+    "embed-memory": embeddings.memory,
+    "glove-counting": glove.counting,
+    "glove-iteration": glove.iteration,
+    "workers": distribution.scaling,
+    "checkpoint": distribution.checkpoint_cost,
+    "resume": distribution.resume_time,
 }
 
 
@@ -32,6 +40,9 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; by default all")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     arguments = parser.parse_args()
+    unknown = set(arguments.rows) - set(ROWS)
+    if unknown:
+        parser.error(f"unknown row {min(unknown)}; one of {', '.join(ROWS)}")
     import_tensorflow()
     results = [ROWS[name]() for name in arguments.rows or ROWS]
     table = Table("what", "value", "floor", "details")

@@ -1,0 +1,1 @@
+"""Word embeddings: word2vec (skip-gram and CBOW) and GloVe."""

@@ -1,0 +1,37 @@
+"""The model that a configuration asks for."""
+
+import keras
+
+from apps.embeddings.cbow import Cbow
+from apps.embeddings.config import EmbedConfig
+from apps.embeddings.data import block_shape
+from apps.embeddings.glove import GloVe
+from apps.embeddings.hierarchical_softmax import HierarchicalCbow, HierarchicalSkipGram
+from apps.embeddings.huffman import huffman_paths
+from apps.embeddings.skip_gram import SkipGram
+from apps.embeddings.vocabulary import Vocabulary
+
+NEGATIVE_SAMPLING = {"skipgram": SkipGram, "cbow": Cbow}
+HIERARCHICAL = {"skipgram": HierarchicalSkipGram, "cbow": HierarchicalCbow}
+
+
+def build_model(config: EmbedConfig, vocabulary: Vocabulary) -> keras.Model:
+    """An untrained model for a vocabulary."""
+    options = config.model
+    if options.algorithm == "glove":
+        return GloVe(len(vocabulary), options.dim, config.glove.x_max, config.glove.alpha)
+    if options.loss == "hierarchical-softmax":
+        paths = huffman_paths(vocabulary.counts)
+        model = HIERARCHICAL[options.algorithm](
+            len(vocabulary), options.dim, options.window, code_length=paths.nodes.shape[1]
+        )
+        model.set_paths(paths)
+    else:
+        model = NEGATIVE_SAMPLING[options.algorithm](
+            len(vocabulary), options.dim, options.window, options.negatives
+        )
+    kept = vocabulary.keep_probabilities(options.subsample) * vocabulary.counts
+    model.prepare_training(
+        kept / kept.sum(), vocabulary.noise_distribution(), block_shape(config).micro_step
+    )
+    return model

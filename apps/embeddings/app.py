@@ -1,0 +1,107 @@
+"""The word-embedding application, as the engine sees it."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.embeddings import data
+from apps.embeddings.algorithm import build_model
+from apps.embeddings.config import EmbedConfig
+from apps.embeddings.evaluator import EmbeddingEvaluator, Judgements
+from apps.embeddings.predictor import DocumentPredictor
+from apps.embeddings.serving import EmbeddingServing
+from apps.embeddings.vocabulary import Vocabulary
+from apps.embeddings.word_vectors import WordVectors
+from shared.engine import config as configs
+from shared.engine import stream
+from shared.engine.app import App
+from shared.engine.optimizer import build_optimizer
+from shared.engine.run import Run
+
+# Words whose vectors are computed at a time.
+BATCH = 4096
+
+
+class EmbedApp(App):
+    """Word embeddings: plain text to a vector for every word, near for words used alike."""
+
+    name = "embed"
+    config_class = EmbedConfig
+    monitor = ("loss", "min")
+    limits = (
+        "Vectors show how words are used in the training text, its prejudices included. A word "
+        "has one vector, whatever it means in a sentence. Words outside the vocabulary have none."
+    )
+
+    # === Data ===
+
+    def prepare(self, run: Run) -> None:
+        """Counts and encodes the corpus once; GloVe counts its pairs as well."""
+        if "words" not in run.artifacts:
+            run.artifacts = data.prepare_corpus(run.config, run.folder)
+            run.save_artifacts()
+        self.vocabulary = Vocabulary.load(run.folder / data.VOCABULARY)
+        self._judgement_files: list[str] = []
+
+    def steps_per_epoch(self, run: Run) -> int:
+        return data.steps_per_epoch(run.config, run.folder)
+
+    def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
+        if split != "train":
+            # What is judged is the table itself: every word once.
+            return stream.evaluation_examples(len(self.vocabulary), BATCH, run.worker).batch(BATCH)
+        return data.training_dataset(
+            run.config, run.folder, self.vocabulary, start_step, run.worker
+        )
+
+    def unit(self, run: Run) -> str:
+        return "cells" if run.config.model.algorithm == "glove" else "words"
+
+    def replace_validation_data(self, run: Run, data: list[str]) -> None:
+        self._judgement_files = data
+
+    def check(self, config: EmbedConfig) -> tuple[list[str], list[str]]:
+        from apps.embeddings.check import describe
+
+        return describe(config)
+
+    # === Model ===
+
+    def build(self, run: Run) -> keras.Model:
+        config = run.config
+        model = build_model(config, self.vocabulary)
+        model.compile(
+            optimizer=build_optimizer(
+                config.optimization, config.initial_learning_rate, max(run.total_steps, 1)
+            )
+        )
+        return model
+
+    # === Results ===
+
+    def evaluator(self, run: Run) -> EmbeddingEvaluator:
+        judgements = Judgements(self._judgement_files, run.config.corpus.language)
+        return EmbeddingEvaluator(self.vocabulary.words, judgements)
+
+    def word_vectors(self, model: keras.Model) -> WordVectors:
+        """The vectors of a trained model."""
+        ids = np.arange(len(self.vocabulary))
+        parts = [model(ids[i : i + BATCH]).numpy() for i in range(0, len(ids), BATCH)]
+        return WordVectors(self.vocabulary.words, np.concatenate(parts))
+
+    def serving(self, run: Run, model: keras.Model) -> dict[str, EmbeddingServing]:
+        words_file = data.write_words(self.vocabulary, run.folder)
+        phrases_file = run.folder / data.PHRASES
+        extra = {data.VOCABULARY: (run.folder / data.VOCABULARY).read_text(encoding="utf-8")}
+        if phrases_file.is_file():
+            extra[data.PHRASES] = phrases_file.read_text(encoding="utf-8")
+        vectors = self.word_vectors(model)
+        return {"": EmbeddingServing(vectors, self.vocabulary, words_file, extra)}
+
+    def predictor(self, saved_model: Path, weighting: str = "mean", **_: Any) -> DocumentPredictor:
+        config = configs.load(EmbedConfig, saved_model / "assets.extra" / "config.yaml")
+        phrases = saved_model / "assets.extra" / data.PHRASES
+        return DocumentPredictor(data.text_words(config, phrases), weighting)

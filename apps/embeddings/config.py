@@ -1,0 +1,107 @@
+"""Configuration of word embeddings."""
+
+from typing import Any, ClassVar, Literal
+
+from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
+
+# Learning rate of each algorithm where none is given; see `GloVe` for the reason of its own.
+LEARNING_RATES = {"skipgram": 0.025, "cbow": 0.025, "glove": 0.3}
+
+
+@config_class
+class CorpusConfig:
+    """How text becomes words, and which words are trained."""
+
+    language: str = option("en", "Language of the text: zh is cut into words by jieba.")
+    document: Literal["line", "running"] = option(
+        "line", "One document a line, or running text: windows do not cross documents."
+    )
+    pattern: Literal["words", "whitespace"] = option(
+        "words", "Finds words in text, or takes what white space separates."
+    )
+    phrases: bool = option(False, "Joins frequent pairs of words, such as new_york.")
+    min_count: int = option(5, "Leaves out words with fewer occurrences.", ge=1)
+    max_vocab: int = option(0, "Keeps only so many of the most frequent words; 0 is all.", ge=0)
+
+
+@config_class
+class ModelConfig:
+    """The algorithm."""
+
+    algorithm: Literal["skipgram", "cbow", "glove"] = option(
+        "skipgram", "word2vec's skip-gram or CBOW, or GloVe."
+    )
+    loss: Literal["negative-sampling", "hierarchical-softmax"] = option(
+        "negative-sampling", "Output layer of word2vec."
+    )
+    dim: int = option(100, "Size of a vector.", ge=1, le=4096)
+    window: int = option(5, "Largest distance of a context word; GloVe's paper takes 10.", ge=1)
+    negatives: int = option(5, "Noise words for each pair (negative sampling).", ge=1, le=64)
+    subsample: float = option(
+        1e-3, "Thins out words above this share of the corpus; 0 is off.", ge=0
+    )
+
+
+@config_class
+class GloveConfig:
+    """What only GloVe has."""
+
+    x_max: float = option(10.0, "Count from which a pair has full weight (100 in the paper).", gt=0)
+    alpha: float = option(0.75, "Exponent of the weight of rarer pairs.", ge=0, le=1)
+    symmetric: bool = option(True, "Counts context on both sides, or only on the left.")
+    memory: float = option(1.0, "Memory for counting, in GiB; more of it is spilled to disk.", gt=0)
+
+
+@config_class
+class EmbedConfig(RunConfig):
+    """Everything about one training of word vectors."""
+
+    task: ClassVar[str] = "embed"
+
+    epochs: int = option(5, "Passes over the corpus, or over GloVe's counts.", ge=1)
+    batch_size: int = option(
+        65536, "Words (GloVe: counts) in one step of the loop, over all devices.", ge=1
+    )
+    learning_rate: float = option(
+        0.0, "First learning rate; 0 takes 0.025 for word2vec, 0.3 for GloVe.", ge=0
+    )
+    optimization: OptimizationConfig = group(
+        # Plain gradient descent that falls linearly to almost zero, as in word2vec.
+        lambda: OptimizationConfig(
+            optimizer="sgd", momentum=0.0, schedule="linear", warmup=0.0, final_learning_rate=0.004
+        )
+    )
+    corpus: CorpusConfig = group(CorpusConfig)
+    model: ModelConfig = group(ModelConfig)
+    glove: GloveConfig = group(GloveConfig)
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Small enough for tests.
+        "test": {
+            "epochs": 2,
+            "batch_size": 256,
+            "deterministic": True,
+            "corpus": {"min_count": 1},
+            "model": {"dim": 16, "window": 3},
+        },
+        # A corpus of some tens of thousands of words, as `kerasuite samples corpus` makes it:
+        # many passes, and every word counts.
+        # kerasuite embed train corpus --preset tiny
+        "tiny": {
+            "epochs": 100,
+            "batch_size": 16384,
+            "learning_rate": 0.05,
+            "model": {"dim": 64, "window": 8, "subsample": 1e-4},
+        },
+        # GloVe as in Pennington et al. (2014), for corpora of millions of words.
+        # kerasuite embed train corpus --preset glove
+        "glove": {
+            "epochs": 15,
+            "optimization": {"schedule": "constant"},
+            "model": {"algorithm": "glove", "window": 10},
+        },
+    }
+
+    @property
+    def initial_learning_rate(self) -> float:
+        return self.learning_rate or LEARNING_RATES[self.model.algorithm]

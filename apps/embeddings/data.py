@@ -1,0 +1,158 @@
+"""Text files to the training stream: vocabulary, encoded corpus, GloVe's counts."""
+
+import gzip
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from apps.embeddings import cell_stream, window_blocks
+from apps.embeddings.cell_file import CellFile
+from apps.embeddings.config import EmbedConfig
+from apps.embeddings.cooccurrence import count_cooccurrences
+from apps.embeddings.corpus import Corpus, decoded
+from apps.embeddings.encoded_corpus import EncodedCorpus, encode
+from apps.embeddings.phrases import PhraseModel
+from apps.embeddings.vocabulary import Vocabulary, build_vocabulary
+from apps.embeddings.words import word_splitter
+from shared.engine.files import write_text
+from shared.engine.messages import warn
+
+# What `prepare_corpus` leaves in the run folder.
+VOCABULARY, WORDS, PHRASES = "vocabulary.txt", "words.txt", "phrases.json"
+TOKENS, CELLS = "tokens.bin", "cells"
+
+
+def read_corpus(config: EmbedConfig) -> Corpus:
+    """The documents that a configuration names."""
+    options = config.corpus
+    return Corpus(config.data, options.language, options.document, options.pattern)
+
+
+def prepare_corpus(config: EmbedConfig, folder: Path) -> dict[str, Any]:
+    """Counts the words, encodes the corpus and, for GloVe, counts its pairs.
+
+    Everything is written whole or not at all; a preparation that was killed begins again.
+
+    Returns:
+        What the run remembers of the corpus.
+    """
+    corpus = read_corpus(config)
+    documents: Iterable[list[str]] = corpus
+    if config.corpus.phrases:
+        phrases = PhraseModel.train(corpus, config.corpus.language)
+        phrases.save(folder / PHRASES)
+        documents = _Joined(corpus, phrases)
+    vocabulary = build_vocabulary(documents, config.corpus.min_count, config.corpus.max_vocab)
+    _report_invalid_bytes(corpus)
+    vocabulary.save(folder / VOCABULARY)
+    encoded = encode(documents, vocabulary, folder / TOKENS)
+    found = {
+        "words": len(vocabulary),
+        "corpus_words": int(vocabulary.counts.sum()) + vocabulary.dropped_words,
+        "dropped_words": vocabulary.dropped_words,
+        "invalid_bytes": sum(corpus.invalid_bytes.values()),
+    }
+    if config.model.algorithm == "glove":
+        cells = count_cooccurrences(
+            encoded.tokens,
+            len(vocabulary),
+            folder / CELLS,
+            window=config.model.window,
+            symmetric=config.glove.symmetric,
+            memory=config.glove.memory,
+        )
+        found["cells"] = len(cells)
+    return found
+
+
+class _Joined(Iterable[list[str]]):
+    """A corpus with its phrases joined, which can be read again and again."""
+
+    def __init__(self, corpus: Corpus, phrases: PhraseModel):
+        self._corpus, self._phrases = corpus, phrases
+
+    def __iter__(self):
+        return iter(self._phrases.apply(self._corpus))
+
+
+def _report_invalid_bytes(corpus: Corpus) -> None:
+    if corpus.invalid_bytes:
+        first = min(corpus.invalid_bytes)
+        warn(
+            f"{sum(corpus.invalid_bytes.values())} bytes in {len(corpus.invalid_bytes)} file(s) "
+            f"are not UTF-8 and were replaced, first in {first}"
+        )
+
+
+def write_words(vocabulary: Vocabulary, folder: Path) -> Path:
+    """Writes the words alone, one a line, as the SavedModel's tables read them."""
+    write_text(folder / WORDS, "\n".join(vocabulary.words) + "\n")
+    return folder / WORDS
+
+
+def text_words(config: EmbedConfig, phrases_file: Path) -> Callable[[str, bytes], list[str]]:
+    """Function of the name and content of a text file (or its .gz) to its words, as in training.
+
+    It raises a KerasuiteError for a file that is damaged or no text.
+    """
+    split = word_splitter(config.corpus.language, config.corpus.pattern)
+    join = PhraseModel.load(phrases_file) if config.corpus.phrases else list
+
+    def words(name: str, content: bytes) -> list[str]:
+        packed = name.lower().endswith(".gz")
+        with gzip.open(io.BytesIO(content)) if packed else io.BytesIO(content) as stream:
+            return join(split("".join(text for text, _ in decoded(name, stream))))
+
+    return words
+
+
+# === The training stream ===
+
+
+def steps_per_epoch(config: EmbedConfig, folder: Path) -> int:
+    """Steps in one pass over the corpus, or over GloVe's cells."""
+    if config.model.algorithm == "glove":
+        cells = CellFile.open(folder / CELLS)
+        return cell_stream.steps_per_epoch(
+            cells, cell_stream.stream_shape(cells, config.batch_size)
+        )
+    tokens = EncodedCorpus.open(folder / TOKENS).tokens
+    return window_blocks.steps_per_epoch(len(tokens), config.batch_size)
+
+
+def training_dataset(
+    config: EmbedConfig,
+    folder: Path,
+    vocabulary: Vocabulary,
+    start_step: int,
+    worker: tuple[int, int],
+) -> tf.data.Dataset:
+    """The endless stream of steps; see `window_blocks` and `cell_stream`."""
+    where = {"seed": config.seed, "start_step": start_step, "worker": worker}
+    if config.model.algorithm == "glove":
+        cells = CellFile.open(folder / CELLS)
+        shape = cell_stream.stream_shape(cells, config.batch_size)
+        return cell_stream.cell_stream(cells, shape, **where)
+    return window_blocks.window_blocks(
+        EncodedCorpus.open(folder / TOKENS).tokens,
+        vocabulary.keep_probabilities(config.model.subsample),
+        vocabulary.noise_distribution(),
+        block_shape(config),
+        config.batch_size,
+        **where,
+    )
+
+
+def block_shape(config: EmbedConfig) -> window_blocks.BlockShape:
+    """The blocks of a word2vec training.
+
+    With hierarchical softmax they are short: every position of a block meets the paths of all
+    its words, of which only those in its window count.
+    """
+    sizes = {}
+    if config.model.loss == "hierarchical-softmax":
+        sizes = {"positions": 8, "lanes": 64}
+    return window_blocks.BlockShape.for_batch(config.batch_size, config.model.window, **sizes)

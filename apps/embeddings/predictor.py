@@ -1,0 +1,62 @@
+"""Batch inference of word embeddings: text files to document vectors."""
+
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from apps.embeddings.document_vectors import remove_first_component
+from shared.engine.errors import KerasuiteError
+from shared.engine.predictor import Predictor
+
+VECTORS = "vectors.npy"
+
+
+class DocumentPredictor(Predictor):
+    """One vector for each text file; all of them in `vectors.npy` as well.
+
+    Args:
+        text_words: name and content of a file to its words, see `data.text_words`.
+        weighting: "mean", or "sif": words weighted by a / (a + p), and the first principal
+            component of all documents removed from `vectors.npy` (Arora et al., 2017).
+    """
+
+    suffixes = (".txt", ".md", ".gz")
+    inputs = ("text",)
+    outputs = ("vector", "known")
+
+    def __init__(self, text_words: Callable[[str, bytes], list[str]], weighting: str = "mean"):
+        self.text_words, self.weighting = text_words, weighting
+        self.signature = "document" if weighting == "mean" else "sif_document"
+
+    def settings(self):
+        return {"weighting": self.weighting}
+
+    def read(self, source):
+        words = self.text_words(source.name, source.read_bytes())
+        if not words:
+            raise KerasuiteError("holds no words")
+        return {"text": " ".join(words)}
+
+    def size(self, example):
+        return len(example["text"])
+
+    def record(self, source, outputs):
+        if not outputs["known"]:
+            raise KerasuiteError("holds no word that the model knows")
+        return {
+            "known_words": int(outputs["known"]),
+            "vector": [float(value) for value in outputs["vector"]],
+        }
+
+    def summary(self, rows: Iterable[dict[str, Any]]):
+        vectors = [np.array(row["vector"], np.float32) for row in rows if "vector" in row]
+        if not vectors:
+            return {}
+        matrix = np.stack(vectors)
+        if self.weighting == "sif":
+            matrix = remove_first_component(matrix)
+        out = io.BytesIO()
+        np.save(out, matrix)
+        return {VECTORS: [out.getvalue()]}

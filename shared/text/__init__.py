@@ -1,0 +1,1 @@
+"""Text in the graph: lookup tables, tokenizers, normalisation."""
