@@ -1,0 +1,13 @@
+"""Losses that more than one network uses; written with `keras.ops` only."""
+
+from shared.losses.box_iou import box_area, box_ciou, box_giou, box_iou, pairwise_box_iou
+from shared.losses.distribution_focal_loss import distribution_focal_loss
+
+__all__ = [
+    "box_area",
+    "box_ciou",
+    "box_giou",
+    "box_iou",
+    "distribution_focal_loss",
+    "pairwise_box_iou",
+]

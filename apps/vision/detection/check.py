@@ -1,0 +1,134 @@
+"""`kerasuite detect check`: what is in a data set, what is wrong with it, and how it looks."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from apps.vision.detection.annotations import DetectionData
+from apps.vision.detection.draw import draw_boxes
+from apps.vision.detection.reader import read_annotations
+from shared.engine.files import atomic_path
+from shared.image.decode import decode_image
+from shared.image.reader import DEFAULT_MAX_PIXELS, read_image
+
+# COCO's limits of an object's area, in pixels of the image.
+SMALL, MEDIUM = 32**2, 96**2
+SAMPLE_SIDE = 1280
+
+
+def describe(paths, format="", max_pixels=DEFAULT_MAX_PIXELS) -> tuple[list[str], list[str]]:
+    """(contents, problems) of data, a line each; see `read_annotations` for the arguments."""
+    data = read_annotations(paths, format, max_pixels)
+    return describe_data(data)
+
+
+def describe_data(data: DetectionData) -> tuple[list[str], list[str]]:
+    """(contents, problems) of data that were read, a line each."""
+    counts = np.array([len(image.boxes) for image in data.images])
+    labels = np.concatenate([image.labels for image in data.images])
+    crowd = int(sum(image.crowd.sum() for image in data.images))
+    contents = [
+        f"{len(data.images)} images, {np.sum(counts == 0)} of them without boxes",
+        f"{counts.sum()} boxes" + (f", {crowd} of them crowd regions" if crowd else ""),
+        f"{len(data.class_names)} classes",
+    ]
+    per_class = np.bincount(labels, minlength=len(data.class_names))
+    contents += [f"  {name}: {n}" for name, n in zip(data.class_names, per_class, strict=True)]
+    contents += [
+        f"boxes per image: {counts.min()} to {counts.max()}, mean {counts.mean():.1f}",
+        _sizes_of_boxes(data),
+        _sizes_of_images(data),
+        _splits(data),
+    ]
+    return contents + data.notes, data.problems + _missing_classes(data)
+
+
+def _sizes_of_boxes(data):
+    areas = np.concatenate([_areas(image) for image in data.images])
+    small, large = np.sum(areas < SMALL), np.sum(areas >= MEDIUM)
+    return (
+        f"sizes of boxes: small (below 32 x 32 pixels) {small}, "
+        f"medium {len(areas) - small - large}, large (from 96 x 96 pixels) {large}"
+    )
+
+
+def _areas(image):
+    sides = (image.boxes[:, 2:] - image.boxes[:, :2]) * [image.width, image.height]
+    # float32 corners: 32 x 32 pixels would come out a trifle smaller.
+    return sides.prod(axis=1).round(1)
+
+
+def _sizes_of_images(data):
+    widths = [image.width for image in data.images]
+    heights = [image.height for image in data.images]
+    return f"width {min(widths)} to {max(widths)}, height {min(heights)} to {max(heights)} pixels"
+
+
+def _splits(data):
+    splits = Counter(image.split or "not split" for image in data.images)
+    return "split: " + ", ".join(f"{name} {n}" for name, n in sorted(splits.items()))
+
+
+def _missing_classes(data):
+    """Classes without a box at all, and in one part only."""
+    total = _classes(data.images)
+    lines = []
+    if absent := _names(data, set(range(len(data.class_names))) - total):
+        lines.append(f"classes without a box: {absent}")
+    for split in ("train", "validation"):
+        images = [image for image in data.images if image.split == split]
+        if images and (absent := _names(data, total - _classes(images))):
+            lines.append(f"classes without a box in the {split} part: {absent}")
+    return lines
+
+
+def _classes(images):
+    return {int(label) for image in images for label in image.labels}
+
+
+def _names(data, indices):
+    return ", ".join(data.class_names[index] for index in sorted(indices))
+
+
+def draw_samples(data: DetectionData, folder, count: int = 12) -> list[Path]:
+    """Writes pictures with their boxes, from all over the data.
+
+    Args:
+        data: what was read; images without boxes are shown only if there is nothing else.
+        folder: where sample-00-NAME.jpg and so on are written.
+        count: at most this many.
+
+    Returns:
+        The files.
+    """
+    images = [image for image in data.images if len(image.boxes)] or data.images
+    chosen = np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)
+    written = []
+    for number, index in enumerate(chosen):
+        image = images[index]
+        stem = os.path.splitext(os.path.basename(image.path))[0]
+        path = Path(folder) / f"sample-{number:02d}-{stem}.jpg"
+        pixels = _upright_pixels(image.path)
+        names = [data.class_names[label] for label in image.labels]
+        drawn = draw_boxes(pixels, image.boxes, names, class_names=data.class_names)
+        with atomic_path(path) as temporary:
+            Image.fromarray(drawn).save(temporary, quality=90)
+        written.append(path)
+    return written
+
+
+# Traced once; on their own the branches would be traced for every image.
+_decode = tf.function(decode_image, input_signature=[tf.TensorSpec((), tf.string)])
+
+
+def _upright_pixels(path):
+    """The image as training sees it, at most SAMPLE_SIDE pixels wide and high."""
+    with tf.device("CPU:0"):
+        content = read_image(path, max_pixels=1 << 40)
+        picture = Image.fromarray(_decode(tf.constant(content)).numpy())
+    picture.thumbnail((SAMPLE_SIDE, SAMPLE_SIDE))
+    return np.asarray(picture)

@@ -1,0 +1,183 @@
+"""Reads COCO JSON: images, categories, and boxes as x, y, width, height in pixels from 0.
+
+Category ids are names, not positions: they may have gaps, start anywhere and be 0.
+
+Reference: [Lin et al., 2014](https://arxiv.org/abs/1405.0312), cocodataset.org/#format-data
+"""
+
+import json
+import os
+from pathlib import Path
+
+from apps.vision.detection.annotations import (
+    RawBox,
+    RawData,
+    RawImage,
+    split_of_folders,
+    split_of_name,
+)
+from apps.vision.detection.image_index import ImageIndex, find_files
+from shared.engine.errors import KerasuiteError
+
+KEYS = ("images", "annotations", "categories")
+
+
+def read_coco(path) -> RawData:
+    """Reads one JSON file, or all of a folder that are COCO detection files.
+
+    The split is what a file's name or folder says: instances_val2017.json, train.json,
+    train/_annotations.coco.json. Files of a test part are read only when named themselves.
+    Where a folder has `instances_*.json`, its others (captions, keypoints) are not read.
+
+    Raises:
+        KerasuiteError: if there is no such file.
+    """
+    path = Path(path)
+    raw = RawData()
+    if path.is_file():
+        content, reason = load_coco(path)
+        if reason:
+            raise KerasuiteError(f"{path}: {reason}")
+        root = path.parent.parent if path.parent.name == "annotations" else path.parent
+        _read_content(path, content, _split(path, root), ImageIndex(root), raw)
+        return raw
+    files = _instances_only(find_files(path, {".json"}))
+    index = ImageIndex(path)
+    read = 0
+    for file in files:
+        content, reason = load_coco(file)
+        if reason:
+            raw.problems.append(f"{file}: {reason}; it is not read")
+            continue
+        split = _split(file, path)
+        if split == "test" and len(files) > 1:
+            raw.notes.append(f"{file}: is a test part; name it to read it")
+            continue
+        _read_content(file, content, split, index, raw)
+        read += 1
+    if not read:
+        reason = f" ({raw.problems[0]})" if raw.problems else ""
+        raise KerasuiteError(f"{path}: no COCO annotations (*.json) in it{reason}")
+    return raw
+
+
+def load_coco(file):
+    """Loads a COCO file.
+
+    Returns:
+        (content, ""), or (None, what is wrong).
+    """
+    try:
+        content = json.loads(Path(file).read_bytes())
+    except OSError as error:
+        return None, (error.strerror or str(error)).lower()
+    except (ValueError, RecursionError) as error:
+        return None, f"is no JSON ({error})"
+    if not isinstance(content, dict):
+        return None, "is no COCO file (its outermost value is no object)"
+    missing = [key for key in KEYS if not isinstance(content.get(key), list)]
+    if missing:
+        return None, f"is no COCO detection file (no list '{missing[0]}')"
+    return content, ""
+
+
+def _instances_only(files):
+    folders = {os.path.dirname(file) for file in files if _is_instances(file)}
+    return [file for file in files if os.path.dirname(file) not in folders or _is_instances(file)]
+
+
+def _is_instances(file):
+    return os.path.basename(file).startswith("instances")
+
+
+def _split(file, root):
+    return split_of_name(Path(file).stem) or split_of_folders(str(file), root)
+
+
+def _read_content(file, content, split, index, raw):
+    names = _categories(file, content["categories"], raw)
+    images = _images(file, content["images"], "" if split == "test" else split, index, raw)
+    for number, row in enumerate(content["annotations"]):
+        where = f"{file}, annotations[{number}]"
+        try:
+            image, box = _box(row, where, names, images)
+        except ValueError as error:
+            raw.problems.append(f"{where}: {error}; it is left out")
+            continue
+        if image is not None:
+            image.boxes.append(box)
+    raw.images += [image for image in images.values() if image is not None]
+
+
+def _categories(file, rows, raw):
+    """Id to name."""
+    names = {}
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict) or _as_key(row.get("id")) is None or not row.get("name"):
+            raw.problems.append(f"{file}, categories[{number}]: needs an id and a name")
+            continue
+        key, name = _as_key(row["id"]), str(row["name"])
+        if key in names or name in names.values():
+            raw.problems.append(f"{file}, categories[{number}]: '{name}' (id {key}) is there twice")
+        names.setdefault(key, name)
+        if names[key] not in raw.class_names:
+            raw.class_names.append(names[key])
+    return names
+
+
+def _images(file, rows, split, index, raw):
+    """Id to image; None for one whose file is missing."""
+    images = {}
+    for number, row in enumerate(rows):
+        where = f"{file}, images[{number}]"
+        name = row.get("file_name") if isinstance(row, dict) else None
+        key = _as_key(row.get("id")) if isinstance(row, dict) else None
+        if key is None or not isinstance(name, str) or not name:
+            raw.problems.append(f"{where}: needs an id and a file_name")
+            continue
+        if key in images:
+            raw.problems.append(f"{where}: the id {key} is there twice; the first is used")
+            continue
+        path = _find_image(file, name, index)
+        if path is None:
+            raw.problems.append(f"{where}: no image '{name}' below {index.root}")
+        images[key] = path and RawImage(path, [], split, _size(row))
+    return images
+
+
+def _find_image(file, name, index):
+    beside = os.path.join(os.path.dirname(file), name)
+    if os.path.isfile(beside):
+        return beside
+    # train.json or instances_train2017.json means the picture in train/ or train2017/.
+    stem = Path(file).stem
+    return index.by_name(name, os.path.join(os.path.dirname(file), stem.removeprefix("instances_")))
+
+
+def _as_key(value):
+    """An id as dictionary key; some programs write numbers as text."""
+    if isinstance(value, str):
+        return value.strip() or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _size(row):
+    size = (row.get("width"), row.get("height"))
+    return size if all(isinstance(value, int) for value in size) else None
+
+
+def _box(row, where, names, images):
+    """(image or None where its file is missing, box)."""
+    if not isinstance(row, dict):
+        raise ValueError("is no object")
+    image_id, category_id = _as_key(row.get("image_id")), _as_key(row.get("category_id"))
+    if image_id not in images:
+        raise ValueError(f"image_id {row.get('image_id')} is not among the images")
+    if category_id not in names:
+        raise ValueError(f"category_id {row.get('category_id')} is not among the categories")
+    try:
+        x, y, width, height = (float(value) for value in row["bbox"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise ValueError(f"bbox is not four numbers ({row.get('bbox')})") from None
+    corners = (x, y, x + width, y + height)
+    return images[image_id], RawBox(where, names[category_id], corners, row.get("iscrowd") == 1)

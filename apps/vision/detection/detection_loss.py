@@ -1,0 +1,116 @@
+"""The loss of the detector: where the boxes are, how sure of that, and what is in them."""
+
+import dataclasses
+from typing import NamedTuple
+
+from keras import ops
+
+from apps.vision.detection.anchor_points import (
+    STRIDES,
+    anchor_points,
+    decode_boxes_pixels,
+    encode_distances,
+    image_scale,
+    split_sides,
+)
+from apps.vision.detection.task_aligned_assigner import assign
+from shared.losses import box_ciou, distribution_focal_loss
+
+
+@dataclasses.dataclass(frozen=True)
+class LossOptions:
+    """Weights of the terms and rules of the assignment.
+
+    Reference: [Feng et al., 2021](https://arxiv.org/abs/2108.07755) for the assignment.
+    """
+
+    class_weight: float = 1.0
+    box_weight: float = 2.5
+    dfl_weight: float = 0.5
+    top_k: int = 10
+    alpha: float = 0.5
+    beta: float = 6.0
+
+
+class LossSums(NamedTuple):
+    """Weighted sums over all anchors of a batch, and what they may be divided by.
+
+    Attributes:
+        terms: dict of float32 scalars, "box", "dfl", "class".
+        target_scores: float32 (B,). Sum of the soft targets of each image.
+    """
+
+    terms: dict
+    target_scores: object
+
+
+def loss_sums(y, class_logits, box_logits, height, width, options=None) -> LossSums:
+    """Assigns and sums up the three terms.
+
+    "box" is 1 - CIoU, "dfl" the distribution focal loss (mean of the four sides); both weigh every
+    anchor by its soft target. "class" is the binary cross-entropy with the soft targets, summed
+    over all anchors and classes.
+
+    Args:
+        y: dict of "boxes", float (B, M, 4), normalised xyxy; "labels", int (B, M); "mask",
+            bool (B, M), True for a real box.
+        class_logits: float32 tensor (B, N, C).
+        box_logits: float32 tensor (B, N, 4 * REG_MAX).
+        height: int or int scalar tensor. Of the images, in pixels.
+        width: int or int scalar tensor.
+        options: LossOptions or None for the defaults.
+
+    Returns:
+        LossSums.
+    """
+    options = options or LossOptions()
+    class_logits, box_logits = (ops.cast(x, "float32") for x in (class_logits, box_logits))
+    points, strides = anchor_points(height, width)
+    predicted = decode_boxes_pixels(box_logits, points, strides)
+
+    # === Targets ===
+    given = assign(
+        ops.sigmoid(class_logits),
+        predicted,
+        points,
+        ops.cast(y["boxes"], "float32") * image_scale(height, width),
+        y["labels"],
+        y["mask"],
+        top_k=options.top_k,
+        alpha=options.alpha,
+        beta=options.beta,
+        least_side=float(STRIDES[0]),
+    )
+    distances = encode_distances(given.boxes, points, strides)
+    soft_targets = ops.one_hot(given.labels, class_logits.shape[-1]) * given.scores[..., None]
+
+    # === Terms ===
+    box = (1.0 - box_ciou(predicted, given.boxes)) * given.scores
+    dfl = ops.mean(distribution_focal_loss(split_sides(box_logits), distances), axis=-1)
+    classes = _binary_cross_entropy(class_logits, soft_targets)
+    terms = {
+        "box": options.box_weight * ops.sum(box),
+        "dfl": options.dfl_weight * ops.sum(dfl * given.scores),
+        "class": options.class_weight * ops.sum(classes),
+    }
+    return LossSums(terms, ops.sum(given.scores, axis=-1))
+
+
+def box_counts(y):
+    """What the sums are divided by: the number of boxes, where an image counts at least as one.
+
+    It is a sum over images, so that it does not matter how a batch is split over devices.
+
+    Args:
+        y: dict with "mask", bool (B, M).
+
+    Returns:
+        float32 scalar tensor, at least B.
+    """
+    boxes = ops.sum(ops.cast(y["mask"], "float32"), axis=-1)
+    return ops.sum(ops.maximum(boxes, 1.0))
+
+
+def _binary_cross_entropy(logits, targets):
+    """Elementwise, from logits, finite for all of them."""
+    return ops.relu(logits) - logits * targets + ops.log1p(ops.exp(-ops.abs(logits)))

@@ -1,0 +1,171 @@
+"""Reads Pascal VOC: an XML file for each image, optionally lists of the train and val images.
+
+The corners are pixels that count from 1 and belong to the box: pixel 1 to pixel 10 is ten wide,
+so the left edge is xmin - 1 and the right edge xmax. Boxes marked `difficult` are kept.
+
+Reference: Everingham et al., The Pascal Visual Object Classes Challenge, development kit
+"""
+
+import os
+from pathlib import Path
+from xml.etree import ElementTree
+
+from apps.vision.detection.annotations import RawBox, RawData, RawImage, split_of_folders
+from apps.vision.detection.image_index import ImageIndex, find_files
+from shared.engine.errors import KerasuiteError
+
+LISTS = {"train": "train", "val": "validation"}
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+def read_voc(folder) -> RawData:
+    """Reads all VOC annotations below a folder.
+
+    Layouts: JPEGImages/ Annotations/ ImageSets/Main/, one or many such folders; images and XML
+    files in folders of any name, also `train` and `val`; both in one folder.
+
+    Raises:
+        KerasuiteError: if there is no XML file.
+    """
+    folder = Path(folder)
+    raw = RawData()
+    bases = sorted({path.parent.parent for path in folder.rglob("ImageSets/Main")})
+    for base in bases or [folder]:
+        _read_base(base, raw)
+    raw.class_names = sorted({box.label for image in raw.images for box in image.boxes})
+    return raw
+
+
+def _read_base(base, raw):
+    files = find_files(base, {".xml"})
+    if not files:
+        raise KerasuiteError(f"{base}: no VOC annotations (*.xml) in it")
+    index = ImageIndex(base)
+    found: dict[str, RawImage] = {}
+    for file in files:
+        image = _read_file(file, index, raw.problems)
+        if image is None:
+            continue
+        if image.path in found:
+            raw.problems.append(f"{file}: {image.path} is annotated twice; the first is used")
+            continue
+        found[image.path] = image
+    images = _with_background(found, index)
+    raw.images += _split(images, base, index, raw)
+
+
+def _with_background(found, index):
+    """The images of the folders that hold annotated ones; those without XML are background."""
+    folders = {os.path.dirname(path) for path in found}
+    return [
+        found.get(path) or RawImage(path, [])
+        for path in index.paths
+        if os.path.dirname(path) in folders
+    ]
+
+
+def _read_file(file, index, problems):
+    """The image of one XML file, or None and a problem."""
+    try:
+        root = parse_xml(Path(file).read_bytes())
+    except (ValueError, OSError) as error:
+        problems.append(f"{file}: {error}")
+        return None
+    if root.tag != "annotation":
+        problems.append(f"{file}: is no VOC annotation (its root is <{root.tag}>)")
+        return None
+    name = (root.findtext("filename") or "").strip()
+    path = index.by_stem(Path(file).stem, file)
+    path = path or (index.by_name(name, os.path.dirname(file)) if name else None)
+    path = path or (index.by_stem(name, file) if name else None)
+    if path is None:
+        problems.append(f"{file}: annotation without image ({name or Path(file).stem + '.*'})")
+        return None
+    boxes = []
+    for number, element in enumerate(root.iter("object"), start=1):
+        where = f"{file}, object {number}"
+        try:
+            boxes.append(_box(element, where))
+        except ValueError as error:
+            problems.append(f"{where}: {error}; it is left out")
+    return RawImage(path, boxes, size=_size(root))
+
+
+def parse_xml(content: bytes):
+    """Parses XML from strangers: nothing is expanded and nothing is loaded.
+
+    Raises:
+        ValueError: if it is no XML or has a document type (where entities are declared).
+    """
+    # Without zeros UTF-16 looks like ASCII.
+    if b"<!doctype" in content.replace(b"\0", b"").lower():
+        raise ValueError("has a document type (<!DOCTYPE), which is refused; remove it")
+    try:
+        return ElementTree.fromstring(content)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise ValueError(f"is no XML ({error})") from None
+
+
+def _size(root):
+    try:
+        return tuple(int(float(root.findtext(f"size/{key}") or 0)) for key in ("width", "height"))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _box(element, where):
+    label = (element.findtext("name") or "").strip()
+    if not label:
+        raise ValueError("a box without class name")
+    texts = [(element.findtext(f"bndbox/{key}") or "").strip() for key in CORNERS]
+    try:
+        left, top, right, bottom = (float(text) for text in texts)
+    except ValueError:
+        stated = " ".join(text or "?" for text in texts)
+        raise ValueError(f"a box without four numbers xmin ymin xmax ymax ({stated})") from None
+    # By the letter one pixel wide; in real files a click that became no box.
+    if right <= left or bottom <= top:
+        shown = f"{left:g} {top:g} {right:g} {bottom:g}"
+        raise ValueError(f"a box of no or negative size (corners {shown})")
+    return RawBox(where, label, (left - 1, top - 1, right, bottom))
+
+
+def _split(images, base, index, raw):
+    """Gives every image the split of the lists, or else of its folder."""
+    listed = _read_lists(base, index, raw.problems)
+    if not listed:
+        for image in images:
+            image.split = split_of_folders(image.path, base)
+        return images
+    kept = [image for image in images if image.path in listed]
+    known = {image.path for image in kept}
+    # A listed image may lie where nothing is annotated.
+    kept += [RawImage(path, []) for path in sorted(set(listed) - known)]
+    for image in kept:
+        image.split = listed[image.path]
+    if left_out := len(images) + len(listed.keys() - known) - len(kept):
+        raw.notes.append(
+            f"{base / 'ImageSets' / 'Main'}: {left_out} image(s) are in neither train.txt nor "
+            f"val.txt; they are left out"
+        )
+    return kept
+
+
+def _read_lists(base, index, problems):
+    """Path to split of the images in ImageSets/Main/train.txt and val.txt."""
+    listed: dict[str, str] = {}
+    for name, split in LISTS.items():
+        file = base / "ImageSets" / "Main" / f"{name}.txt"
+        if not file.is_file():
+            continue
+        lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        for number, stem in enumerate(lines, start=1):
+            stem = stem.strip()
+            path = index.by_stem(stem) or index.by_name(stem) if stem else None
+            if stem and path is None:
+                problems.append(f"{file}, line {number}: no image '{stem}'")
+            elif path and listed.setdefault(path, split) != split:
+                problems.append(
+                    f"{file}, line {number}: '{stem}' is in train.txt too; it stays there"
+                )
+    return listed

@@ -1,0 +1,62 @@
+"""What blocks of several normalised convolutions have in common."""
+
+import keras
+
+from shared.layers.conv_norm_activation import ConvNormActivation
+
+# Channels that a block uses at least where it chooses: on a CPU, oneDNN's backward convolution
+# of 8 channels writes past its buffer (TensorFlow 2.21).
+LEAST_WIDTH = 16
+
+
+class ConvolutionBlock(keras.layers.Layer):
+    """Base of blocks made of `ConvNormActivation`; subclasses add their structure.
+
+    Args:
+        activation: str, callable or None. Of every convolution.
+        momentum: float. Of the batch normalisations' moving averages.
+        epsilon: float. Of the batch normalisations.
+        synchronized: bool. Batch statistics over all replicas.
+        kernel_regularizer: str, `keras.regularizers.Regularizer` or None.
+    """
+
+    def __init__(
+        self,
+        activation="silu",
+        momentum: float = 0.97,
+        epsilon: float = 1e-3,
+        synchronized: bool = False,
+        kernel_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.activation = keras.activations.get(activation)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.synchronized = synchronized
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+
+    def shared_options(self) -> dict:
+        """The arguments of this class, for a block or a convolution within this block."""
+        return {
+            "activation": self.activation,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "synchronized": self.synchronized,
+            "kernel_regularizer": self.kernel_regularizer,
+            "dtype": self.dtype_policy,
+        }
+
+    def make_convolution(self, filters, kernel_size, strides=1, name=None) -> ConvNormActivation:
+        """One normalised convolution with the options of this block."""
+        return ConvNormActivation(filters, kernel_size, strides, name=name, **self.shared_options())
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "activation": keras.activations.serialize(self.activation),
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "synchronized": self.synchronized,
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }
