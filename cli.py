@@ -20,6 +20,7 @@ from shared.engine.launch import end_with_launcher
 # Command name to (place of its Typer app, help line).
 GROUPS = {
     "embed": ("apps.embeddings.commands:commands", "Word embeddings: word2vec and GloVe."),
+    "detect": ("apps.vision.detection.commands:commands", "Object detection, YOLO style."),
     "classify": ("apps.vision.classification.commands:commands", "Image classification."),
 }
 

@@ -24,6 +24,7 @@ from shared.engine.page import Page
 DEMOS = {
     "embed": "apps.embeddings.demo:demonstrate",
     "classify": "apps.vision.classification.demo:demonstrate",
+    "detect": "apps.vision.detection.demo:demonstrate",
 }
 
 

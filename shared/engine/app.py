@@ -13,6 +13,8 @@ out. The model that `build` returns is compiled and is asked for, at most:
         sum it is (each term is then shown and recorded)
     model.loss_weight(x, y, sample_weight)                  optional; the number of items that
         the mean is over, by default the number of examples; translation gives its tokens
+    model.predictions(x, y_pred)                            optional; what the evaluator gets in
+        place of the outputs, made in the graph (detections instead of logits)
     model.batch_metrics(x, y, y_pred, sample_weight)        optional; dict of means to show
     model.replica_step(batch)                               optional; replaces the whole step
         (word vectors and GANs only) and returns {name: (sum, weight)}
@@ -77,6 +79,13 @@ class ServingModule(abc.ABC):
     @abc.abstractmethod
     def examples(self) -> "dict[str, dict[str, np.ndarray]]":
         """Raw inputs for each signature, used to verify the export in a fresh process."""
+
+    def attributes(self) -> "dict[str, tf.Variable]":
+        """Settings that the signatures read, by the names that they have on the loaded object.
+
+        Who loads the export may assign them: `loaded.confidence.assign(0.5)`.
+        """
+        return {}
 
     def extra_assets(self) -> dict[str, str]:
         """File name to text, copied into `assets.extra/` (labels, vocabularies)."""

@@ -100,6 +100,9 @@ class RunConfig:
     devices: str = option("", "Devices to use: gpu:0,gpu:1 or cpu:2 for two logical CPUs.")
     precision: Precision = option("float32", "Arithmetic of the layers.")
     deterministic: bool = option(False, "Bit-identical repetition, somewhat slower.")
+    validate_every: int = option(
+        1, "Validates after every so many epochs, and after the last.", ge=1
+    )
     checkpoint_every: str = option(
         "10m", "How often to checkpoint within an epoch: 500 steps, 10m or 30s."
     )

@@ -22,15 +22,16 @@ class ForwardPass:
 
     def __init__(self, model: keras.Model, strategy: tf.distribute.Strategy):
         self._strategy = strategy
+        predictions = getattr(model, "predictions", lambda x, outputs: outputs)
 
         def forward(batch):
             x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
             outputs = model(x, training=False)
             if y is None:
-                return outputs, {}
+                return predictions(x, outputs), {}
             count = tf.reshape(item_count(model, batch), [1])
             terms = loss_terms(model, x, y, outputs, sample_weight, training=False)
-            return outputs, {
+            return predictions(x, outputs), {
                 name: (tf.cast(value, tf.float32) * count, count) for name, value in terms.items()
             }
 

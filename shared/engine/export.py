@@ -172,6 +172,8 @@ def _remove_abandoned(parent: Path) -> None:
 def _write_saved_model(module: ServingModule, folder: Path) -> None:
     holder = tf.Module()
     holder.parts = [_tracked(item) for item in module.trackables()]
+    for name, variable in module.attributes().items():
+        setattr(holder, name, variable)
     functions = {
         name: _concrete(specs, function) for name, (specs, function) in module.signatures().items()
     }

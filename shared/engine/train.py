@@ -185,8 +185,9 @@ class Trainer:
     def _train_epoch(self, batches, progress: Progress, stop: AgreedStop) -> dict[str, float]:
         run, state = self.run, self.state
         means = RunningMeans(state.sums)
+        spec = batches.element_spec if replicas.local_replicas(run.strategy) == 1 else None
         end = (state.step // run.steps_per_epoch + 1) * run.steps_per_epoch
-        step = self._step_of_epoch(state.step // run.steps_per_epoch)
+        step = self._step_of_epoch(state.step // run.steps_per_epoch, spec)
         while state.step < end:
             means.add(step(replicas.split(run.strategy, next(batches))))
             state.step += 1
@@ -203,14 +204,18 @@ class Trainer:
         state.sums = {}
         return means.result()
 
-    def _step_of_epoch(self, epoch: int):
+    def _step_of_epoch(self, epoch: int, batch_spec):
         """The compiled step; traced again when the epoch froze or unfroze layers."""
         self.app.begin_epoch(self.run, self.model, epoch)
         trained = tuple(v.path for v in self.model.trainable_variables)
         if trained != self._trained:
             self._trained = trained
             self._step = build_train_step(
-                self.model, self.run.strategy, self.config.optimization, self.average
+                self.model,
+                self.run.strategy,
+                self.config.optimization,
+                self.average,
+                batch_spec,
             )
         return self._step
 
@@ -218,11 +223,12 @@ class Trainer:
         run, state = self.run, self.state
         epoch = state.step // run.steps_per_epoch
         row = {"epoch": epoch, "step": state.step, "learning_rate": self._learning_rate(), **means}
-        with averaged(self.average):
-            scores, _ = evaluate(self.app, run, self.model, forward=self.forward)
-            row |= {f"val_{name}": value for name, value in scores.items()}
-            state.history.append(row)
-            self._keep_best(row, epoch)
+        if epoch % self.config.validate_every == 0 or state.step == run.total_steps:
+            with averaged(self.average):
+                scores, _ = evaluate(self.app, run, self.model, forward=self.forward)
+                row |= {f"val_{name}": value for name, value in scores.items()}
+                self._keep_best(row, epoch)
+        state.history.append(row)
         rate = run.steps_per_epoch / seconds
         if run.is_chief:
             write_csv(state.history, run.folder / "history.csv")

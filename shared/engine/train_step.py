@@ -25,6 +25,7 @@ def build_train_step(
     strategy: tf.distribute.Strategy,
     config: OptimizationConfig,
     average: WeightAverage | None = None,
+    batch_spec: Any = None,
 ) -> Callable[[Any], Means]:
     """Compiles the step of a model.
 
@@ -33,13 +34,19 @@ def build_train_step(
         strategy: the strategy that the model was built under.
         config: clipping and accumulation.
         average: moved after every step, if given.
+        batch_spec: specs of a batch; with lengths that differ from batch to batch (None there)
+            there is then one graph from the start.
 
     Returns:
         Function of a batch, as `replicas.split` gives it, to `Means` over all replicas.
     """
     replica_step = getattr(model, "replica_step", None) or _default_step(model, config)
 
-    @tf.function
+    # Without a spec, which the values of several replicas have not, a second length makes a graph
+    # for any length.
+    signature = None if batch_spec is None else [batch_spec]
+
+    @tf.function(input_signature=signature, reduce_retracing=signature is None)
     def step(batch):
         means = strategy.run(replica_step, args=(batch,))
         if average is not None:

@@ -25,6 +25,7 @@ CHANGEABLE_ON_RESUME = (
     "epochs",
     "strategy",
     "devices",
+    "validate_every",
     "checkpoint_every",
     "keep",
     "optimization.patience",
@@ -233,7 +234,15 @@ def check(place: str, config_type: type[RunConfig], data: list[str], overrides: 
     contents, problems = app.check(config)
     for line in contents:
         console.print(line, markup=False)
-    console.print(f"{len(problems)} problem(s)" if problems else "No problems found.")
+    if not problems:
+        console.print("No problems found.")
+    report_problems(problems)
+
+
+def report_problems(problems: list[str]) -> None:
+    """Prints what is wrong with data; exits with 3 if something is."""
+    if problems:
+        console.print(f"{len(problems)} problem(s)")
     for line in problems[:PROBLEMS_SHOWN]:
         console.print(f"  {line}", markup=False)
     if len(problems) > PROBLEMS_SHOWN:

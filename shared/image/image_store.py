@@ -1,7 +1,7 @@
 """Random access to decoded images inside tf.data, from disk or from memory."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -19,7 +19,9 @@ class ImageStore:
         is_direct: for each, whether the graph decodes its own bytes (`ImageHeader.is_direct`).
         cache: "memory" decodes every image once and keeps its pixels, "off" reads and
             decodes on every access, "auto" keeps them if they fit into `AUTO_LIMIT`.
-        total_pixels: int. Pixels of all images together, for "auto".
+        total_pixels: int. Pixels of all images together, as they are kept, for "auto".
+        transform: applied to every decoded image, uint8 (H, W, 3) to uint8 (h, w, 3), before it
+            is kept.
     """
 
     def __init__(
@@ -28,9 +30,11 @@ class ImageStore:
         is_direct: Sequence[bool],
         cache: str = "off",
         total_pixels: int = 0,
+        transform: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ):
         self._paths = tf.constant([os.fspath(path) for path in paths], tf.string)
         self._is_direct = tf.constant(list(is_direct), tf.bool)
+        self._transform = transform or (lambda image: image)
         fits = 0 < 3 * total_pixels <= AUTO_LIMIT
         self.cached = cache == "memory" or (cache == "auto" and fits)
         if self.cached:
@@ -47,7 +51,8 @@ class ImageStore:
         return tf.ensure_shape(tf.reshape(pixels, self._shapes[index]), (None, None, 3))
 
     def _decode(self, index: tf.Tensor) -> tf.Tensor:
-        return decode_image(load_image_bytes(self._paths[index], self._is_direct[index]))
+        content = load_image_bytes(self._paths[index], self._is_direct[index])
+        return self._transform(decode_image(content))
 
     def _decode_all(self) -> tuple[tf.Tensor, tf.Tensor]:
         """Raw pixels as strings, so that images of unequal sizes stand in one tensor."""

@@ -68,18 +68,36 @@ def letterbox(image, size, fill=114.0, upscale=True, method="bilinear"):
         pixel coordinates, lies at `p * scale + offset` in the result.
     """
     height, width = _pair(size)
-    old = tf.cast(_spatial_shape(image), tf.float64)
-    factor = tf.reduce_min(tf.constant([height, width], tf.float64) / old)
-    factor = factor if upscale else tf.minimum(factor, 1.0)
-    scaled = tf.clip_by_value(_rounded(old * factor), 1, [height, width])
-    before = ([height, width] - scaled) // 2
+    old = _spatial_shape(image)
+    scaled, before = letterbox_geometry(old[0], old[1], size, upscale)
     after = [height, width] - scaled - before
     inner = _place(image, scaled, (0, 0), scaled, method)
     paddings = tf.concat([tf.stack([before, after], axis=1), [[0, 0]]], axis=0)
     padded = tf.pad(inner, paddings, constant_values=fill)
     padded = tf.ensure_shape(padded, (height, width, image.shape[2]))
-    scale = tf.cast(tf.cast(scaled, tf.float64) / old, tf.float32)
+    scale = tf.cast(tf.cast(scaled, tf.float64) / tf.cast(old, tf.float64), tf.float32)
     return padded, scale, tf.cast(before, tf.float32)
+
+
+def letterbox_geometry(height, width, size, upscale=True):
+    """Where `letterbox` puts images of given sizes.
+
+    Args:
+        height: int or float tensor (...). Of the images, in pixels.
+        width: int or float tensor (...).
+        size: int, or (height, width) as ints. The size of the frame.
+        upscale: bool. Whether small images are enlarged.
+
+    Returns:
+        scaled, int32 tensor (..., 2), height and width of the images inside the frame; before,
+        int32 tensor (..., 2), rows and columns of padding before them.
+    """
+    frame = _pair(size)
+    old = tf.stack([tf.cast(height, tf.float64), tf.cast(width, tf.float64)], axis=-1)
+    factor = tf.reduce_min(tf.constant(frame, tf.float64) / old, axis=-1, keepdims=True)
+    factor = factor if upscale else tf.minimum(factor, 1.0)
+    scaled = tf.clip_by_value(_rounded(old * factor), 1, frame)
+    return scaled, (frame - scaled) // 2
 
 
 def _place(image, scaled_size, offset, size, method):

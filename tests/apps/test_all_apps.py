@@ -25,6 +25,27 @@ def write_digits(folder: Path) -> list[str]:
     return [str(folder)]
 
 
+def write_boxes(folder: Path) -> list[str]:
+    """Twenty-four images with one to three coloured rectangles, in YOLO's format."""
+    generator = np.random.default_rng(0)
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    for index in range(24):
+        height, width = generator.integers(48, 96, 2)
+        pixels = generator.integers(0, 80, (height, width, 3), dtype=np.uint8)
+        rows = []
+        for label in generator.integers(0, 2, 1 + index % 3):
+            side = generator.integers(16, 32)
+            left, top = generator.integers(0, width - side), generator.integers(0, height - side)
+            pixels[top : top + side, left : left + side, label] = 255
+            centre = (left + side / 2) / width, (top + side / 2) / height
+            rows.append(f"{label} {centre[0]} {centre[1]} {side / width} {side / height}")
+        Image.fromarray(pixels).save(folder / "images" / f"{index:02}.png")
+        (folder / "labels" / f"{index:02}.txt").write_text("\n".join(rows) + "\n")
+    (folder / "data.yaml").write_text("path: .\ntrain: images\nnames: [red, green]\n")
+    return [str(folder)]
+
+
 def write_pictures(folder: Path) -> tuple[int, int]:
     """Twenty pictures of unequal sizes, formats and modes; two corrupt files."""
     generator = np.random.default_rng(0)
@@ -79,6 +100,7 @@ CASES = {
         write_texts,
         options=("--algorithm", "glove", "--epochs", "20"),
     ),
+    "detect": AppCase("detect", "apps.vision.detection.app:DetectApp", write_boxes, write_pictures),
     "classify": AppCase(
         "classify", "apps.vision.classification.app:ClassifyApp", write_digits, write_pictures
     ),

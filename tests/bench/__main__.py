@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.engine.quiet import import_tensorflow
-from tests.bench import classification, command_line, distribution, embeddings, glove
+from tests.bench import classification, command_line, detection, distribution, embeddings, glove
 
 # Row name to the function that measures it; each returns a `measure.Result`.
 ROWS = {
@@ -29,6 +29,10 @@ ROWS = {
     "embed-memory": embeddings.memory,
     "glove-counting": glove.counting,
     "glove-iteration": glove.iteration,
+    "detect-latency-320": detection.latency_320,
+    "detect-latency-640": detection.latency_640,
+    "detect-training": detection.training,
+    "detect-predict": detection.folder_inference,
     "workers": distribution.scaling,
     "checkpoint": distribution.checkpoint_cost,
     "resume": distribution.resume_time,

@@ -46,45 +46,57 @@ def folder_inference() -> Result:
     """ResNet-50 on a folder of 500x375 JPEGs against the bare model on ready tensors."""
     import tensorflow as tf
 
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = untrained_model(folder / "run", **{"model.backbone": "resnet50"})
+        images = tf.random.uniform((32, 224, 224, 3), maxval=255.0)
+        return compare_folder("ResNet-50", APP, model, bare_model("resnet50"), images, folder)
+
+
+def compare_folder(what: str, app: str, model: Path, bare, images, folder: Path) -> Result:
+    """Prediction of a folder of 500x375 JPEGs against the bare model on ready tensors.
+
+    Args:
+        what: name of the model.
+        app: place of the application.
+        model: its SavedModel.
+        bare: compiled function of a batch.
+        images: the batch for it.
+        folder: for inputs and outputs.
+    """
     from shared.engine.inputs import find_inputs
     from shared.engine.predict import predict
     from shared.engine.verbs import load_app
 
-    batch, few, many = 32, 64, 256
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        model = untrained_model(folder / "run", **{"model.backbone": "resnet50"})
-        for count in (few, many):
-            write_photographs(folder / str(count), count, (500, 375))
-        predictor = load_app(APP).predictor(model)
-        bare = bare_model("resnet50")
-        images = tf.random.uniform((batch, 224, 224, 3), maxval=255.0)
-        bare(images)
-        runs = iter(range(100))
+    batch, few, many = len(images), 64, 256
+    for count in (few, many):
+        write_photographs(folder / str(count), count, (500, 375))
+    bare(images)
+    runs = iter(range(100))
 
-        def predict_folder(count):
-            output = folder / f"out-{next(runs)}"
-            sources = find_inputs([str(folder / str(count))], predictor.suffixes, output=output)
-            predict(model, sources, predictor, output, batch_size=batch, format="jsonl",
-                    resume=False, shard=None, threads=4)  # fmt: skip
+    def predict_folder(count):
+        output = folder / f"out-{next(runs)}"
+        predictor = load_app(app).predictor(model)
+        sources = find_inputs([str(folder / str(count))], predictor.suffixes, output=output)
+        predict(model, sources, predictor, output, batch_size=batch, threads=4)
 
-        def run_bare():
-            for _ in range((many - few) // batch):
-                bare(images)
+    def run_bare():
+        for _ in range((many - few) // batch):
+            bare(images)
 
-        seconds = in_turn(
-            {
-                "few": lambda: predict_folder(few),
-                "many": lambda: predict_folder(many),
-                "bare": run_bare,
-            },
-            rounds=3,
-        )
+    seconds = in_turn(
+        {
+            "few": lambda: predict_folder(few),
+            "many": lambda: predict_folder(many),
+            "bare": run_bare,
+        },
+        rounds=3,
+    )
     # Loading and tracing are in both folder runs; the difference is the steady rate.
     folder_rate = (many - few) / (seconds["many"] - seconds["few"])
     bare_rate = (many - few) / seconds["bare"]
     return Result(
-        "ResNet-50 folder inference / bare model",
+        f"{what} folder inference / bare model",
         folder_rate / bare_rate,
         floor=0.85,
         details=f"{folder_rate:.1f} and {bare_rate:.1f} images/s of 500x375, batch {batch}",

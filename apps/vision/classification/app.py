@@ -8,11 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.vision.backbones.freeze import set_backbone_trainable
 from apps.vision.classification import data, files
-from apps.vision.classification.classifier import (
-    build_classifier,
-    set_backbone_trainable,
-)
+from apps.vision.classification.classifier import build_classifier
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.evaluator import ClassificationEvaluator
 from apps.vision.classification.predictor import ClassificationPredictor

@@ -124,9 +124,3 @@ def kernel_penalty(config: ClassifyConfig) -> keras.regularizers.Regularizer | N
     if not config.loss.l1 and not config.loss.l2:
         return None
     return keras.regularizers.L1L2(l1=config.loss.l1, l2=config.loss.l2)
-
-
-def set_backbone_trainable(classifier: Classifier, trainable: bool) -> None:
-    """Freezes or unfreezes everything but the head."""
-    for name in classifier.backbone_layers:
-        classifier.get_layer(name).trainable = trainable

@@ -1,15 +1,13 @@
 """The SavedModel of a classifier: image bytes to labels and probabilities."""
 
-import io
-
 import keras
-import numpy as np
 import tensorflow as tf
 
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.data import evaluation_image, image_size
 from shared.engine.app import ServingModule
 from shared.image.decode import decode_batch
+from shared.image.example_images import example_images
 from shared.text.line_tables import line_by_number
 
 MAX_LABELS = 5
@@ -61,17 +59,3 @@ class ClassifierServing(ServingModule):
 
     def extra_assets(self):
         return {"labels.txt": "\n".join(self.class_names) + "\n"}
-
-
-def example_images() -> np.ndarray:
-    """A JPEG and a PNG of unequal sizes, as an object array of bytes."""
-    from PIL import Image
-
-    generator = np.random.default_rng(0)
-    encoded = []
-    for (height, width), kind in (((48, 64), "JPEG"), ((40, 33), "PNG")):
-        coarse = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
-        out = io.BytesIO()
-        Image.fromarray(coarse).resize((width, height)).save(out, kind)
-        encoded.append(out.getvalue())
-    return np.array(encoded, dtype=object)

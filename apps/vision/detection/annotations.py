@@ -29,6 +29,8 @@ class ImageBoxes:
         crowd: bool (n,). Regions of many objects (COCO's `iscrowd`): neither target nor fault.
         split: "train", "validation", or "" if the data do not say.
         is_direct: whether the graph decodes the file's own bytes; otherwise Pillow reads it.
+        areas: float64 (n,) or None. What the annotations call the area of each object, in pixels
+            (in COCO's files, of its outline); 0 where they do not say. Decides what is small.
     """
 
     path: str
@@ -39,6 +41,7 @@ class ImageBoxes:
     crowd: np.ndarray
     split: str = ""
     is_direct: bool = True
+    areas: np.ndarray | None = None
 
 
 @dataclass
@@ -67,12 +70,14 @@ class RawBox:
         label: name of the class.
         corners: x1, y1, x2, y2 of its edges in the annotation's own unit; any numbers.
         is_crowd: as in COCO.
+        area: as in COCO, in pixels; 0 where it is not said.
     """
 
     where: str
     label: str
     corners: tuple[float, float, float, float]
     is_crowd: bool = False
+    area: float = 0.0
 
 
 @dataclass

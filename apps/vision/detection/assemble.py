@@ -95,7 +95,7 @@ def _finish(image: RawImage, facts: ImageFacts, labels, problems) -> ImageBoxes:
     stored = (header.width, header.height)
     upright = stored[::-1] if facts.orientation >= 5 else stored
     size, is_upright = _annotated_size(image, stored, upright, problems)
-    rows = {"boxes": [], "labels": [], "crowd": []}
+    rows = {"boxes": [], "labels": [], "crowd": [], "areas": []}
     seen = set()
     for raw in image.boxes:
         corners, remark = _usable_corners(np.array(raw.corners, np.float64), size, image, stored)
@@ -114,6 +114,7 @@ def _finish(image: RawImage, facts: ImageFacts, labels, problems) -> ImageBoxes:
         rows["boxes"].append(corners)
         rows["labels"].append(labels[raw.label])
         rows["crowd"].append(raw.is_crowd)
+        rows["areas"].append(raw.area)
     return ImageBoxes(
         image.path,
         *upright,
@@ -122,6 +123,7 @@ def _finish(image: RawImage, facts: ImageFacts, labels, problems) -> ImageBoxes:
         np.array(rows["crowd"], bool),
         image.split,
         header.is_direct,
+        np.array(rows["areas"], np.float64),
     )
 
 

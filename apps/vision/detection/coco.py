@@ -6,6 +6,7 @@ Reference: [Lin et al., 2014](https://arxiv.org/abs/1405.0312), cocodataset.org/
 """
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -180,4 +181,11 @@ def _box(row, where, names, images):
     except (KeyError, TypeError, ValueError, OverflowError):
         raise ValueError(f"bbox is not four numbers ({row.get('bbox')})") from None
     corners = (x, y, x + width, y + height)
-    return images[image_id], RawBox(where, names[category_id], corners, row.get("iscrowd") == 1)
+    is_crowd, area = row.get("iscrowd") == 1, _area(row.get("area"))
+    return images[image_id], RawBox(where, names[category_id], corners, is_crowd, area)
+
+
+def _area(value):
+    """The area of an object; 0, as if it were not there, where it is no positive number."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and 0 < value < math.inf else 0.0

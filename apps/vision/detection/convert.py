@@ -82,8 +82,13 @@ def _stored(data) -> list[ImageBoxes]:
 
 def _without_crowd(image):
     keep = ~image.crowd
+    areas = None if image.areas is None else image.areas[keep]
     return replace(
-        image, boxes=image.boxes[keep], labels=image.labels[keep], crowd=image.crowd[keep]
+        image,
+        boxes=image.boxes[keep],
+        labels=image.labels[keep],
+        crowd=image.crowd[keep],
+        areas=areas,
     )
 
 
@@ -186,7 +191,9 @@ def _coco_content(chosen, class_names):
         row = {"id": number, "file_name": name, "width": image.width, "height": image.height}
         content["images"].append(row)
         corners = image.boxes * [image.width, image.height, image.width, image.height]
-        for box, label, crowd in zip(corners, image.labels, image.crowd, strict=True):
+        stated = np.zeros(len(corners)) if image.areas is None else image.areas
+        rows = zip(corners, image.labels, image.crowd, stated, strict=True)
+        for box, label, crowd, area in rows:
             width, height = box[2:] - box[:2]
             content["annotations"].append(
                 {
@@ -194,7 +201,7 @@ def _coco_content(chosen, class_names):
                     "image_id": number,
                     "category_id": int(label) + 1,
                     "bbox": [round(float(value), 3) for value in (*box[:2], width, height)],
-                    "area": round(float(width * height), 3),
+                    "area": round(float(area or width * height), 3),
                     "iscrowd": int(crowd),
                     "segmentation": [],
                 }

@@ -8,9 +8,12 @@ from keras import ops
 from apps.vision.detection.anchor_points import REG_MAX, STRIDES
 from apps.vision.detection.csp_backbone import SIZES, block_options, build_features
 from apps.vision.detection.detection_loss import LossOptions, box_counts, loss_sums
+from apps.vision.detection.nms import detect
 from shared.engine.errors import KerasuiteError
 from shared.layers import ConvNormActivation, PadToGrid, PathAggregation, SpatialPyramidPooling
 
+EVALUATION_CONFIDENCE = 0.001
+EVALUATION_DETECTIONS = 300
 PRIOR = 0.01  # score that an untrained network gives to every class at every place
 
 
@@ -31,6 +34,7 @@ class Detector(keras.Model):
     """
 
     loss_options = LossOptions()
+    nms_iou = 0.7
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean loss of a box: `loss_sums` divided by `loss_weight` and by the anchors of a box.
@@ -53,6 +57,26 @@ class Detector(keras.Model):
         if self.losses:
             terms["penalty"] = ops.cast(sum(self.losses), "float32")
         return terms
+
+    def predictions(self, x, y_pred):
+        """Detections for the evaluation: all that average precision counts, however unsure.
+
+        Args:
+            x: float tensor (B, H, W, 3).
+            y_pred: dict, the outputs.
+
+        Returns:
+            Dict as `apps.vision.detection.nms.detect` gives it.
+        """
+        _, height, width, _ = ops.shape(x)
+        return detect(
+            **y_pred,
+            height=height,
+            width=width,
+            confidence=EVALUATION_CONFIDENCE,
+            iou=self.nms_iou,
+            max_detections=EVALUATION_DETECTIONS,
+        )
 
     def loss_weight(self, x, y, sample_weight=None):
         """Number of items that `compute_loss` is the mean over."""

@@ -1,0 +1,173 @@
+"""Commands of `kerasuite detect`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from apps.vision.detection.config import DetectConfig
+from shared.engine import options, verbs
+
+APP = "apps.vision.detection.app:DetectApp"
+
+commands = typer.Typer(
+    no_args_is_help=True,
+    help="Object detection: images with boxes as Pascal VOC, COCO or YOLO.",
+)
+
+Annotations = Annotated[
+    Literal["", "voc", "coco", "yolo"],
+    typer.Option(help="Format of the annotations. [default: recognised]", show_default=False),
+]
+Confidence = Annotated[
+    float | None,
+    typer.Option(help="Least score of a detection. [default: the export's]", min=0, max=1),
+]
+Iou = Annotated[
+    float | None,
+    typer.Option(
+        help="Overlap from which the weaker box is dropped. [default: the export's]", min=0, max=1
+    ),
+]
+MaxDetections = Annotated[
+    int | None, typer.Option(help="Detections of one image. [default: the export's]", min=1)
+]
+Classes = Annotated[str, typer.Option(help="Only these classes: cat,dog.", metavar="NAMES")]
+
+
+@commands.command()
+@options.config_options(DetectConfig)
+def train(
+    data: options.TrainingData = None,
+    output: options.RunOutput = None,
+    config: options.ConfigFile = None,
+    resume: options.Resume = False,
+    debug: options.Debug = False,
+    overrides=None,
+):
+    """Trains a detector and leaves a run folder with metrics, plots and a model card."""
+    verbs.train(APP, DetectConfig, data or [], output, config, resume, overrides)
+
+
+@commands.command()
+def evaluate(run: options.RunFolder, data: options.MoreData = None, debug: options.Debug = False):
+    """Scores a run: COCO's average precision, precision-recall, confusion, worst images."""
+    verbs.evaluate(APP, run, data)
+
+
+@commands.command()
+def export(
+    run: options.RunFolder,
+    output: options.ExportRoot = Path("saved_models"),
+    name: options.Name = "",
+    debug: options.Debug = False,
+):
+    """Exports a run as a SavedModel: image bytes in, boxes of the original image out."""
+    verbs.export(APP, run, output, name)
+
+
+@commands.command()
+def predict(
+    model: options.Model,
+    inputs: options.Inputs,
+    output: options.OutputFolder = Path("predictions"),
+    confidence: Confidence = None,
+    iou: Iou = None,
+    max_detections: MaxDetections = None,
+    classes: Classes = "",
+    save_images: Annotated[
+        bool, typer.Option("--save-images", help="Write pictures with the boxes drawn in.")
+    ] = False,
+    save_crops: Annotated[
+        bool, typer.Option("--save-crops", help="Write each object as a picture of its own.")
+    ] = False,
+    save_txt: Annotated[
+        bool, typer.Option("--save-txt", help="Write a YOLO text file for each image.")
+    ] = False,
+    txt_scores: Annotated[
+        bool, typer.Option("--txt-scores", help="With the score as the sixth number of a line.")
+    ] = False,
+    tile: Annotated[
+        int, typer.Option(help="Cut larger images into tiles of so many pixels; 0 is off.", min=0)
+    ] = 0,
+    overlap: Annotated[
+        float, typer.Option(help="What neighbouring tiles share, of their side.", min=0, max=0.9)
+    ] = 0.2,
+    batch_size: options.BatchSize = 16,
+    format: options.Table = "jsonl",
+    limit: options.Limit = 0,
+    shard: options.Shard = "",
+    threads: options.Threads = 4,
+    max_pixels: options.MaxPixels = 100_000_000,
+    resume: options.Resume = False,
+    debug: options.Debug = False,
+):
+    """Detects objects: predictions.jsonl has one line an image, errors.jsonl the bad files."""
+    verbs.predict(
+        APP,
+        model,
+        inputs,
+        output,
+        batch_size=batch_size,
+        format=format,
+        limit=limit,
+        shard=shard,
+        threads=threads,
+        resume=resume,
+        max_pixels=max_pixels,
+        confidence=confidence,
+        iou=iou,
+        max_detections=max_detections,
+        classes=classes,
+        save_images=save_images,
+        save_crops=save_crops,
+        save_txt=save_txt,
+        txt_scores=txt_scores,
+        tile=tile,
+        overlap=overlap,
+    )
+
+
+@commands.command()
+def check(
+    data: options.Data,
+    annotations: Annotations = "",
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for sample pictures with their boxes.")
+    ] = None,
+    max_pixels: options.MaxPixels = 100_000_000,
+    debug: options.Debug = False,
+):
+    """Reports what is in the data and what is wrong with it; draws boxes on samples."""
+    if output:
+        verbs.load_app(APP)
+        from apps.vision.detection.check import draw_samples
+        from apps.vision.detection.reader import read_annotations
+
+        written = draw_samples(read_annotations(data, annotations, max_pixels), output)
+        verbs.console.print(f"{len(written)} pictures are in {output}.", markup=False)
+    given = {"data_options.annotations": annotations, "data_options.max_pixels": max_pixels}
+    verbs.check(APP, DetectConfig, data, given)
+
+
+@commands.command()
+def convert(
+    data: options.Data,
+    output: Annotated[Path, typer.Option(help="New folder.")],
+    format: Annotated[Literal["voc", "coco", "yolo"], typer.Option(help="What to write.")],
+    annotations: Annotations = "",
+    hard_link: Annotated[
+        bool, typer.Option("--hard-link", help="Share the images' storage instead of copying.")
+    ] = False,
+    max_pixels: options.MaxPixels = 100_000_000,
+    debug: options.Debug = False,
+):
+    """Writes images and annotations in another format."""
+    verbs.load_app(APP)
+    from apps.vision.detection.convert import convert as run_conversion
+    from apps.vision.detection.reader import read_annotations
+
+    found = read_annotations(data, annotations, max_pixels)
+    for line in run_conversion(found, output, format, hard_link):
+        verbs.console.print(line, markup=False)
+    verbs.report_problems(found.problems)

@@ -1,0 +1,131 @@
+"""Configuration of object detection."""
+
+from typing import Any, ClassVar, Literal
+
+from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
+
+
+@config_class
+class DataConfig:
+    """Which images are used, and how they are held."""
+
+    annotations: Literal["", "voc", "coco", "yolo"] = option(
+        "", "Format of the annotations; recognised where it is not given."
+    )
+    validation_split: float = option(
+        0.1, "Share of the images held out, unless the data say which.", gt=0, le=0.5
+    )
+    max_pixels: int = option(
+        100_000_000, "Larger images are left out by their header, before decoding.", ge=1
+    )
+    cache: Literal["auto", "memory", "off"] = option(
+        "auto", "Keeps images in memory at the network's size; auto does so below 1 GiB."
+    )
+    class_balanced: bool = option(
+        False, "Shows images with rare classes more often (repeat-factor sampling)."
+    )
+
+
+@config_class
+class ModelConfig:
+    """The network."""
+
+    backbone: str = option(
+        "nano", "nano, small, medium, or a backbone of classify (resnet50, keras:NAME)."
+    )
+    head: Literal["auto", "nano", "small", "medium", "test"] = option(
+        "auto", "Size of neck and head; auto takes the backbone's, or small."
+    )
+    weights: str = option("none", "imagenet, none, or a weights file for the backbone.")
+    image_size: int = option(
+        640, "Side of the square that images are fitted into; a multiple of 32.", ge=32
+    )
+    freeze_epochs: int = option(
+        0, "Trains only neck and head for so many epochs, then everything.", ge=0
+    )
+
+
+@config_class
+class LossConfig:
+    """Terms of the loss and the task-aligned assignment."""
+
+    box_weight: float = option(7.5, "Weight of 1 - CIoU.", ge=0)
+    dfl_weight: float = option(1.5, "Weight of the distribution focal loss.", ge=0)
+    class_weight: float = option(0.5, "Weight of the cross-entropy of the classes.", ge=0)
+    top_k: int = option(10, "Anchors that a box is assigned to, at most.", ge=1)
+    alpha: float = option(0.5, "Exponent of the score in the alignment.", ge=0)
+    beta: float = option(6.0, "Exponent of the overlap in the alignment.", ge=0)
+
+
+@config_class
+class AugmentConfig:
+    """Random changes of the training images, drawn from (seed, position) alone."""
+
+    mosaic: float = option(1.0, "Probability of putting four images together.", ge=0, le=1)
+    mosaic_off_epochs: int = option(10, "The last epochs are without mosaic and MixUp.", ge=0)
+    mixup: float = option(0.0, "Probability of blending with another mosaic.", ge=0, le=1)
+    rotation: float = option(0.0, "Largest rotation in degrees.", ge=0, le=180)
+    translation: float = option(0.1, "Largest shift, as a share of the image.", ge=0, lt=1)
+    scale: float = option(0.5, "Zoom from 1 - scale to 1 + scale.", ge=0, lt=1)
+    shear: float = option(0.0, "Largest shear in degrees.", ge=0, lt=90)
+    horizontal_flip: float = option(0.5, "Probability of mirroring left to right.", ge=0, le=1)
+    vertical_flip: float = option(0.0, "Probability of mirroring top to bottom.", ge=0, le=1)
+    hue: float = option(0.015, "Largest shift of hue, as a share of the circle.", ge=0, le=0.5)
+    saturation: float = option(0.7, "Largest relative change of saturation.", ge=0, le=1)
+    value: float = option(0.4, "Largest relative change of brightness.", ge=0, le=1)
+    multi_scale: float = option(
+        0.0, "Each batch at a size from 1 - this to 1 + this of the image size.", ge=0, lt=1
+    )
+
+
+@config_class
+class DetectionConfig:
+    """Which boxes the exported model answers; its callers may choose others."""
+
+    confidence: float = option(0.25, "Least score of a detection.", ge=0, le=1)
+    iou: float = option(0.7, "Overlap from which the weaker of two boxes is dropped.", ge=0, le=1)
+    max_detections: int = option(300, "Detections of one image, at most.", ge=1)
+
+
+@config_class
+class DetectConfig(RunConfig):
+    """Everything about one training of a detector."""
+
+    task: ClassVar[str] = "detect"
+
+    epochs: int = option(100, "Passes over the training data.", ge=1)
+    batch_size: int = option(16, "Global batch size, over all devices.", ge=1)
+    optimization: OptimizationConfig = group(
+        lambda: OptimizationConfig(
+            weight_decay=0.02, ema=0.999, clip_norm=10.0, final_learning_rate=0.01
+        )
+    )
+    data_options: DataConfig = group(DataConfig)
+    model: ModelConfig = group(ModelConfig)
+    loss: LossConfig = group(LossConfig)
+    augment: AugmentConfig = group(AugmentConfig)
+    detection: DetectionConfig = group(DetectionConfig)
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Small enough for tests.
+        "test": {
+            "epochs": 2,
+            "batch_size": 4,
+            "deterministic": True,
+            "model": {"backbone": "test", "image_size": 64},
+            "augment": {"mosaic_off_epochs": 1},
+        },
+        # The digits of `kerasuite samples digits-detection`.
+        # kerasuite detect train digits-detection --preset tiny
+        "tiny": {
+            "epochs": 30,
+            "batch_size": 16,
+            "learning_rate": 2e-3,
+            "model": {"backbone": "nano", "image_size": 160},
+            "augment": {"horizontal_flip": 0.0},
+        },
+        # About 3, 11 and 26 million parameters.
+        "nano": {"model": {"backbone": "nano"}},
+        "small": {"model": {"backbone": "small"}},
+        "medium": {"model": {"backbone": "medium"}, "augment": {"mixup": 0.1}},
+    }

@@ -1,0 +1,36 @@
+"""The detection part of `kerasuite demo`."""
+
+
+def demonstrate(demo) -> None:
+    """Digits on cluttered pictures: check, train, evaluate, export, predict with pictures."""
+    data, run = demo.folder / "digits-detection", demo.folder / "detect"
+    page = demo.page
+    page.heading("Object detection")
+    page.text(
+        "A detector of three million parameters learns from scratch to find handwritten digits, "
+        "pasted at random places and sizes on cluttered pictures, and draws what it finds on "
+        "pictures without annotations."
+    )
+    demo.command("samples", "digits-detection", data)
+    demo.command("detect", "check", data)
+    demo.command("detect", "train", data, "--preset", "tiny", "--output", run)
+    metrics = demo.json(run / "metrics.json")
+    shown = ("map", "map50", "map75", "precision", "recall", "f1")
+    page.table([[name, f"{metrics[name]:.4f}"] for name in shown], ["metric", "validation"])
+    page.pictures(
+        [
+            (run / "plots" / "curves.png", "Loss and average precision while training"),
+            (run / "plots" / "precision_recall.png", "Precision and recall of each class"),
+            (run / "plots" / "confusion.png", "What was taken for what"),
+        ],
+        large=True,
+    )
+    demo.command("detect", "export", run, "--output", demo.folder / "saved_models")
+    model = next((demo.folder / "saved_models" / "detect").iterdir())
+    found = demo.folder / "detections"
+    demo.command(
+        "detect", "predict", model, data / "unlabelled", "--output", found, "--save-images"
+    )
+    page.text("Pictures without annotations, and what the SavedModel finds in them.")
+    pictures = sorted((found / "images").glob("*.jpg"))
+    page.pictures([(path, path.stem) for path in pictures], large=True)

@@ -1,0 +1,74 @@
+"""What is written beside the predictions of one image: annotated picture, crops, YOLO text."""
+
+import io
+import os
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from apps.vision.detection.draw import draw_boxes
+from apps.vision.detection.tile_merge import Found
+from shared.engine.inputs import STANDARD_INPUT, Source
+from shared.image.reader import IMAGE_SUFFIXES
+
+JPEG_SIDE = 65_500  # the format has no larger ones
+QUALITY = 90
+
+
+def result_name(source: Source) -> str:
+    """The source's relative path without its suffix, which results add their own to.
+
+    The suffix stays where another image could claim the same name: a.png beside a.jpg gives
+    "a.png". No two sources of a run have the same.
+    """
+    stem, suffix = os.path.splitext(source.name)
+    is_known = suffix.lower() in IMAGE_SUFFIXES and stem != STANDARD_INPUT
+    if not is_known or os.path.splitext(stem)[1].lower() in IMAGE_SUFFIXES:
+        return source.name
+    path = os.path.splitext(source.path)[0]
+    others = {path + other for known in IMAGE_SUFFIXES for other in (known, known.upper())}
+    is_alone = not any(map(os.path.lexists, {path, *others} - {str(source.path)}))
+    return stem if is_alone else source.name
+
+
+def annotated(image: np.ndarray, found: Found, class_names: list[str]) -> bytes:
+    """The upright image (H, W, 3) with boxes, labels and scores, as JPEG."""
+    labels = [class_names[number] for number in found.classes]
+    return _jpeg(draw_boxes(image, found.boxes, labels, found.scores, class_names))
+
+
+def crops(
+    image: np.ndarray, found: Found, class_names: list[str], name: str
+) -> Iterator[tuple[str, bytes]]:
+    """(path below crops/, JPEG) of each detection: LABEL/NAME-NUMBER.jpg, best first."""
+    height, width = image.shape[:2]
+    pixels = found.boxes * np.array([width, height, width, height], np.float32)
+    for index, (box, number) in enumerate(zip(pixels, found.classes, strict=True), start=1):
+        left, top = min(int(box[0]), width - 1), min(int(box[1]), height - 1)
+        right, bottom = max(left + 1, round(box[2])), max(top + 1, round(box[3]))
+        path = f"{folder_name(class_names[number])}/{name}-{index}.jpg"
+        yield path, _jpeg(image[top:bottom, left:right])
+
+
+def folder_name(label: str) -> str:
+    """A class name as a folder: no separators, not hidden, not too long."""
+    return re.sub(r"^\.|[^\w .+-]", "_", label.strip())[:60] or "_"
+
+
+def yolo_text(found: Found, with_scores: bool) -> bytes:
+    """A line `class cx cy w h`, in parts of the image, for each detection; also its score."""
+    lines = []
+    for (x1, y1, x2, y2), score, number in zip(*found, strict=True):
+        values = [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1] + [score] * with_scores
+        lines.append(" ".join([str(number), *(f"{value:.6f}" for value in values)]) + "\n")
+    return "".join(lines).encode()
+
+
+def _jpeg(pixels):
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    picture.thumbnail((JPEG_SIDE, JPEG_SIDE))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()

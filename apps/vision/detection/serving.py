@@ -1,0 +1,133 @@
+"""The SavedModel of a detector: image bytes to boxes of the original images."""
+
+import keras
+import tensorflow as tf
+
+from apps.vision.detection.config import DetectConfig
+from apps.vision.detection.data import network_image
+from apps.vision.detection.letterbox_boxes import to_original
+from apps.vision.detection.nms import detect
+from apps.vision.detection.steady_examples import steady_examples
+from apps.vision.detection.thresholds import THRESHOLDS, threshold_variables
+from shared.engine.app import ServingModule
+from shared.image.decode import decode_batch
+from shared.text.line_tables import line_by_number
+
+
+class DetectorServing(ServingModule):
+    """`image_bytes` string [N] to detections by the names of TensorFlow Object Detection.
+
+    The outputs, best first, M places for each image: `detection_boxes` float32 [N, M, 4], ymin,
+    xmin, ymax, xmax in parts of the original upright image; `detection_scores` float32 [N, M];
+    `detection_classes` int32 [N, M], from 0; `detection_labels` string [N, M], their names;
+    `num_detections` int32 [N]. What stands after the first `num_detections` places is 0 or "".
+
+    Args:
+        model: the detector.
+        config: its configuration.
+        class_names: names of the classes, in the order of the logits.
+        labels_file: path of a file with one class name a line; becomes an asset.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        config: DetectConfig,
+        class_names: list[str],
+        labels_file: str,
+    ):
+        self.model, self.config, self.class_names = model, config, class_names
+        self.side = config.model.image_size
+        self.names = line_by_number(labels_file)
+        self.thresholds = threshold_variables(config.detection)
+
+    def detect(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Detects with the export's own thresholds."""
+        return self.detect_with(image_bytes, **self.thresholds)
+
+    def detect_with(
+        self,
+        image_bytes: tf.Tensor,
+        confidence: tf.Tensor,
+        iou: tf.Tensor,
+        max_detections: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Decodes, letterboxes, detects, maps back and names."""
+        squares, sizes = self.letterboxed(image_bytes)
+        logits = self.model(squares, training=False)
+        found = self.suppressed(logits, confidence, iou, max_detections)
+        boxes = to_original(found["boxes"], sizes[:, 0], sizes[:, 1], self.side)
+        labels = self.names.lookup(tf.cast(found["classes"], tf.int64))
+        is_used = tf.range(tf.shape(labels)[1]) < found["count"][:, tf.newaxis]
+        return {
+            "detection_boxes": tf.gather(boxes, [1, 0, 3, 2], axis=-1),
+            "detection_scores": found["scores"],
+            "detection_classes": found["classes"],
+            "detection_labels": tf.where(is_used, labels, ""),
+            "num_detections": found["count"],
+        }
+
+    def letterboxed(self, image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Squares, float32 (N, side, side, 3), and (height, width) of the originals (N, 2)."""
+        spec = (tf.TensorSpec((self.side, self.side, 3), tf.float32), tf.TensorSpec((2,), tf.int32))
+        return decode_batch(
+            image_bytes, lambda image: (network_image(image, self.side), tf.shape(image)[:2]), spec
+        )
+
+    def suppressed(self, logits, confidence, iou, max_detections) -> dict[str, tf.Tensor]:
+        """`apps.vision.detection.nms.detect` of the model's outputs."""
+        return detect(
+            **logits,
+            height=self.side,
+            width=self.side,
+            confidence=confidence,
+            iou=iou,
+            max_detections=max_detections,
+        )
+
+    def signatures(self):
+        images = {"image_bytes": tf.TensorSpec([None], tf.string, name="image_bytes")}
+        return {
+            "serving_default": (images, self.detect),
+            "with_thresholds": (images | THRESHOLDS, self.detect_with),
+        }
+
+    def trackables(self):
+        return [self.model, self.names]
+
+    def attributes(self):
+        return self.thresholds
+
+    def examples(self):
+        return steady_examples(self)
+
+    def extra_assets(self):
+        return {"labels.txt": "\n".join(self.class_names) + "\n"}
+
+    def usage(self):
+        return USAGE
+
+
+USAGE = """\
+`request.json`, for `serving_default`, with the thresholds that the export was made with:
+
+```json
+{"instances": [{"image_bytes": {"b64": "..."}}]}
+```
+
+and for `with_thresholds`, which takes them from the request:
+
+```json
+{"signature_name": "with_thresholds",
+ "inputs": {"image_bytes": [{"b64": "..."}], "confidence": 0.5, "iou": 0.6, "max_detections": 100}}
+```
+
+Images may be JPEG, PNG, GIF, BMP or WebP of unequal sizes. `detection_boxes` are ymin, xmin,
+ymax, xmax in parts of the upright image (EXIF orientation applied); only the first
+`num_detections` places of an image count. `detection_classes` are lines of
+`assets.extra/labels.txt`, counted from 0. The thresholds of `serving_default` are variables:
+
+```python
+loaded = tf.saved_model.load("MODEL")
+loaded.confidence.assign(0.5)  # and iou, max_detections
+```"""
