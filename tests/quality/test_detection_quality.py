@@ -64,7 +64,7 @@ def test_two_annotations_of_the_same_images_train_alike(real_data):
     """YOLO and COCO files of coco128_part give identical targets."""
     import numpy as np
 
-    from apps.vision.detection.reader import read_annotations
+    from apps.vision.detection.annotations.reader import read_annotations
 
     data = [str(real_data / "coco128_part")]
     yolo, coco = (read_annotations(data, name) for name in ("yolo", "coco"))

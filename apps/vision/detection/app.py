@@ -10,17 +10,17 @@ import tensorflow as tf
 
 from apps.vision.backbones.freeze import set_backbone_trainable
 from apps.vision.detection import data
-from apps.vision.detection.annotations import DetectionData, ImageBoxes
+from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
+from apps.vision.detection.annotations.image_list import read_images, write_images
+from apps.vision.detection.annotations.reader import read_annotations
+from apps.vision.detection.annotations.split import split_images
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.csp_backbone import SIZES
 from apps.vision.detection.detection_loss import LossOptions
 from apps.vision.detection.detector import Detector, build_detector
 from apps.vision.detection.evaluator import DetectionEvaluator
-from apps.vision.detection.image_list import read_images, write_images
 from apps.vision.detection.predictor import DetectionPredictor
-from apps.vision.detection.reader import read_annotations
 from apps.vision.detection.serving import DetectorServing
-from apps.vision.detection.split import split_images
 from shared.engine import stream
 from shared.engine.app import App
 from shared.engine.errors import KerasuiteError

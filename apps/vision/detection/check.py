@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from apps.vision.detection.annotations import DetectionData
+from apps.vision.detection.annotations.image_boxes import DetectionData
+from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.draw import draw_boxes
-from apps.vision.detection.reader import read_annotations
 from shared.engine.files import atomic_path
 from shared.image.decode import decode_image
 from shared.image.reader import DEFAULT_MAX_PIXELS, read_image

@@ -141,8 +141,8 @@ def check(
     """Reports what is in the data and what is wrong with it; draws boxes on samples."""
     if output:
         verbs.load_app(APP)
+        from apps.vision.detection.annotations.reader import read_annotations
         from apps.vision.detection.check import draw_samples
-        from apps.vision.detection.reader import read_annotations
 
         written = draw_samples(read_annotations(data, annotations, max_pixels), output)
         verbs.console.print(f"{len(written)} pictures are in {output}.", markup=False)
@@ -164,8 +164,8 @@ def convert(
 ):
     """Writes images and annotations in another format."""
     verbs.load_app(APP)
-    from apps.vision.detection.convert import convert as run_conversion
-    from apps.vision.detection.reader import read_annotations
+    from apps.vision.detection.annotations.convert import convert as run_conversion
+    from apps.vision.detection.annotations.reader import read_annotations
 
     found = read_annotations(data, annotations, max_pixels)
     for line in run_conversion(found, output, format, hard_link):

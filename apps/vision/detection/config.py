@@ -38,7 +38,10 @@ class ModelConfig:
     )
     weights: str = option("none", "imagenet, none, or a weights file for the backbone.")
     image_size: int = option(
-        640, "Side of the square that images are fitted into; a multiple of 32.", ge=32
+        640,
+        "Side of the square that images are fitted into; a multiple of 32.",
+        ge=32,
+        multiple_of=32,
     )
     freeze_epochs: int = option(
         0, "Trains only neck and head for so many epochs, then everything.", ge=0
@@ -95,6 +98,7 @@ class DetectConfig(RunConfig):
 
     epochs: int = option(100, "Passes over the training data.", ge=1)
     batch_size: int = option(16, "Global batch size, over all devices.", ge=1)
+    learning_rate: float = option(2e-3, "Peak learning rate.", gt=0)
     optimization: OptimizationConfig = group(
         lambda: OptimizationConfig(
             weight_decay=0.02, ema=0.999, clip_norm=10.0, final_learning_rate=0.01
@@ -120,7 +124,6 @@ class DetectConfig(RunConfig):
         "tiny": {
             "epochs": 30,
             "batch_size": 16,
-            "learning_rate": 2e-3,
             "model": {"backbone": "nano", "image_size": 160},
             "augment": {"horizontal_flip": 0.0},
         },

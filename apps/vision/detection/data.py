@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from apps.vision.detection.annotations import ImageBoxes
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from apps.vision.detection.config import AugmentConfig, DetectConfig
 from apps.vision.detection.letterbox_boxes import to_square
 from apps.vision.detection.mosaic import Picture, chance, mixup, mosaic, square

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from apps.vision.detection import detection_plots
-from apps.vision.detection.annotations import ImageBoxes
-from apps.vision.detection.box_matches import (
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
+from apps.vision.detection.evaluation import detection_plots
+from apps.vision.detection.evaluation.box_matches import (
     CONFIDENCES,
     ConfidenceCurves,
     confidence_curves,
@@ -18,9 +18,13 @@ from apps.vision.detection.box_matches import (
     mean_of_classes,
     truth_counts,
 )
-from apps.vision.detection.coco_evaluation import BoxEvaluation, Detections
-from apps.vision.detection.coco_metrics import class_metrics, coco_metrics, precision_at_recall
-from apps.vision.detection.detection_pictures import write_sheet, write_worst
+from apps.vision.detection.evaluation.coco_evaluation import BoxEvaluation, Detections
+from apps.vision.detection.evaluation.coco_metrics import (
+    class_metrics,
+    coco_metrics,
+    precision_at_recall,
+)
+from apps.vision.detection.evaluation.detection_pictures import write_sheet, write_worst
 from apps.vision.detection.letterbox_boxes import to_original
 from shared.engine import plots
 from shared.engine.app import Evaluator

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from apps.vision.detection import coco_results, result_files
-from apps.vision.detection.orientation import read_orientation
+from apps.vision.detection.annotations.orientation import read_orientation
+from apps.vision.detection.prediction import coco_results, result_files
+from apps.vision.detection.prediction.tile_merge import Found
+from apps.vision.detection.prediction.tiles import detect_tiled
 from apps.vision.detection.thresholds import THRESHOLDS, threshold_values
-from apps.vision.detection.tile_merge import Found
-from apps.vision.detection.tiles import detect_tiled
 from shared.engine.config import did_you_mean
 from shared.engine.errors import KerasuiteError
 from shared.engine.predictor import Predictor

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from apps.vision.detection.annotations import ImageBoxes
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from shared.image.augment import uniform
 
 

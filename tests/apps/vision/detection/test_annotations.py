@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from apps.vision.detection.orientation import read_orientation, to_stored, to_upright
-from apps.vision.detection.reader import read_annotations
-from apps.vision.detection.split import split_images
+from apps.vision.detection.annotations.orientation import read_orientation, to_stored, to_upright
+from apps.vision.detection.annotations.reader import read_annotations
+from apps.vision.detection.annotations.split import split_images
 from shared.engine.errors import KerasuiteError
 from shared.image.decode import decode_image
 from shared.image.exif import jpeg_orientation
@@ -369,6 +369,23 @@ def test_the_split_depends_on_neither_order_nor_place(tmp_path):
     assert len(held_out[0]) == 4 and all(names == held_out[0] for names in held_out)
     other = split_images(data, 0.2, seed=4)
     assert {Path(i.path).name for i in other if i.split == "validation"} != held_out[0]
+
+
+def test_a_part_without_a_box_is_said_before_the_training(tmp_path):
+    for part in ("train", "val"):
+        write_image(tmp_path / "images" / part / "a.png")
+    write_yolo(tmp_path / "labels" / "train" / "a.txt", GOOD_ROW)
+    (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [cat]\n")
+    data = read_annotations([str(tmp_path)])
+    with pytest.raises(KerasuiteError, match="the validation part has no box"):
+        split_images(data, 0.2, seed=3)
+
+
+def test_areas_are_those_of_the_file(tmp_path):
+    write_image(tmp_path / "a.jpg")
+    boxes = [(3, 9, [4, 2, 20, 10], {"area": 123.5}), (3, 9, [1, 2, 20, 10], {"area": "x"})]
+    write_json(tmp_path / "a.json", coco([(3, "a.jpg")], boxes, ((9, "cat"),)))
+    assert read_annotations([str(tmp_path)]).images[0].areas.tolist() == [123.5, 0.0]
 
 
 # === Real data ===

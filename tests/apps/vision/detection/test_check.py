@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apps.vision.detection.annotations import DetectionData, ImageBoxes
+from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
 from apps.vision.detection.check import describe_data, draw_samples
 from apps.vision.detection.draw import class_colour, draw_boxes
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apps.vision.detection.annotations import DetectionData, ImageBoxes
-from apps.vision.detection.convert import convert, unique_names
-from apps.vision.detection.reader import read_annotations
+from apps.vision.detection.annotations.convert import convert, unique_names
+from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
+from apps.vision.detection.annotations.reader import read_annotations
 from shared.engine.errors import KerasuiteError
 
 FORMATS = ("voc", "coco", "yolo")

@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from apps.vision.detection import data
-from apps.vision.detection.annotations import ImageBoxes
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
+from apps.vision.detection.annotations.image_list import read_images, write_images
 from apps.vision.detection.config import DetectConfig
-from apps.vision.detection.image_list import read_images, write_images
 from apps.vision.detection.letterbox_boxes import to_original, to_square
 from apps.vision.detection.sampling import repeat_factors, weighted_indices
 from shared.engine import config as configs

@@ -11,17 +11,17 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from apps.vision.detection.annotations import ImageBoxes
-from apps.vision.detection.box_matches import (
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
+from apps.vision.detection.evaluation.box_matches import (
     CONFIDENCES,
     ConfidenceCurves,
     confidence_curves,
     confusion_matrix,
     judge,
 )
-from apps.vision.detection.coco_evaluation import BoxEvaluation, Detections, xywh_pixels
-from apps.vision.detection.coco_metrics import class_metrics, coco_metrics
-from apps.vision.detection.detection_pictures import thumbnail
+from apps.vision.detection.evaluation.coco_evaluation import BoxEvaluation, Detections, xywh_pixels
+from apps.vision.detection.evaluation.coco_metrics import class_metrics, coco_metrics
+from apps.vision.detection.evaluation.detection_pictures import thumbnail
 from apps.vision.detection.evaluator import DetectionEvaluator
 from shared.engine.errors import KerasuiteError
 

@@ -14,10 +14,10 @@ from PIL import Image
 from toy_detector import CLASSES, encode, export_toy, picture
 
 from apps.vision.detection import predictor as predictors
-from apps.vision.detection import result_files
+from apps.vision.detection.annotations.yolo import read_yolo
+from apps.vision.detection.prediction import result_files
+from apps.vision.detection.prediction.tile_merge import Found
 from apps.vision.detection.predictor import DetectionPredictor, upright_size
-from apps.vision.detection.tile_merge import Found
-from apps.vision.detection.yolo import read_yolo
 from shared.engine import loaded_model
 from shared.engine.errors import KerasuiteError
 from shared.engine.inputs import Source, find_inputs

@@ -7,8 +7,8 @@ import pytest
 import scipy.ndimage
 from PIL import Image
 
-from apps.vision.detection.tile_merge import Found, box_iou, merge, suppress
-from apps.vision.detection.tiles import WHOLE_SIDE, detect_tiled, tile_views
+from apps.vision.detection.prediction.tile_merge import Found, box_iou, merge, suppress
+from apps.vision.detection.prediction.tiles import WHOLE_SIDE, detect_tiled, tile_views
 
 COLOURS = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)  # of class 0 and class 1
 GREY = 114

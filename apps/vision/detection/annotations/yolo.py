@@ -10,8 +10,13 @@ from pathlib import Path
 
 import yaml
 
-from apps.vision.detection.annotations import RawBox, RawData, RawImage, split_of_folders
-from apps.vision.detection.image_index import find_files
+from apps.vision.detection.annotations.image_boxes import (
+    RawBox,
+    RawData,
+    RawImage,
+    split_of_folders,
+)
+from apps.vision.detection.annotations.image_index import find_files
 from shared.engine.errors import KerasuiteError
 from shared.image.reader import IMAGE_SUFFIXES
 

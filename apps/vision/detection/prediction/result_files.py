@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from apps.vision.detection.draw import draw_boxes
-from apps.vision.detection.tile_merge import Found
+from apps.vision.detection.prediction.tile_merge import Found
 from shared.engine.inputs import STANDARD_INPUT, Source
 from shared.image.reader import IMAGE_SUFFIXES
 

@@ -5,7 +5,11 @@ Reference: [Lin et al., 2014](https://arxiv.org/abs/1405.0312), cocodataset.org/
 
 import numpy as np
 
-from apps.vision.detection.coco_evaluation import ALL_SIZES, MOST_DETECTIONS, BoxEvaluation
+from apps.vision.detection.evaluation.coco_evaluation import (
+    ALL_SIZES,
+    MOST_DETECTIONS,
+    BoxEvaluation,
+)
 
 SIZES = ("small", "medium", "large")  # up to 32 x 32 pixels, up to 96 x 96, from there on
 

@@ -1,7 +1,7 @@
 """`kerasuite detect convert`: writes detection data as VOC, COCO or YOLO.
 
-Boxes are written for the stored pixels, as `apps.vision.detection.orientation` reads them: an
-image with an EXIF orientation keeps it.
+Boxes are written for the stored pixels, as `annotations.orientation` reads them: an image with an
+EXIF orientation keeps it.
 """
 
 import contextlib
@@ -15,8 +15,8 @@ from xml.etree import ElementTree
 import numpy as np
 import yaml
 
-from apps.vision.detection.annotations import DetectionData, ImageBoxes
-from apps.vision.detection.orientation import read_orientation, to_stored
+from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
+from apps.vision.detection.annotations.orientation import read_orientation, to_stored
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_folder, write_json, write_text
 

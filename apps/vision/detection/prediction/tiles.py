@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image
 
-from apps.vision.detection.tile_merge import Found, merge
+from apps.vision.detection.prediction.tile_merge import Found, merge
 
 # The tiles of one call of the model: so many, and so many pixels at most.
 TILES_OF_CALL = 16

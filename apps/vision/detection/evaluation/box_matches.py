@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.vision.detection.annotations import ImageBoxes
-from apps.vision.detection.coco_evaluation import (
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
+from apps.vision.detection.evaluation.coco_evaluation import (
     LEAST_OVERLAP,
     Detections,
     ImageMatches,

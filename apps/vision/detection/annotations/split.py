@@ -4,7 +4,7 @@ import hashlib
 import os
 from dataclasses import replace
 
-from apps.vision.detection.annotations import DetectionData, ImageBoxes
+from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
 from shared.engine.errors import KerasuiteError
 
 
@@ -23,8 +23,19 @@ def split_images(data: DetectionData, validation_split: float, seed: int) -> lis
         The images in the same order, `split` "train" or "validation".
 
     Raises:
-        KerasuiteError: if there are not enough images.
+        KerasuiteError: if there are not enough images, or one part has no box.
     """
+    images = _split(data, validation_split, seed)
+    for split in ("train", "validation"):
+        if not any((~image.crowd).any() for image in images if image.split == split):
+            raise KerasuiteError(
+                f"the {split} part has no box; annotate more images, or choose another "
+                f"--validation-split or --seed"
+            )
+    return images
+
+
+def _split(data, validation_split, seed):
     own = {image.split for image in data.images}
     if {"train", "validation"} <= own:
         return [replace(image, split=image.split or "train") for image in data.images]

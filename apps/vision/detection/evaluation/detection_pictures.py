@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from apps.vision.detection.annotations import ImageBoxes
-from apps.vision.detection.box_matches import ImageJudgement
-from apps.vision.detection.coco_evaluation import Detections
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from apps.vision.detection.draw import draw_boxes
+from apps.vision.detection.evaluation.box_matches import ImageJudgement
+from apps.vision.detection.evaluation.coco_evaluation import Detections
 from shared.engine.files import atomic_path
 from shared.engine.page import Page
 from shared.image.decode import decode_image

@@ -19,7 +19,7 @@ import numpy as np
 from pycocotools import mask
 from pycocotools.cocoeval import COCOeval
 
-from apps.vision.detection.annotations import ImageBoxes
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
 
 # Pixels are rounded to so many digits, as `detect convert` writes them: a side of 32 pixels is
 # again 32 after its way through normalised float32, and falls into the size that it belongs to.

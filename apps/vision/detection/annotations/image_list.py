@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.vision.detection.annotations import ImageBoxes
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from shared.engine.files import write_text
 
 

@@ -10,14 +10,14 @@ import math
 import os
 from pathlib import Path
 
-from apps.vision.detection.annotations import (
+from apps.vision.detection.annotations.image_boxes import (
     RawBox,
     RawData,
     RawImage,
     split_of_folders,
     split_of_name,
 )
-from apps.vision.detection.image_index import ImageIndex, find_files
+from apps.vision.detection.annotations.image_index import ImageIndex, find_files
 from shared.engine.errors import KerasuiteError
 
 KEYS = ("images", "annotations", "categories")

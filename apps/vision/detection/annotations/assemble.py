@@ -11,8 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.vision.detection.annotations import DetectionData, ImageBoxes, RawData, RawImage
-from apps.vision.detection.orientation import read_orientation, to_upright
+from apps.vision.detection.annotations.image_boxes import (
+    DetectionData,
+    ImageBoxes,
+    RawData,
+    RawImage,
+)
+from apps.vision.detection.annotations.orientation import read_orientation, to_upright
 from shared.engine.errors import KerasuiteError
 from shared.image.reader import DEFAULT_MAX_PIXELS, ImageHeader, UnreadableImage, load_image
 

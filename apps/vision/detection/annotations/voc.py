@@ -10,8 +10,13 @@ import os
 from pathlib import Path
 from xml.etree import ElementTree
 
-from apps.vision.detection.annotations import RawBox, RawData, RawImage, split_of_folders
-from apps.vision.detection.image_index import ImageIndex, find_files
+from apps.vision.detection.annotations.image_boxes import (
+    RawBox,
+    RawData,
+    RawImage,
+    split_of_folders,
+)
+from apps.vision.detection.annotations.image_index import ImageIndex, find_files
 from shared.engine.errors import KerasuiteError
 
 LISTS = {"train": "train", "val": "validation"}

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from apps.vision.detection.annotations import DetectionData, RawData
-from apps.vision.detection.assemble import assemble
-from apps.vision.detection.coco import load_coco, read_coco
-from apps.vision.detection.image_index import find_files
-from apps.vision.detection.voc import read_voc
-from apps.vision.detection.yolo import find_yaml, label_file, read_yolo
+from apps.vision.detection.annotations.assemble import assemble
+from apps.vision.detection.annotations.coco import load_coco, read_coco
+from apps.vision.detection.annotations.image_boxes import DetectionData, RawData
+from apps.vision.detection.annotations.image_index import find_files
+from apps.vision.detection.annotations.voc import read_voc
+from apps.vision.detection.annotations.yolo import find_yaml, label_file, read_yolo
 from shared.engine.errors import KerasuiteError
 from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES
 

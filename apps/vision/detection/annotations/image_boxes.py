@@ -101,7 +101,7 @@ class RawImage:
 
 @dataclass
 class RawData:
-    """What a reader of one format found; see `apps.vision.detection.assemble`."""
+    """What a reader of one format found; see `apps.vision.detection.annotations.assemble`."""
 
     class_names: list[str] = field(default_factory=list)
     images: list[RawImage] = field(default_factory=list)

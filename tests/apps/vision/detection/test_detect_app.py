@@ -1,0 +1,156 @@
+"""The application from the command line: options, bad data, learning, evaluation on other data."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from apps.vision.detection.app import DetectApp
+from shared.engine import config as configs
+from shared.engine.errors import KerasuiteError
+from shared.engine.run import load_best, open_run
+from shared.engine.train import train
+from shared.testing.app_test import expect_success, kerasuite
+
+COLOURS = {"red": (230, 30, 30), "green": (30, 200, 30)}
+
+
+def write_squares(folder, count, names=("red", "green"), seed=0):
+    """Images of 64 pixels with two coloured squares each, in YOLO's format."""
+    generator = np.random.default_rng(seed)
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    for index in range(count):
+        pixels = generator.integers(0, 60, (64, 64, 3), dtype=np.uint8)
+        rows = []
+        for label, left in enumerate((0, 32)):
+            side = int(generator.integers(16, 28))
+            x = left + int(generator.integers(0, 32 - side))
+            y = int(generator.integers(0, 64 - side))
+            pixels[y : y + side, x : x + side] = COLOURS[("red", "green")[label]]
+            centre = ((x + side / 2) / 64, (y + side / 2) / 64)
+            rows.append(f"{label} {centre[0]} {centre[1]} {side / 64} {side / 64}")
+        Image.fromarray(pixels).save(folder / "images" / f"{index:02}.png")
+        (folder / "labels" / f"{index:02}.txt").write_text("\n".join(rows) + "\n")
+    lines = "".join(f"  {number}: {name}\n" for number, name in enumerate(names))
+    (folder / "data.yaml").write_text(f"path: .\ntrain: images\nnames:\n{lines}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """(data, run folder) of a training until the boxes of a few images are found."""
+    folder = tmp_path_factory.mktemp("detect")
+    data = write_squares(folder / "data", 8)
+    overrides = {
+        "preset": "test",
+        "data": (str(data),),
+        "data_options.validation_split": 0.5,
+        "epochs": 150,
+        "validate_every": 150,
+        "learning_rate": 5e-3,
+        "optimization.ema": 0.0,
+        "augment.mosaic": 0.0,
+        "augment.scale": 0.1,
+        "augment.horizontal_flip": 0.0,
+    }
+    train(DetectApp(), configs.resolve(DetectApp.config_class, overrides), folder / "run")
+    return data, folder / "run"
+
+
+def test_boxes_of_unseen_images_are_found(learnt):
+    """Golden: four images to learn from, four to find the squares in."""
+    metrics = json.loads((learnt[1] / "metrics.json").read_text())
+    assert metrics["map50"] > 0.95
+    assert metrics["map"] > 0.6
+
+
+def test_evaluation_on_other_data(learnt, tmp_path):
+    other = write_squares(tmp_path / "other", 6, names=("green", "red"), seed=5)
+    # The classes stand in another order there; the names count.
+    for path in (other / "labels").iterdir():
+        rows = [line.split(" ", 1) for line in path.read_text().splitlines()]
+        path.write_text("".join(f"{1 - int(label)} {rest}\n" for label, rest in rows))
+    expect_success(kerasuite("detect", "evaluate", learnt[1], other))
+    metrics = json.loads((learnt[1] / "evaluation" / "metrics.json").read_text())
+    assert metrics["map50"] > 0.9
+
+
+def test_a_class_that_the_model_has_not_is_refused(learnt, tmp_path):
+    other = write_squares(tmp_path / "other", 2, names=("red", "blue"))
+    app = DetectApp()
+    run = open_run(app, learnt[1])
+    with pytest.raises(KerasuiteError, match="class 'blue' of the data is not one of the model's"):
+        app.replace_validation_data(run, [str(other)])
+
+
+def test_a_backbone_may_be_frozen(learnt):
+    app = DetectApp()
+    run = open_run(app, learnt[1])
+    model = load_best(app, run)
+    config = configs.set_value
+    values = configs.to_dict(run.config)
+    values.pop("task")
+    config(values, "model.freeze_epochs", 2)
+    run.config = configs.from_dict(DetectApp.config_class, values, "test")
+    everything = len(model.trainable_variables)
+    app.begin_epoch(run, model, 0)
+    frozen = len(model.trainable_variables)
+    app.begin_epoch(run, model, 2)
+    assert 0 < frozen < everything == len(model.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--image-size", "100"), "multiple"),
+        (("--backbone", "resnet999"), "resnet999"),
+        (("--weights", "imagenet"), "--weights imagenet"),
+        (("--annotations", "voc"), "no VOC annotations"),
+    ],
+)
+def test_options_that_cannot_be(learnt, tmp_path, options, message):
+    done = kerasuite(
+        "detect", "train", learnt[0], "--preset", "test", "--output", tmp_path / "run", *options
+    )
+    assert done.returncode == 1, done.stderr
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_with_faults_train_all_the_same(tmp_path):
+    """Faulty rows and files are listed by file and row; the rest is used."""
+    data = write_squares(tmp_path / "data", 8)
+    labels, images = data / "labels", data / "images"
+    (labels / "00.txt").write_text("0 0.5 0.5 0.2\n1 0.5 0.5 0.2 0.2\n")
+    (labels / "01.txt").write_text("0 nan 0.5 0.2 0.2\n0 0.5 0.5 -1 0.2\n7 0.5 0.5 0.2 0.2\n")
+    (labels / "99.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (labels / "02.txt").unlink()  # background
+    (images / "03.png").write_bytes(b"no image")
+    Image.new("RGB", (1, 1)).save(images / "one.png")
+    options = ("--preset", "test", "--epochs", "1", "--output", tmp_path / "run")
+    done = kerasuite("detect", "train", data, *options)
+    expect_success(done)
+    assert "problems.txt" in done.stderr
+    problems = (tmp_path / "run" / "problems.txt").read_text()
+    for place in ("00.txt, line 1", "01.txt, line 1", "01.txt, line 2", "01.txt, line 3", "03.png"):
+        assert place in problems, place
+    assert "99.txt" in problems
+    checked = kerasuite("detect", "check", data, "--output", tmp_path / "drawn")
+    expect_success(checked, code=3)
+    assert "00.txt, line 1" in checked.stdout
+    assert list((tmp_path / "drawn").glob("sample-*.jpg"))
+
+
+def test_conversion_from_the_command_line(learnt, tmp_path):
+    target = tmp_path / "coco"
+    expect_success(
+        kerasuite("detect", "convert", learnt[0], "--output", target, "--format", "coco")
+    )
+    again = kerasuite("detect", "convert", learnt[0], "--output", target, "--format", "coco")
+    expect_success(again, code=1)
+    assert "is not empty" in again.stderr
+    checked = kerasuite("detect", "check", target)
+    expect_success(checked)
+    assert "16 boxes" in checked.stdout
