@@ -2,8 +2,10 @@
 
 Words are numbered by falling count. The vocabulary is cut into blocks of neighbouring numbers,
 short ones for frequent words and long ones for rare words, so that a tile, the counts of one
-block of rows with one block of columns, holds some thousand cells nearly everywhere. All cells
-of a tile lie together in the file: training turns a tile into a few matrix products.
+block of rows with one block of columns, holds some hundred to some thousand cells nearly
+everywhere. All cells of a tile lie together in the file: training turns a tile into a few matrix
+products. It moves a word once for all its cells in a tile, so the blocks of the most frequent
+words, which every word has cells with, are the shorter the better, as far as speed allows.
 """
 
 import os
@@ -17,7 +19,7 @@ import numpy as np
 from shared.engine.errors import KerasuiteError
 
 CELL = np.dtype([("row", "<i4"), ("column", "<i4"), ("value", "<f4")])
-SHORTEST_BLOCK, LONGEST_BLOCK = 64, 2048
+SHORTEST_BLOCK, LONGEST_BLOCK = 16, 2048
 # Length of a block as a share of the words before it, rounded up to a power of two.
 BLOCK_SHARE = 1 / 32
 

@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Literal
 
 from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
 
-# Learning rate of each algorithm where none is given; see `GloVe` for the reason of its own.
-LEARNING_RATES = {"skipgram": 0.025, "cbow": 0.025, "glove": 0.3}
+# Learning rate of each algorithm where none is given: those of the original programs.
+LEARNING_RATES = {"skipgram": 0.025, "cbow": 0.025, "glove": 0.05}
 
 
 @config_class
@@ -63,7 +63,7 @@ class EmbedConfig(RunConfig):
         65536, "Words (GloVe: counts) in one step of the loop, over all devices.", ge=1
     )
     learning_rate: float = option(
-        0.0, "First learning rate; 0 takes 0.025 for word2vec, 0.3 for GloVe.", ge=0
+        0.0, "First learning rate; 0 takes 0.025 for word2vec, 0.05 for GloVe.", ge=0
     )
     optimization: OptimizationConfig = group(
         # Plain gradient descent that falls linearly to almost zero, as in word2vec.

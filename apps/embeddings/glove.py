@@ -5,6 +5,11 @@ of rows and a block of columns: the inner products of all its pairs are one matr
 gradients two more, and every vector is read and written once for all cells of its row. Where the
 tile has no cell the products are computed for nothing, which is still cheaper than to gather two
 vectors for every cell.
+
+All cells of a tile see the vectors as they were before it, whereas in the C program each sees what
+the one before it has changed: a hundred frequent words, all of which find a vector too short,
+lengthen it until it fits. The sum of their gradients would overshoot, so `steps_in_a_row` shortens
+it to what they would do one after the other.
 """
 
 from typing import NamedTuple
@@ -15,13 +20,42 @@ import tensorflow as tf
 
 from apps.embeddings.cell_file import CELL, LONGEST_BLOCK
 
+# Curvatures per cell outside these bounds divide by zero, or are beyond a stable step.
+LEAST, MOST = 1e-6, 1 - 1e-6
+
 
 class SideRows(NamedTuple):
-    """Some rows of one side, or their gradients: int32 (n,), float32 (n, D) and float32 (n,)."""
+    """Neighbouring rows of one side, or what is added to them.
+
+    Attributes:
+        rows: int32 (n,).
+        vectors: float32 (n, D + 1). The last element is the bias.
+        squares: float32 (n, D + 1). Sums of squared gradients.
+    """
 
     rows: tf.Tensor
     vectors: tf.Tensor
-    biases: tf.Tensor
+    squares: tf.Tensor
+
+
+class Cells(NamedTuple):
+    """The cells of a tile as one of its sides sees them.
+
+    Attributes:
+        own: int32 (N,). Each cell's row among those of this side.
+        other: int32 (N,). Its row among those of the other side.
+        weights: float32 (N,). f(x).
+        slopes: float32 (N,). f(x) (w . w~ + b + b~ - log x).
+        tile: float32 (R, C). The slopes, zero where no cell is.
+        turned: bool. Whether this side's rows are the columns of `tile`.
+    """
+
+    own: tf.Tensor
+    other: tf.Tensor
+    weights: tf.Tensor
+    slopes: tf.Tensor
+    tile: tf.Tensor
+    turned: bool
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -29,9 +63,9 @@ class GloVe(keras.Model):
     """Minimises sum over the cells of f(x) (w . w~ + b + b~ - log x)^2 / 2 by AdaGrad.
 
     f(x) = min(1, (x / x_max)^alpha) weighs rare pairs down. AdaGrad divides the learning rate
-    by the root of the sum of squared gradients, element by element; the sums start at 1. A
-    gradient is that of a whole tile where the C program takes a single cell, so a rate near
-    0.3 takes the place of its 0.05.
+    by the root of the sum of squared gradients, element by element. As in the C program the sums
+    start at 1, gradients are those of single cells, and they are squared after the learning rate
+    is multiplied in: only the most frequent words are slowed.
 
     Args:
         vocabulary_size: int. Number of words V.
@@ -65,26 +99,25 @@ class GloVe(keras.Model):
             self.built = True
 
     def _side(self, name: str) -> dict[str, keras.Variable]:
-        """Vectors, biases and the sums of their squared gradients."""
+        """Vectors with their biases at the end, and the sums of their squared gradients."""
         bound = 0.5 / self.dim
-        uniform = keras.initializers.RandomUniform(-bound, bound)
-        shapes = {"vectors": (self.vocabulary_size, self.dim), "biases": (self.vocabulary_size,)}
-        side = {}
-        for part, shape in shapes.items():
-            for what, start in ((part, uniform), (f"{part}_squares", "ones")):
-                side[what] = self.add_weight(
-                    name=f"{name}_{what}",
-                    shape=shape,
-                    initializer=start,
-                    trainable=what == part,
-                    # Every replica applies the same updates.
-                    aggregation="only_first_replica",
-                )
-        return side
+        starts = {"vectors": keras.initializers.RandomUniform(-bound, bound), "squares": "ones"}
+        return {
+            part: self.add_weight(
+                name=f"{name}_{part}",
+                shape=(self.vocabulary_size, self.dim + 1),
+                initializer=start,
+                trainable=part == "vectors",
+                # Every replica applies the same updates.
+                aggregation="only_first_replica",
+            )
+            for part, start in starts.items()
+        }
 
     def call(self, inputs):
         sides = (self.word_side, self.context_side)
-        return sum(keras.ops.take(side["vectors"], inputs, axis=0) for side in sides)
+        found = sum(keras.ops.take(side["vectors"], inputs, axis=0) for side in sides)
+        return found[..., : self.dim]
 
     def vectors(self) -> np.ndarray:
         """w + w~ of all words, float32 (V, D)."""
@@ -108,53 +141,30 @@ class GloVe(keras.Model):
         loss, count = tf.constant(0.0), tf.constant(0.0)
         for step in range(micro_steps):
             tiles = [
-                self._tile(batch["blocks"][lane, step], batch["cells"][lane, step])
+                self._tile(batch["blocks"][lane, step], batch["cells"][lane, step], rate)
                 for lane in range(lanes)
             ]
             for side, found in ((self.word_side, 0), (self.context_side, 1)):
-                self._apply(side, _joined([tile[found] for tile in tiles]), rate)
+                changes = _joined([tile[found] for tile in tiles])
+                _add_rows(side["vectors"], changes.rows, changes.vectors)
+                _add_rows(side["squares"], changes.rows, changes.squares)
             loss += tf.add_n([tile[2] for tile in tiles])
             count += tf.add_n([tile[3] for tile in tiles])
         self.optimizer.iterations.assign_add(1)
         return {"loss": (loss, count)}
 
-    def _tile(self, block: tf.Tensor, data: tf.Tensor):
-        """Gradients of the word side and the context side, loss and number of cells of a tile."""
+    def _tile(self, block: tf.Tensor, data: tf.Tensor, rate: tf.Tensor):
+        """See `train_tile`."""
         first_row, num_rows, first_column, num_columns = tf.unstack(block)
-        rows = tf.range(first_row, first_row + num_rows)
-        columns = tf.range(first_column, first_column + num_columns)
-        cells = tf.reshape(tf.io.decode_raw(data, tf.int32), [-1, CELL.itemsize // 4])
-        place = (cells[:, 0] - first_row) * num_columns + cells[:, 1] - first_column
-        values = tf.bitcast(cells[:, 2], tf.float32)
-
-        # [w, b, 1] . [w~, 1, b~] is w . w~ + b + b~, and its gradients hold those of the biases.
-        words, contexts = _read(self.word_side, rows), _read(self.context_side, columns)
-        left = tf.concat([words.vectors, words.biases[:, None], tf.ones([num_rows, 1])], 1)
-        right = tf.concat(
-            [contexts.vectors, tf.ones([num_columns, 1]), contexts.biases[:, None]], 1
+        return train_tile(
+            _read(self.word_side, first_row, num_rows),
+            _read(self.context_side, first_column, num_columns),
+            block,
+            data,
+            rate,
+            self.x_max,
+            self.alpha,
         )
-        scores = tf.reshape(tf.matmul(left, right, transpose_b=True), [-1])
-        errors = tf.gather(scores, place) - tf.math.log(values)
-        slopes = tf.minimum(1.0, (values / self.x_max) ** self.alpha) * errors
-        dense = tf.scatter_nd(place[:, None], slopes, [num_rows * num_columns])
-        dense = tf.reshape(dense, [num_rows, num_columns])
-        for_words = tf.matmul(dense, right)
-        for_contexts = tf.matmul(dense, left, transpose_a=True)
-        return (
-            SideRows(rows, for_words[:, : self.dim], for_words[:, self.dim]),
-            SideRows(columns, for_contexts[:, : self.dim], for_contexts[:, self.dim + 1]),
-            tf.reduce_sum(slopes * errors) / 2,
-            tf.cast(tf.size(values), tf.float32),
-        )
-
-    def _apply(self, side: dict, gradients: SideRows, rate: tf.Tensor) -> None:
-        """AdaGrad on the given rows, of which no two are equal."""
-        for part in ("vectors", "biases"):
-            gradient = getattr(gradients, part)
-            squares = side[f"{part}_squares"]
-            _add_rows(squares, gradients.rows, tf.square(gradient))
-            scale = tf.math.rsqrt(_gather_rows(squares, gradients.rows))
-            _add_rows(side[part], gradients.rows, -rate * scale * gradient)
 
     def get_config(self):
         return {
@@ -166,12 +176,112 @@ class GloVe(keras.Model):
         }
 
 
-def _read(side: dict, rows: tf.Tensor) -> SideRows:
-    return SideRows(rows, _gather_rows(side["vectors"], rows), _gather_rows(side["biases"], rows))
+# A function of tensors alone, so that it is traced once and not for each tile of a step.
+@tf.function(autograph=False, reduce_retracing=True)
+def train_tile(
+    words: SideRows,
+    contexts: SideRows,
+    block: tf.Tensor,
+    data: tf.Tensor,
+    rate: tf.Tensor,
+    x_max: float,
+    alpha: float,
+) -> tuple[SideRows, SideRows, tf.Tensor, tf.Tensor]:
+    """What a tile adds to the word side and the context side, its loss and number of cells.
+
+    Args:
+        words: the rows of the tile.
+        contexts: its columns.
+        block: int32 (4,). First row, number of rows, first column, number of columns.
+        data: string. The tile's cells.
+        rate: float32. Learning rate.
+        x_max: see `GloVe`.
+        alpha: see `GloVe`.
+    """
+    first_row, num_rows, first_column, num_columns = tf.unstack(block)
+    cells = tf.reshape(tf.io.decode_raw(data, tf.int32), [-1, CELL.itemsize // 4])
+    row, column = cells[:, 0] - first_row, cells[:, 1] - first_column
+    values = tf.bitcast(cells[:, 2], tf.float32)
+
+    (w, b), (w_, b_) = ((side.vectors[:, :-1], side.vectors[:, -1]) for side in (words, contexts))
+    place = row * num_columns + column
+    products = tf.gather(tf.reshape(tf.matmul(w, w_, transpose_b=True), [-1]), place)
+    errors = products + tf.gather(b, row) + tf.gather(b_, column) - tf.math.log(values)
+    weights = tf.minimum(1.0, (values / x_max) ** alpha)
+    slopes = weights * errors
+    tile = tf.scatter_nd(place[:, None], slopes, [num_rows * num_columns])
+    tile = tf.reshape(tile, [num_rows, num_columns])
+    return (
+        _change(words, contexts, Cells(row, column, weights, slopes, tile, turned=False), rate),
+        _change(contexts, words, Cells(column, row, weights, slopes, tile, turned=True), rate),
+        tf.reduce_sum(slopes * errors) / 2,
+        tf.cast(tf.size(values), tf.float32),
+    )
+
+
+def _change(own: SideRows, other: SideRows, cells: Cells, rate: tf.Tensor) -> SideRows:
+    """What the cells of a tile add to one of its sides.
+
+    A cell pulls its row along the other side's [vector, 1]. These have much in common: along
+    their mean the cells of a row repeat each other, across it hardly. Both parts of the
+    gradient are therefore shortened separately. What is wrong along the mean is wrong for the
+    other side's rows too, which mend it at the same time, so that it goes twice as fast.
+
+    As in the C program squares count from the next visit on. Those of a row are approximated by
+    its squared slopes times the mean squares of the tile's pulls, in place of two more products
+    of matrices: only the sums of the most frequent words ever leave the neighbourhood of 1.
+    """
+    ones = tf.ones_like(other.vectors[:, :1])
+    pulls = tf.concat([other.vectors[:, :-1], ones], 1)
+    mass = tf.math.unsorted_segment_sum(cells.weights, cells.other, tf.shape(pulls)[0])
+    mean = tf.math.l2_normalize(tf.linalg.matvec(pulls, mass, transpose_a=True))
+    squares = tf.square(pulls)
+    mean_squares = tf.linalg.matvec(squares, mass, transpose_a=True)
+    mean_squares = tf.math.divide_no_nan(mean_squares, mean_squares[-1])
+    along = tf.square(tf.linalg.matvec(pulls, mean))
+    across = tf.nn.relu(tf.reduce_sum(squares, 1) - along)
+
+    curvatures = tf.gather(tf.stack([2 * along, across], 1), cells.other)
+    of_cells = [
+        rate * cells.weights[:, None] * curvatures,
+        tf.square(rate * cells.slopes)[:, None],
+        tf.ones_like(cells.slopes)[:, None],
+    ]
+    of_rows = tf.math.unsorted_segment_sum(tf.concat(of_cells, 1), cells.own, tf.shape(own.rows)[0])
+    scale = tf.math.rsqrt(own.squares)
+    curvatures = tf.reduce_mean(scale, 1, keepdims=True) * of_rows[:, :2]
+    shares = steps_in_a_row(curvatures, count=of_rows[:, 3:])
+    if cells.turned:
+        gradients = tf.transpose(tf.matmul(pulls, cells.tile, transpose_a=True))
+    else:
+        gradients = tf.matmul(cells.tile, pulls)
+    part = tf.linalg.matvec(gradients, mean)[:, None] * mean
+    steps = rate * scale * (shares[:, :1] * part + shares[:, 1:] * (gradients - part))
+    return SideRows(own.rows, -steps, of_rows[:, 2:3] * mean_squares)
+
+
+def steps_in_a_row(curvature: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """How far `count` steps one after the other go, as a share of as many first steps.
+
+    If every step takes the share h of what is still to go, n of them take 1 - (1 - h)^n of it.
+    Made all at once they would take n h, which diverges above 2.
+
+    Args:
+        curvature: n h.
+        count: n, 0 for rows without cells.
+    """
+    count = tf.maximum(count, 1.0)
+    each = tf.clip_by_value(curvature / count, LEAST, MOST)
+    return -tf.math.expm1(count * tf.math.log1p(-each)) / (count * each)
+
+
+def _read(side: dict, first: tf.Tensor, count: tf.Tensor) -> SideRows:
+    rows = tf.range(first, first + count)
+    return SideRows(rows, _gather_rows(side["vectors"], rows), _gather_rows(side["squares"], rows))
 
 
 def _joined(parts: list[SideRows]) -> SideRows:
-    """The gradients of all lanes of all replicas."""
+    """The changes of all lanes of all replicas."""
     joined = SideRows(*(tf.concat(values, 0) for values in zip(*parts, strict=True)))
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
@@ -181,7 +291,7 @@ def _joined(parts: list[SideRows]) -> SideRows:
 
 
 def _padded(value: tf.Tensor, rows: int) -> tf.Tensor:
-    """Adds zeros, which change nothing as gradients, up to a static number of rows.
+    """Appends zeros, which add nothing to row 0, up to a static number of rows.
 
     In a trial with TensorFlow 2.21 and two logical CPU devices, `all_gather` of unequal numbers
     of rows crashed. The cause is not known, nor whether other devices are affected.
