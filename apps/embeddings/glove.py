@@ -2,9 +2,9 @@
 
 The C program visits one cell after the other. Here a micro-step takes a tile, all cells of a block
 of rows and a block of columns: the inner products of all its pairs are one matrix product, the
-gradients two more, and every vector is read and written once for all cells of its row. Where the
+gradients two more, and every vector is read and written once for all cells of its row. Where a
 tile has no cell the products are computed for nothing, which is still cheaper than to gather two
-vectors for every cell.
+vectors for every cell, unless there are hardly any (`DENSE`).
 
 All cells of a tile see the vectors as they were before it, whereas in the C program each sees what
 the one before it has changed: a hundred frequent words, all of which find a vector too short,
@@ -20,6 +20,8 @@ import tensorflow as tf
 
 from apps.embeddings.cell_file import CELL, LONGEST_BLOCK
 
+# Share of a tile's pairs that are cells, from which products of matrices are the faster way.
+DENSE = 1 / 128
 # Curvatures per cell outside these bounds divide by zero, or are beyond a stable step.
 LEAST, MOST = 1e-6, 1 - 1e-6
 
@@ -48,6 +50,7 @@ class Cells(NamedTuple):
         slopes: float32 (N,). f(x) (w . w~ + b + b~ - log x).
         tile: float32 (R, C). The slopes, zero where no cell is.
         turned: bool. Whether this side's rows are the columns of `tile`.
+        is_dense: bool scalar tensor. Whether `tile` is there; otherwise it is empty.
     """
 
     own: tf.Tensor
@@ -56,6 +59,7 @@ class Cells(NamedTuple):
     slopes: tf.Tensor
     tile: tf.Tensor
     turned: bool
+    is_dense: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -205,15 +209,28 @@ def train_tile(
 
     (w, b), (w_, b_) = ((side.vectors[:, :-1], side.vectors[:, -1]) for side in (words, contexts))
     place = row * num_columns + column
-    products = tf.gather(tf.reshape(tf.matmul(w, w_, transpose_b=True), [-1]), place)
+    is_dense = tf.cast(tf.size(values), tf.float32) >= DENSE * tf.cast(
+        num_rows * num_columns, tf.float32
+    )
+    products = tf.cond(
+        is_dense,
+        lambda: tf.gather(tf.reshape(tf.matmul(w, w_, transpose_b=True), [-1]), place),
+        lambda: tf.reduce_sum(tf.gather(w, row) * tf.gather(w_, column), 1),
+    )
     errors = products + tf.gather(b, row) + tf.gather(b_, column) - tf.math.log(values)
     weights = tf.minimum(1.0, (values / x_max) ** alpha)
     slopes = weights * errors
-    tile = tf.scatter_nd(place[:, None], slopes, [num_rows * num_columns])
-    tile = tf.reshape(tile, [num_rows, num_columns])
+    shape = tf.where(is_dense, [num_rows, num_columns], 0)
+    tile = tf.cond(
+        is_dense,
+        lambda: tf.scatter_nd(place[:, None], slopes, [num_rows * num_columns]),
+        lambda: tf.zeros([0]),
+    )
+    tile = tf.reshape(tile, shape)
+    seen = weights, slopes, tile
     return (
-        _change(words, contexts, Cells(row, column, weights, slopes, tile, turned=False), rate),
-        _change(contexts, words, Cells(column, row, weights, slopes, tile, turned=True), rate),
+        _change(words, contexts, Cells(row, column, *seen, False, is_dense), rate),
+        _change(contexts, words, Cells(column, row, *seen, True, is_dense), rate),
         tf.reduce_sum(slopes * errors) / 2,
         tf.cast(tf.size(values), tf.float32),
     )
@@ -224,8 +241,8 @@ def _change(own: SideRows, other: SideRows, cells: Cells, rate: tf.Tensor) -> Si
 
     A cell pulls its row along the other side's [vector, 1]. These have much in common: along
     their mean the cells of a row repeat each other, across it hardly. Both parts of the
-    gradient are therefore shortened separately. What is wrong along the mean is wrong for the
-    other side's rows too, which mend it at the same time, so that it goes twice as fast.
+    gradient are therefore shortened separately, by their curvature along and half of that across:
+    pulls that differ from each other do not all repeat what the ones before have done.
 
     As in the C program squares count from the next visit on. Those of a row are approximated by
     its squared slopes times the mean squares of the tile's pulls, in place of two more products
@@ -241,7 +258,7 @@ def _change(own: SideRows, other: SideRows, cells: Cells, rate: tf.Tensor) -> Si
     along = tf.square(tf.linalg.matvec(pulls, mean))
     across = tf.nn.relu(tf.reduce_sum(squares, 1) - along)
 
-    curvatures = tf.gather(tf.stack([2 * along, across], 1), cells.other)
+    curvatures = tf.gather(tf.stack([along, across / 2], 1), cells.other)
     of_cells = [
         rate * cells.weights[:, None] * curvatures,
         tf.square(rate * cells.slopes)[:, None],
@@ -251,10 +268,13 @@ def _change(own: SideRows, other: SideRows, cells: Cells, rate: tf.Tensor) -> Si
     scale = tf.math.rsqrt(own.squares)
     curvatures = tf.reduce_mean(scale, 1, keepdims=True) * of_rows[:, :2]
     shares = steps_in_a_row(curvatures, count=of_rows[:, 3:])
-    if cells.turned:
-        gradients = tf.transpose(tf.matmul(pulls, cells.tile, transpose_a=True))
-    else:
-        gradients = tf.matmul(cells.tile, pulls)
+    gradients = tf.cond(
+        cells.is_dense,
+        lambda: tf.matmul(cells.tile, pulls, transpose_a=cells.turned),
+        lambda: tf.math.unsorted_segment_sum(
+            cells.slopes[:, None] * tf.gather(pulls, cells.other), cells.own, tf.size(own.rows)
+        ),
+    )
     part = tf.linalg.matvec(gradients, mean)[:, None] * mean
     steps = rate * scale * (shares[:, :1] * part + shares[:, 1:] * (gradients - part))
     return SideRows(own.rows, -steps, of_rows[:, 2:3] * mean_squares)

@@ -30,7 +30,7 @@ def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> None:
 
     Args:
         rows: the rows of history.csv: column to number or text. `x` and `val_x` share an
-            axis; `epoch` is the abscissa; empty and non-numeric cells leave gaps.
+            axis; `epoch` is the abscissa; empty and non-numeric cells are left out.
         path: PNG file to write.
     """
     columns = _numeric_columns(rows)
@@ -66,10 +66,12 @@ def _number(value: Any) -> float:
 def _curve(axes: Axes, epochs: np.ndarray, columns: Mapping[str, np.ndarray], name: str) -> None:
     for column, label, colour in ((name, "train", "C0"), (f"val_{name}", "validation", "C1")):
         if column in columns:
-            values = columns[column]
+            # Joined over epochs without a value: not every epoch is validated.
+            known = np.isfinite(columns[column])
             # A line needs two neighbours; a marker shows the single epoch too.
-            marker = "o" if len(values) <= 30 else None
-            axes.plot(epochs, values, label=label, color=colour, marker=marker, markersize=3)
+            marker = "o" if known.sum() <= 30 else None
+            line = {"label": label, "color": colour, "marker": marker, "markersize": 3}
+            axes.plot(epochs[known], columns[column][known], **line)
     axes.set_title(name.replace("_", " "))
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)

@@ -127,7 +127,7 @@ def whole_tile(vectors, squares, cells, rate):
             across = rate * scale.mean() * f @ (p**2).sum(1) - along
             step = sum(
                 which * np.mean([(1 - h / len(f)) ** n for n in range(len(f))])
-                for which, h in ((part, 2 * along), (gradient - part, across))
+                for which, h in ((part, along), (gradient - part, across / 2))
             )
             vectors[side][row] -= scale * step
             squares[side][row] += (s**2).sum() * mean_squares
