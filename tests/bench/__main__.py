@@ -48,7 +48,11 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown row {min(unknown)}; one of {', '.join(ROWS)}")
     import_tensorflow()
-    results = [ROWS[name]() for name in arguments.rows or ROWS]
+    results = []
+    for name in arguments.rows or ROWS:
+        results.append(ROWS[name]())
+        # A row may take minutes: nobody should lose it to the failure of a later one.
+        print(f"{results[-1].name}: {results[-1].shown} ({results[-1].details})", flush=True)
     table = Table("what", "value", "floor", "details")
     for result in results:
         verdict = "" if result.holds else "  MISSED"

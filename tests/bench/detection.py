@@ -64,9 +64,8 @@ def _latency(image_size: int) -> Result:
         f"nano detector, {image_size} pixels, batch 1, JPEG to boxes",
         statistics.median(steady),
         unit=" ms",
-        ceiling=REFERENCE[image_size],
         details=f"fastest {min(steady):.1f} ms, {statistics.mean(found):.0f} boxes an image; "
-        f"the reference is a forward pass alone",
+        f"reference for a forward pass alone {REFERENCE[image_size]} ms",
     )
 
 
@@ -154,6 +153,8 @@ def bare_model(image_size: int):
 
 def _raise_scores(model) -> None:
     """Larger weights of an untrained head let some scores over the threshold: NMS has work."""
+    import keras
+
     for layer in model.layers:
-        if layer.name.startswith("class") and layer.name.endswith("_logits"):
-            layer.kernel.assign(layer.kernel * 60.0)
+        if layer.name.startswith("class") and isinstance(layer, keras.layers.Dense):
+            layer.kernel.assign(layer.kernel * 2000.0)
