@@ -220,7 +220,9 @@ def losses_of_steps(strategy, steps=6, **overrides):
 @pytest.mark.parametrize("clip", [0.0, 0.1])
 def test_two_devices_equal_one(two_devices, batch_size, clip):
     """Uneven splits, synchronised batch normalisation, clipping after the all-reduce."""
-    options = {"batch_size": batch_size, "batch_norm": True, "optimization.clip_norm": clip}
+    options = {"batch_size": batch_size, "optimization.clip_norm": clip}
+    # Two examples are normalised to 1 and -1 whatever they were: their gradient is rounding only.
+    options["batch_norm"] = batch_size > 2
     one = losses_of_steps(tf.distribute.get_strategy(), **options)
     two = losses_of_steps(two_devices, **options)
     np.testing.assert_allclose(one[0], two[0], rtol=5e-5)
