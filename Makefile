@@ -13,7 +13,7 @@ demo: $(STAMP)
 	$(BIN)/kerasuite demo --output runs/demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow

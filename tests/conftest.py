@@ -17,6 +17,14 @@ tf.config.set_logical_device_configuration(
 )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """The tests of a module share a process, and its fixtures, unless they say another group."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def two_devices() -> tf.distribute.Strategy:
     """One MirroredStrategy for the whole session: TensorFlow does not bear a second one."""

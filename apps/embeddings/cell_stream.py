@@ -22,7 +22,7 @@ from shared.engine import stream
 # Tiles that are trained at the same time, and so the largest number of devices of use.
 LANES = 4
 # A step's graph holds its micro-steps one after the other: more would take long to trace.
-MOST_MICRO_STEPS = 16
+MOST_MICRO_STEPS = 4
 
 
 class StreamShape(NamedTuple):

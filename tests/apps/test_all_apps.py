@@ -107,7 +107,11 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=list(CASES))
+# Each application has a process of its own, where there are several (see conftest.py).
+GROUPED = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CASES]
+
+
+@pytest.fixture(scope="module", params=GROUPED)
 def case(request) -> AppCase:
     return CASES[request.param]
 
