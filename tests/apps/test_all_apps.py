@@ -98,7 +98,7 @@ CASES = {
         "apps.embeddings.app:EmbedApp",
         write_corpus,
         write_texts,
-        options=("--algorithm", "glove", "--epochs", "20"),
+        options=("--algorithm", "glove", "--epochs", "3"),
     ),
     "detect": AppCase("detect", "apps.vision.detection.app:DetectApp", write_boxes, write_pictures),
     "classify": AppCase(
