@@ -37,15 +37,16 @@ class WeightAverage:
 
     def update(self) -> None:
         """Moves the averages towards the current weights; called once per step, in a graph."""
-        strategy = tf.distribute.get_strategy()
+        # Copy by copy of each device: `extended.update` fails with several workers.
+        local = tf.distribute.get_strategy().experimental_local_results
         count = tf.cast(self.count.value, tf.float32)
         decay = tf.minimum(self.decay, (1.0 + count) / (10.0 + count))
-
-        def move(average, source):
-            return average.assign_add((1.0 - tf.cast(decay, average.dtype)) * (source - average))
-
-        for average, source in zip(self.averages, self.sources, strict=True):
-            strategy.extended.update(average.value, move, args=(source.value,))
+        for averages, sources in zip(self.averages, self.sources, strict=True):
+            pairs = zip(local(averages.value), local(sources.value), strict=True)
+            for average, source in pairs:
+                with tf.device(average.device):
+                    rest = 1.0 - tf.cast(decay, average.dtype)
+                    average.assign_add(rest * (source - average))
         self.count.assign_add(1)
 
     @contextlib.contextmanager

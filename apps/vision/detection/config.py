@@ -116,7 +116,6 @@ class DetectConfig(RunConfig):
             "epochs": 2,
             "batch_size": 4,
             "deterministic": True,
-            "optimization": {"ema": 0.0},
             "model": {"backbone": "test", "image_size": 64},
             "augment": {"mosaic_off_epochs": 1},
         },
