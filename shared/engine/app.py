@@ -141,8 +141,12 @@ class App(abc.ABC):
         """The model, compiled; called under `run.strategy.scope()`."""
 
     def unit(self, run: "Run") -> str:
-        """What `batch_size` counts, as the rate is shown: "1,200 words/s"."""
+        """What a step is made of, as the rate is shown: "1,200 words/s"."""
         return "ex"
+
+    def items_per_step(self, run: "Run") -> float:
+        """How many of these a step has, on average."""
+        return run.config.batch_size
 
     def begin_epoch(self, run: "Run", model: "keras.Model", epoch: int) -> None:
         """May change which layers are trainable; `epoch` counts from 0. Also after a resume."""

@@ -55,7 +55,7 @@ class OptimizationConfig:
     weight_decay: float = option(
         0.0, "Decoupled weight decay, not applied to biases and normalisation.", ge=0
     )
-    schedule: Literal["constant", "cosine", "linear", "step"] = option(
+    schedule: Literal["constant", "cosine", "linear", "step", "noam"] = option(
         "cosine", "How the learning rate falls after the warm-up."
     )
     warmup: float = option(0.05, "Linear warm-up, as a fraction of all steps.", ge=0, lt=1)

@@ -10,18 +10,19 @@ from shared.engine.config import OptimizationConfig
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up to a peak, then a constant, cosine, linear or stepwise fall.
+    """Linear warm-up to a peak, then a constant, cosine, linear, stepwise or Noam's fall.
 
     Args:
         peak: float. Learning rate at the end of the warm-up.
         total_steps: int. Length of the training.
         warmup_steps: int. Length of the warm-up.
-        kind: "constant", "cosine", "linear" or "step" (a tenth after half and three quarters
-            of the rest).
+        kind: "constant", "cosine", "linear", "step" (a tenth after half and three quarters
+            of the rest) or "noam" (with the inverse root of the step).
         final: float. Where cosine and linear end, as a fraction of the peak.
 
     Reference: [Loshchilov and Hutter, 2017](https://arxiv.org/abs/1608.03983) for cosine;
-    [Goyal et al., 2017](https://arxiv.org/abs/1706.02677) for the warm-up.
+    [Goyal et al., 2017](https://arxiv.org/abs/1706.02677) for the warm-up;
+    [Vaswani et al., 2017, section 5.3](https://arxiv.org/abs/1706.03762) for "noam".
     """
 
     def __init__(self, peak, total_steps, warmup_steps=0, kind="cosine", final=0.0):
@@ -37,7 +38,8 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         warm = (step + 1.0) / max(self.warmup_steps, 1)
         rest = max(self.total_steps - self.warmup_steps, 1)
         progress = ops.clip((step - self.warmup_steps) / rest, 0.0, 1.0)
-        factor = ops.where(step < self.warmup_steps, warm, self._fall(progress))
+        fall = self._noam(step) if self.kind == "noam" else self._fall(progress)
+        factor = ops.where(step < self.warmup_steps, warm, fall)
         return self.peak * factor
 
     def _fall(self, progress):
@@ -48,6 +50,11 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         if self.kind == "step":
             return ops.where(progress < 0.5, 1.0, ops.where(progress < 0.75, 0.1, 0.01))
         return ops.ones_like(progress)
+
+    def _noam(self, step):
+        """1 at the end of the warm-up, where the paper's d**-0.5 * warm-up**-0.5 is the peak."""
+        first = float(max(self.warmup_steps, 1))
+        return ops.sqrt(first / ops.maximum(step + 1.0, first))
 
     def get_config(self):
         return {

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from shared.engine.files import atomic_path
 
 # Columns of history.csv that say when a row was written, not how good the model was.
-NOT_CURVES = {"epoch", "step", "seconds", "time", "examples_per_second", "steps_per_second"}
+NOT_CURVES = {"epoch", "step", "seconds", "time", "items_per_second", "steps_per_second"}
 COUNTS_UP_TO = 20
 LABELS_UP_TO = 100
 

@@ -26,6 +26,10 @@ except ImportError:  # Windows: two runs in one folder are not noticed there.
     fcntl = None
 
 
+# A cell may hold a whole document; Python's default stops at 128 KiB.
+csv.field_size_limit(2**31 - 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class Line:
     """One line of a log: its fields and the byte where it begins."""

@@ -40,15 +40,26 @@ def _spread(strategy, tensor, rows, replicas):
 
 
 def join(strategy: tf.distribute.Strategy, outputs: Any, rows: int) -> Any:
-    """Puts the outputs of the local replicas together as numpy arrays of `rows` rows."""
+    """Puts the outputs of the local replicas together as numpy arrays of `rows` rows.
+
+    Sequences (B, T) of unequal length are padded by zeros to the longest.
+    """
 
     def concatenate(value):
-        parts = strategy.experimental_local_results(value)
-        return np.concatenate([part.numpy() for part in parts])[:rows]
+        parts = [part.numpy() for part in strategy.experimental_local_results(value)]
+        return np.concatenate(_equally_long(parts))[:rows]
 
     if local_replicas(strategy) == 1:
         return tf.nest.map_structure(lambda tensor: tensor.numpy(), outputs)
     return tf.nest.map_structure(concatenate, outputs)
+
+
+def _equally_long(parts: list[np.ndarray]) -> list[np.ndarray]:
+    if parts[0].ndim < 2:
+        return parts
+    longest = max(part.shape[1] for part in parts)
+    beyond = [(0, 0)] * (parts[0].ndim - 2)
+    return [np.pad(p, [(0, 0), (0, longest - p.shape[1]), *beyond]) for p in parts]
 
 
 def pad(batch: Any, rows: int) -> Any:

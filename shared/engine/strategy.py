@@ -28,7 +28,8 @@ def set_up(config: RunConfig) -> tf.distribute.Strategy:
     set_precision(config.precision)
     strategy = create_strategy(config.strategy, config.devices, plan=to_dict(config))
     replicas = strategy.num_replicas_in_sync
-    if config.batch_size < replicas:
+    # 0: the application makes batches by another measure than examples.
+    if 0 < config.batch_size < replicas:
         raise KerasuiteError(
             f"--batch-size {config.batch_size}: is the global batch and smaller than the "
             f"{replicas} replicas; raise it or use fewer devices or workers"

@@ -232,12 +232,13 @@ class Trainer:
         rate = run.steps_per_epoch / seconds
         if run.is_chief:
             write_csv(state.history, run.folder / "history.csv")
-            self.board.write(row, {"examples_per_second": rate * self.config.batch_size})
+            self.board.write(row, {"items_per_second": rate * self.app.items_per_step(run)})
         shown = f"{format_metrics(row)}  {self._speed(rate)}"
         progress.log(f"epoch {epoch}/{self.config.epochs}  {shown}")
 
     def _speed(self, steps_per_second: float) -> str:
-        return f"{steps_per_second * self.config.batch_size:.0f} {self.app.unit(self.run)}/s"
+        rate = steps_per_second * self.app.items_per_step(self.run)
+        return f"{rate:.0f} {self.app.unit(self.run)}/s"
 
     def _end_if(self, stop: AgreedStop) -> None:
         if stop.raised:
