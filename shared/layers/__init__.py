@@ -1,24 +1,48 @@
 """Keras layers that more than one network uses; written with `keras` and `keras.ops` only."""
 
+from shared.layers.attention_decoder import AttentionDecoder
+from shared.layers.attention_score import AdditiveScore, ConcatScore, DotScore, GeneralScore
+from shared.layers.cell_stack import CellStack
 from shared.layers.conv_norm_activation import ConvNormActivation
 from shared.layers.csp_block import CspBlock
 from shared.layers.drop_path import DropPath
+from shared.layers.feed_forward import FeedForward
 from shared.layers.image_normalization import ImageNormalization
 from shared.layers.local_response_normalization import LocalResponseNormalization
+from shared.layers.multi_head_attention import MultiHeadAttention
 from shared.layers.pad_to_grid import PadToGrid
 from shared.layers.path_aggregation import PathAggregation
+from shared.layers.position_encoding import LearnedPositions, SinusoidalPositions
+from shared.layers.recurrent_encoder import RecurrentEncoder
 from shared.layers.residual_block import BasicBlock, BottleneckBlock
 from shared.layers.spatial_pyramid_pooling import SpatialPyramidPooling
+from shared.layers.state_bridge import StateBridge
+from shared.layers.transformer_decoder_block import TransformerDecoderBlock
+from shared.layers.transformer_encoder_block import TransformerEncoderBlock
 
 __all__ = [
+    "AdditiveScore",
+    "AttentionDecoder",
     "BasicBlock",
     "BottleneckBlock",
+    "CellStack",
+    "ConcatScore",
     "ConvNormActivation",
     "CspBlock",
+    "DotScore",
     "DropPath",
+    "FeedForward",
+    "GeneralScore",
     "ImageNormalization",
+    "LearnedPositions",
     "LocalResponseNormalization",
+    "MultiHeadAttention",
     "PadToGrid",
     "PathAggregation",
+    "RecurrentEncoder",
+    "SinusoidalPositions",
     "SpatialPyramidPooling",
+    "StateBridge",
+    "TransformerDecoderBlock",
+    "TransformerEncoderBlock",
 ]

@@ -1,0 +1,59 @@
+"""The position-wise feed-forward network of a Transformer block."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="kerasuite")
+class FeedForward(keras.layers.Layer):
+    """Two dense layers with an activation between them, the same at every position.
+
+    Args:
+        intermediate_dim: int. Width between the two layers.
+        hidden_dim: int. Width D of the output.
+        activation: name of a Keras activation.
+
+    Call arguments:
+        inputs: float tensor (B, T, E).
+
+    Returns:
+        Tensor (B, T, D).
+
+    Reference: [Vaswani et al., 2017, section 3.3](https://arxiv.org/abs/1706.03762)
+    """
+
+    def __init__(
+        self,
+        intermediate_dim: int,
+        hidden_dim: int,
+        activation: str = "relu",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.intermediate_dim = intermediate_dim
+        self.hidden_dim = hidden_dim
+        self.activation = activation
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        policy = self.dtype_policy
+        self.expand = keras.layers.Dense(
+            self.intermediate_dim, self.activation, name="expand", dtype=policy
+        )
+        self.expand.build(input_shape)
+        self.reduce = keras.layers.Dense(self.hidden_dim, name="reduce", dtype=policy)
+        self.reduce.build((*input_shape[:-1], self.intermediate_dim))
+        self.built = True
+
+    def call(self, inputs):
+        return self.reduce(self.expand(inputs))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.hidden_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "intermediate_dim": self.intermediate_dim,
+            "hidden_dim": self.hidden_dim,
+            "activation": self.activation,
+        }

@@ -1,0 +1,158 @@
+"""Multi-head attention over a whole sequence, over another one, or one position at a time."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="kerasuite")
+class MultiHeadAttention(keras.layers.Layer):
+    """Scaled dot-product attention in several heads.
+
+    With one input it is self-attention; with `memory` the queries come from the inputs, keys
+    and values from the memory. Keys and values may be kept between calls: `keys_and_values`
+    makes those of a memory once, `step` adds those of one more position to a cache.
+
+    Args:
+        num_heads: int. Number of heads H.
+        hidden_dim: int. Width D of the output; a multiple of `num_heads`.
+        dropout: float. Dropout of the attention weights.
+
+    Call arguments:
+        inputs: float tensor (B, T, D).
+        memory: float tensor (B, S, E), or None for self-attention.
+        attention_mask: bool tensor that broadcasts to (B, H, T, S), True where attention is
+            allowed; see `padding_attention_mask` and `causal_attention_mask`.
+        return_weights: bool. Whether to return the attention weights (B, H, T, S) as well.
+
+    Returns:
+        Tensor (B, T, D), or the pair (tensor, weights).
+
+    Raises:
+        ValueError: if `hidden_dim` does not divide by `num_heads`.
+
+    Reference: [Vaswani et al., 2017, section 3.2](https://arxiv.org/abs/1706.03762)
+    """
+
+    def __init__(self, num_heads: int, hidden_dim: int, dropout: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        if hidden_dim % num_heads:
+            raise ValueError(f"hidden_dim {hidden_dim} does not divide by num_heads {num_heads}")
+        self.num_heads = num_heads
+        self.hidden_dim = hidden_dim
+        self.dropout = dropout
+        self.head_dim = hidden_dim // num_heads
+
+    def build(self, inputs_shape, memory_shape=None):
+        # One product for all of query, key and value is faster than three.
+        self.query = self._dense("query", 1, inputs_shape)
+        self.key_value = self._dense("key_value", 2, memory_shape or inputs_shape)
+        self.output_dense = self._dense("output", 1, (*inputs_shape[:-1], self.hidden_dim))
+        self.weights_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.built = True
+
+    def _dense(self, name: str, parts: int, input_shape) -> keras.layers.Dense:
+        # Each part is initialised as a matrix of its own (Glorot's fan-out counts one part).
+        scale = keras.initializers.VarianceScaling((1 + parts) / 2, "fan_avg", "uniform")
+        dense = keras.layers.Dense(
+            parts * self.hidden_dim,
+            kernel_initializer=scale if parts > 1 else "glorot_uniform",
+            name=name,
+            dtype=self.dtype_policy,
+        )
+        dense.build(input_shape)
+        return dense
+
+    def call(self, inputs, memory=None, attention_mask=None, return_weights=False, training=None):
+        keys, values = self.keys_and_values(inputs if memory is None else memory)
+        outputs, weights = self.attend(inputs, keys, values, attention_mask, training)
+        return (outputs, weights) if return_weights else outputs
+
+    def keys_and_values(self, memory):
+        """Keys and values (B, H, S, D / H) of a memory (B, S, E)."""
+        keys, values = ops.split(self.key_value(memory), 2, axis=-1)
+        return self._split_heads(keys), self._split_heads(values)
+
+    def attend(self, inputs, keys, values, mask=None, training=None):
+        """Queries of `inputs` (B, T, D) to keys and values (B, H, S, D / H).
+
+        Returns:
+            Outputs (B, T, D) and float32 weights (B, H, T, S).
+        """
+        queries = self._split_heads(self.query(inputs)) * self.head_dim**-0.5
+        scores = ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))
+        weights = _masked_softmax(scores, mask)
+        dropped = self.weights_dropout(ops.cast(weights, values.dtype), training=training)
+        mixed = ops.transpose(ops.matmul(dropped, values), (0, 2, 1, 3))
+        shape = ops.shape(mixed)
+        joined = ops.reshape(mixed, (shape[0], shape[1], self.hidden_dim))
+        return self.output_dense(joined), weights
+
+    def step(self, inputs, cache, slots, mask):
+        """Self-attention of K further positions, which are written to a cache first.
+
+        Args:
+            inputs: float tensor (B, K, D).
+            cache: pair of keys and values, (B, H, S, D / H) each.
+            slots: int32 tensor (K,). Where in the cache the positions go.
+            mask: bool tensor that broadcasts to (B, H, K, S): which slots each may see, its own
+                included.
+
+        Returns:
+            Outputs (B, K, D) and the new cache.
+        """
+        keys, values = self.keys_and_values(inputs)
+        cache = (_write(cache[0], keys, slots), _write(cache[1], values, slots))
+        return self.attend(inputs, *cache, mask)[0], cache
+
+    def _split_heads(self, tensor):
+        """(B, T, D) to (B, H, T, D / H)."""
+        shape = ops.shape(tensor)
+        heads = ops.reshape(tensor, (shape[0], shape[1], self.num_heads, self.head_dim))
+        return ops.transpose(heads, (0, 2, 1, 3))
+
+    def compute_output_spec(self, inputs, memory=None, return_weights=False, **_):
+        outputs = keras.KerasTensor((*inputs.shape[:2], self.hidden_dim), self.compute_dtype)
+        if not return_weights:
+            return outputs
+        length = (inputs if memory is None else memory).shape[1]
+        shape = (inputs.shape[0], self.num_heads, inputs.shape[1], length)
+        return outputs, keras.KerasTensor(shape, "float32")
+
+    def compute_output_shape(self, inputs_shape, memory_shape=None):
+        return (*inputs_shape[:2], self.hidden_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "hidden_dim": self.hidden_dim,
+            "dropout": self.dropout,
+        }
+
+
+def padding_attention_mask(padding_mask):
+    """Lets all positions see the real ones: bool (B, S) to (B, 1, 1, S)."""
+    return padding_mask[:, None, None, :]
+
+
+def causal_attention_mask(length):
+    """Lets each position see itself and those before it: bool (1, 1, length, length)."""
+    places = ops.arange(length)
+    return (places[:, None] >= places[None, :])[None, None]
+
+
+def _masked_softmax(scores, mask):
+    """In float32, because half precision loses small weights of long sequences."""
+    scores = ops.cast(scores, "float32")
+    if mask is not None:
+        scores = ops.where(mask, scores, -1e9)
+    return ops.softmax(scores, axis=-1)
+
+
+def _write(cache, parts, slots):
+    """Puts parts (B, H, K, d) at slots (K,) of a cache (B, H, S, d), in place where possible."""
+    shape = ops.shape(parts)
+    rows, heads, places = ops.meshgrid(
+        ops.arange(shape[0]), ops.arange(shape[1]), ops.cast(slots, "int32"), indexing="ij"
+    )
+    return ops.scatter_update(cache, ops.stack([rows, heads, places], axis=-1), parts)

@@ -1,0 +1,86 @@
+"""Where a token stands, added to its embedding."""
+
+import math
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="kerasuite")
+class SinusoidalPositions(keras.layers.Layer):
+    """Adds sines and cosines of falling frequency: `sin(p / 10000**(2 i / D))` and its cosine.
+
+    Args:
+        max_wavelength: float. Ratio of the longest to the shortest wave.
+
+    Call arguments:
+        inputs: float tensor (B, T, D), D even.
+        begin: int scalar. Position of the first one.
+
+    Returns:
+        Tensor (B, T, D).
+
+    Reference: [Vaswani et al., 2017, section 3.5](https://arxiv.org/abs/1706.03762). All sines
+    stand before all cosines, as in the authors' own code; the order means nothing to a network.
+    """
+
+    def __init__(self, max_wavelength: float = 10000.0, **kwargs):
+        super().__init__(**kwargs)
+        self.max_wavelength = max_wavelength
+        self.supports_masking = True
+
+    def call(self, inputs, begin=0):
+        half = inputs.shape[-1] // 2
+        places = ops.cast(begin + ops.arange(ops.shape(inputs)[1]), "float32")
+        falling = ops.exp(
+            ops.arange(half, dtype="float32") * (-math.log(self.max_wavelength) / half)
+        )
+        angles = places[:, None] * falling
+        waves = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
+        return inputs + ops.cast(waves, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "max_wavelength": self.max_wavelength}
+
+
+@keras.saving.register_keras_serializable(package="kerasuite")
+class LearnedPositions(keras.layers.Layer):
+    """Adds a learned vector for each position; those beyond the last share the last one's.
+
+    Args:
+        max_length: int. Number of positions.
+
+    Call arguments:
+        inputs: float tensor (B, T, D).
+        begin: int scalar. Position of the first one.
+
+    Returns:
+        Tensor (B, T, D).
+
+    Reference: [Gehring et al., 2017](https://arxiv.org/abs/1705.03122)
+    """
+
+    def __init__(self, max_length: int = 512, **kwargs):
+        super().__init__(**kwargs)
+        self.max_length = max_length
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        self.positions = keras.layers.Embedding(
+            self.max_length, input_shape[-1], name="positions", dtype=self.dtype_policy
+        )
+        self.positions.build()
+        self.built = True
+
+    def call(self, inputs, begin=0):
+        places = begin + ops.arange(ops.shape(inputs)[1])
+        return inputs + self.positions(ops.minimum(places, self.max_length - 1))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "max_length": self.max_length}

@@ -1,0 +1,141 @@
+"""Transformer layers against Keras's own attention, the papers' formulas and themselves."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from shared.layers import (
+    FeedForward,
+    LearnedPositions,
+    MultiHeadAttention,
+    SinusoidalPositions,
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
+from shared.layers.multi_head_attention import causal_attention_mask, padding_attention_mask
+from shared.testing.layer_test import run_layer_test
+
+BLOCK = {"num_heads": 2, "hidden_dim": 8, "intermediate_dim": 12}
+
+
+def random(*shape):
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("layer", "arguments"),
+    [
+        (MultiHeadAttention, {"num_heads": 2, "hidden_dim": 8, "dropout": 0.1}),
+        (FeedForward, {"intermediate_dim": 12, "hidden_dim": 8, "activation": "gelu"}),
+        (SinusoidalPositions, {"max_wavelength": 100.0}),
+        (LearnedPositions, {"max_length": 3}),
+        (TransformerEncoderBlock, BLOCK | {"norm": "pre", "dropout": 0.1}),
+        (TransformerEncoderBlock, BLOCK | {"norm": "post", "epsilon": 1e-3}),
+    ],
+)
+def test_layers_of_one_input(layer, arguments):
+    run_layer_test(layer, arguments, (2, 5, 8), (2, 5, 8))
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_decoder_block(norm):
+    run_layer_test(
+        TransformerDecoderBlock,
+        BLOCK | {"norm": norm},
+        {"inputs": (2, 5, 8), "memory": (2, 4, 6)},
+        (2, 5, 8),
+    )
+
+
+def test_attention_returns_its_weights():
+    layer = MultiHeadAttention(2, 8)
+    outputs, weights = layer(random(2, 5, 8), memory=random(2, 3, 4), return_weights=True)
+    assert outputs.shape == (2, 5, 8)
+    np.testing.assert_allclose(ops.sum(weights, axis=-1), np.ones((2, 2, 5)), rtol=1e-5)
+
+
+def test_attention_equals_keras():
+    """Same weights, same inputs, a mask of both kinds."""
+    inputs, memory = random(2, 5, 8), random(2, 4, 8)
+    ours, theirs = MultiHeadAttention(2, 8), keras.layers.MultiHeadAttention(2, 4)
+    mask = np.random.default_rng(0).random((2, 5, 4)) < 0.7
+    mask[..., 0] = True
+    found = ours(inputs, memory=memory, attention_mask=mask[:, None])
+    theirs(inputs, memory)
+    kernel, bias = ours.query.get_weights()
+    both, both_bias = ours.key_value.get_weights()
+    out, out_bias = ours.output_dense.get_weights()
+    theirs.set_weights(
+        [
+            kernel.reshape(8, 2, 4), bias.reshape(2, 4),
+            both[:, :8].reshape(8, 2, 4), both_bias[:8].reshape(2, 4),
+            both[:, 8:].reshape(8, 2, 4), both_bias[8:].reshape(2, 4),
+            out.reshape(2, 4, 8), out_bias,
+        ]
+    )  # fmt: skip
+    expected = theirs(inputs, memory, attention_mask=mask)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(ValueError, match="does not divide"):
+        MultiHeadAttention(3, 8)
+
+
+def test_norm_must_be_known():
+    with pytest.raises(ValueError, match="neither 'pre' nor 'post'"):
+        TransformerEncoderBlock(**BLOCK, norm="none")
+
+
+def test_padding_is_not_seen():
+    block = TransformerEncoderBlock(**BLOCK)
+    inputs = random(2, 5, 8)
+    mask = np.array([[True] * 3 + [False] * 2, [True] * 5])
+    other = inputs.copy()
+    other[0, 3:] = 7.0
+    one = block(inputs, attention_mask=padding_attention_mask(mask))
+    two = block(other, attention_mask=padding_attention_mask(mask))
+    np.testing.assert_allclose(one[0, :3], two[0, :3], atol=1e-6)
+    assert np.abs(one[0, 3:] - two[0, 3:]).max() > 0.1
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_steps_with_a_cache_equal_the_whole_sequence(norm):
+    """Two hypotheses side by side, each seeing only its own slots."""
+    block = TransformerDecoderBlock(**BLOCK, norm=norm)
+    sequences, memory = random(2, 5, 8), random(1, 4, 6)
+    mask = padding_attention_mask(np.array([[True, True, True, False]]))
+    whole = block(sequences, ops.repeat(memory, 2, axis=0), mask)
+    keys, values = block.cross_attention.keys_and_values(memory)
+    cache = (ops.zeros((1, 2, 10, 4)), ops.zeros((1, 2, 10, 4)))
+    own = np.zeros((1, 1, 2, 10), bool)
+    for index in range(5):
+        slots = np.array([2 * index, 2 * index + 1])
+        own[0, 0, [0, 1], slots] = True
+        step, cache, weights = block.step(
+            sequences[None, :, index], cache, slots, own, keys, values, mask
+        )
+        np.testing.assert_allclose(step[0], whole[:, index], atol=1e-5)
+        np.testing.assert_allclose(weights[..., 3], 0.0, atol=1e-7)
+
+
+def test_causal_mask():
+    expected = np.tril(np.ones((4, 4), bool))
+    np.testing.assert_array_equal(causal_attention_mask(4)[0, 0], expected)
+
+
+def test_sinusoidal_positions_follow_the_paper():
+    found = np.array(SinusoidalPositions()(np.zeros((1, 6, 8), "float32"), begin=3))[0]
+    for place in range(6):
+        for i in range(4):
+            angle = (place + 3) / 10000 ** (2 * i / 8)
+            np.testing.assert_allclose(found[place, i], np.sin(angle), atol=1e-5)
+            np.testing.assert_allclose(found[place, 4 + i], np.cos(angle), atol=1e-5)
+
+
+def test_learned_positions_end_at_the_last():
+    layer = LearnedPositions(max_length=3)
+    found = np.array(layer(np.zeros((1, 5, 4), "float32")))[0]
+    np.testing.assert_array_equal(found[2], found[4])
+    np.testing.assert_array_equal(found[1:3], np.array(layer(np.zeros((1, 2, 4)), begin=1))[0])
