@@ -1,0 +1,165 @@
+"""Beam search in the graph, for any model that gives logits one token at a time.
+
+The model is three functions of tensors with B sentences and K hypotheses of each:
+
+    step(tokens (B, K), index, state) -> (logits (B, K, V), state)
+    reorder(state, parents (B, K)) -> state        hypothesis k continues parents[b, k]
+    the state before the first token
+
+All shapes stay what they are from step to step, so that XLA can compile the loop.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+# The score of a hypothesis that does not exist; finite, so that no difference is NaN.
+NONE = -1e9
+
+
+class Decoded(NamedTuple):
+    """The best sequences of each sentence, best first.
+
+    Attributes:
+        tokens: int32 (B, N, L), without the start token; the end token and 0 after the last.
+        scores: float32 (B, N), sum of log-probabilities over the length penalty.
+        lengths: int32 (B, N), the end token included.
+    """
+
+    tokens: tf.Tensor
+    scores: tf.Tensor
+    lengths: tf.Tensor
+
+
+class _Search(NamedTuple):
+    """What the loop carries.
+
+    `tokens` (B, K, L), `sums` (B, K) of log-probabilities and the model's `state` are of the
+    living hypotheses; `ended_tokens` and `ended_scores` of the best ones that ended. `done`
+    (B,) says which sentences are, so that none depends on the others in its batch.
+    """
+
+    index: tf.Tensor
+    tokens: tf.Tensor
+    sums: tf.Tensor
+    state: Any
+    ended_tokens: tf.Tensor
+    ended_scores: tf.Tensor
+    done: tf.Tensor
+
+
+def beam_search(
+    step: Callable,
+    state: Any,
+    reorder: Callable,
+    *,
+    beam_size: int | tf.Tensor,
+    limits: tf.Tensor,
+    start: int,
+    end: int,
+    never: tuple[int, ...] = (),
+    length_penalty: tf.Tensor | float = 0.6,
+    num_best: int | tf.Tensor = 1,
+) -> Decoded:
+    """The sequences of highest log-probability, found with a beam.
+
+    A hypothesis ends with the end token or at its sentence's limit. A sentence is done when K
+    hypotheses have ended and the best living one, at its present length, is worse than all.
+
+    Args:
+        step, state, reorder: the model, see above.
+        beam_size: int or int32 scalar K; 1 is greedy search. XLA wants an int.
+        limits: int32 (B,). Most tokens of each sentence, the end token included.
+        start, end: tokens.
+        never: tokens that are never taken (padding).
+        length_penalty: float scalar alpha: scores are divided by ((5 + length) / 6) ** alpha.
+        num_best: int N, at most `beam_size`. Sequences to return for each sentence.
+
+    Reference: [Wu et al., 2016, section 7](https://arxiv.org/abs/1609.08144) for the penalty.
+    """
+    alpha = tf.cast(length_penalty, tf.float32)
+
+    def extend(search: _Search):
+        last = tf.gather(search.tokens, tf.maximum(search.index - 1, 0), axis=2)
+        logits, state = step(tf.where(search.index == 0, start, last), search.index, search.state)
+        length = search.index + 1
+        # Twice as many candidates as hypotheses, so that K live on even if K of them end.
+        sums, parents, tokens = _best_continuations(logits, search.sums, 2 * beam_size, never)
+        candidates = _append(search.tokens, parents, tokens, search.index)
+        ends = ((tokens == end) | (length >= limits)[:, None]) & ~search.done[:, None]
+        scores = tf.where(ends, sums / penalty(length, alpha), NONE)
+        ended_tokens, ended_scores = _best_ended(search, candidates, scores)
+        sums, chosen = tf.math.top_k(tf.where(tokens == end, NONE, sums), beam_size)
+        hopeless = sums[:, 0] / penalty(length, alpha) <= ended_scores[:, -1]
+        return _Search(
+            length,
+            gather_hypotheses(candidates, chosen),
+            sums,
+            reorder(state, gather_hypotheses(parents, chosen)),
+            ended_tokens,
+            ended_scores,
+            search.done | hopeless | (length >= limits),
+        )
+
+    (last,) = tf.while_loop(
+        lambda search: ~tf.reduce_all(search.done),
+        lambda search: (extend(search),),
+        (_first(state, beam_size, limits),),
+    )
+    tokens = last.ended_tokens[:, :num_best]
+    lengths = tf.math.count_nonzero(tokens, axis=-1, dtype=tf.int32)
+    return Decoded(tokens, last.ended_scores[:, :num_best], lengths)
+
+
+def penalty(length: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+    """The length penalty, 1 for a single token; any shape, float32."""
+    return ((5.0 + tf.cast(length, tf.float32)) / 6.0) ** alpha
+
+
+def gather_hypotheses(tensors: Any, chosen: tf.Tensor) -> Any:
+    """Rows `chosen` (B, K) of axis 1 of every tensor (B, N, ...): nested (B, K, ...)."""
+    return tf.nest.map_structure(lambda t: tf.gather(t, chosen, axis=1, batch_dims=1), tensors)
+
+
+def _first(state, beam_size, limits) -> _Search:
+    """One hypothesis without tokens for each sentence, and none that ended."""
+    batch_size = tf.size(limits)
+    empty = tf.zeros([batch_size, beam_size, tf.reduce_max(limits)], tf.int32)
+    none = tf.fill([batch_size, beam_size], NONE)
+    only_first = tf.one_hot(0, beam_size, on_value=0.0, off_value=NONE)
+    sums = tf.zeros([batch_size, 1]) + only_first
+    return _Search(tf.constant(0), empty, sums, state, empty, none, limits <= 0)
+
+
+def _best_continuations(logits, sums, count, never: tuple[int, ...]):
+    """The `count` best one-token continuations of all hypotheses of each sentence.
+
+    Returns:
+        Sums of log-probabilities float32, parents int32 and tokens int32, (B, count) each.
+    """
+    logits = tf.cast(logits, tf.float32)
+    # The best of all are among the best of each hypothesis.
+    each = tf.minimum(count + len(never), logits.shape[-1])
+    top, tokens = tf.math.top_k(logits, each)
+    for token in never:
+        top = tf.where(tokens == token, NONE, top)
+    totals = top - tf.reduce_logsumexp(logits, axis=-1, keepdims=True) + sums[..., None]
+    flat_shape = [tf.shape(totals)[0], tf.shape(totals)[1] * each]
+    best, places = tf.math.top_k(tf.reshape(totals, flat_shape), count)
+    tokens = tf.gather(tf.reshape(tokens, flat_shape), places, batch_dims=1)
+    return best, places // each, tokens
+
+
+def _append(tokens, parents, new, index):
+    """Continues hypotheses (B, K, L) by `new` (B, N) at place `index`: (B, N, L)."""
+    here = tf.range(tf.shape(tokens)[2]) == index
+    return tf.where(here, new[..., None], gather_hypotheses(tokens, parents))
+
+
+def _best_ended(search: _Search, tokens, scores):
+    """The best K of the hypotheses that ended before and of those that end now, in order."""
+    all_scores = tf.concat([search.ended_scores, scores], axis=1)
+    all_tokens = tf.concat([search.ended_tokens, tokens], axis=1)
+    best, chosen = tf.math.top_k(all_scores, tf.shape(search.ended_scores)[1])
+    return gather_hypotheses(all_tokens, chosen), best

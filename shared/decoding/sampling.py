@@ -1,0 +1,81 @@
+"""Random sequences from a model that gives logits one token at a time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from shared.decoding.beam_search import NONE, Decoded
+
+
+def sample(
+    step: Callable,
+    state: Any,
+    *,
+    limits: tf.Tensor,
+    start: int,
+    end: int,
+    seed: tf.Tensor,
+    never: tuple[int, ...] = (),
+    temperature: tf.Tensor | float = 1.0,
+    top_k: tf.Tensor | int = 0,
+    top_p: tf.Tensor | float = 1.0,
+) -> Decoded:
+    """Draws one sequence for each sentence, token by token; the same seed gives the same.
+
+    Args:
+        step, state, limits, start, end, never: as for `beam_search`, with one hypothesis.
+        seed: int32 (2,).
+        temperature: float scalar. Divides the logits; below 1 prefers likely tokens.
+        top_k: int scalar. Only so many of the likeliest tokens are drawn from; 0 is all.
+        top_p: float scalar in (0, 1]. Only the likeliest tokens are drawn from that together
+            have at least this probability.
+
+    Returns:
+        Decoded with one sequence each; the score is the sum of the model's log-probabilities.
+
+    Reference: [Fan et al., 2018](https://arxiv.org/abs/1805.04833) for top-k;
+    [Holtzman et al., 2020](https://arxiv.org/abs/1904.09751) for top-p
+    """
+    batch_size = tf.size(limits)
+    places = tf.range(tf.reduce_max(limits))
+
+    def extend(index, last, tokens, scores, state, done):
+        logits, state = step(last[:, None], index, state)
+        logits = tf.cast(logits[:, 0], tf.float32)
+        for token in never:
+            logits = tf.where(tf.range(logits.shape[-1]) == token, NONE, logits)
+        kept = keep_likely(logits / tf.maximum(temperature, 1e-6), top_k, top_p)
+        at = tf.stack([seed[0], seed[1] + index])
+        new = tf.random.stateless_categorical(kept, 1, at, tf.int32)[:, 0]
+        log_probability = tf.gather(tf.nn.log_softmax(logits), new, batch_dims=1)
+        new = tf.where(done, 0, new)
+        tokens = tf.where((places == index) & ~done[:, None], new[:, None], tokens)
+        scores += tf.where(done, 0.0, log_probability)
+        return index + 1, new, tokens, scores, state, done | (new == end) | (index + 1 >= limits)
+
+    first = (
+        tf.constant(0),
+        tf.fill([batch_size], start),
+        tf.zeros([batch_size, tf.size(places)], tf.int32),
+        tf.zeros([batch_size]),
+        state,
+        limits <= 0,
+    )
+    _, _, tokens, scores, _, _ = tf.while_loop(
+        lambda *carried: ~tf.reduce_all(carried[-1]), extend, first
+    )
+    lengths = tf.math.count_nonzero(tokens, axis=-1, dtype=tf.int32)
+    return Decoded(tokens[:, None], scores[:, None], lengths[:, None])
+
+
+def keep_likely(logits: tf.Tensor, top_k: tf.Tensor | int, top_p: tf.Tensor | float) -> tf.Tensor:
+    """Logits (B, V) with all but the likeliest tokens at `NONE`; see `sample`."""
+    ordered = tf.sort(logits, direction="DESCENDING")
+    probabilities = tf.nn.softmax(ordered)
+    before = tf.cumsum(probabilities, axis=-1, exclusive=True)
+    rank = tf.range(tf.shape(logits)[-1])
+    inside = (before < top_p) & ((rank < top_k) | (tf.convert_to_tensor(top_k) <= 0))
+    # The likeliest token always stays.
+    least = tf.reduce_min(tf.where(inside | (rank == 0), ordered, tf.float32.max), -1, True)
+    return tf.where(logits >= least, logits, NONE)

@@ -1,0 +1,188 @@
+"""Beam search and sampling against plain Python on the same scores."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from shared.decoding.beam_search import beam_search, gather_hypotheses
+from shared.decoding.sampling import keep_likely, sample
+
+START, END, SIZE = 1, 2, 6
+
+
+def table(seed: int, sentences: int) -> np.ndarray:
+    """Logits of the next token after any two tokens: float32 (B, V, V, V)."""
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(sentences, SIZE, SIZE, SIZE)).astype("float32") * 2
+
+
+def step_of(logits: np.ndarray):
+    """The model: its state is the token before the last one."""
+    rows = tf.constant(logits)
+
+    def step(tokens, index, state):
+        here = tf.gather_nd(rows, tf.stack([state["before"], tokens], -1), batch_dims=1)
+        return here, {"before": tokens}
+
+    return step
+
+
+def log_softmax(row: np.ndarray) -> np.ndarray:
+    return row - np.log(np.exp(row.astype(np.float64)).sum())
+
+
+def penalty(length: int, alpha: float) -> float:
+    return ((5 + length) / 6) ** alpha
+
+
+def python_beam_search(logits, beam_size, limit, alpha, never=()):
+    """One sentence, lists of tokens; the definition that the graph must follow."""
+    living, ended = [(0.0, [])], []
+    for length in range(1, limit + 1):
+        candidates = []
+        for score, tokens in living:
+            before, last = ([0, START] + tokens)[-2:]
+            row = log_softmax(logits[before if tokens else 0, last])
+            for token in range(SIZE):
+                if token not in never:
+                    candidates.append((score + row[token], [*tokens, token]))
+        candidates = sorted(candidates, key=lambda item: -item[0])[: 2 * beam_size]
+        for score, tokens in candidates:
+            if tokens[-1] == END or length == limit:
+                ended.append((score / penalty(length, alpha), tokens))
+        ended = sorted(ended, key=lambda item: -item[0])[:beam_size]
+        living = [item for item in candidates if item[1][-1] != END][:beam_size]
+        best_living = living[0][0] / penalty(length, alpha)
+        if len(ended) == beam_size and best_living <= ended[-1][0]:
+            break
+    return ended
+
+
+def search(logits, beam_size, limits, alpha, **options):
+    start = {"before": tf.zeros([len(logits), beam_size], tf.int32)}
+    return beam_search(
+        step_of(logits), start, gather_hypotheses, beam_size=beam_size, limits=tf.constant(limits),
+        start=START, end=END, length_penalty=alpha, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("beam_size", [1, 2, 4])
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])
+def test_equals_a_python_beam_search(beam_size, alpha):
+    sentences = 20
+    logits = table(beam_size, sentences)
+    limits = [3 + number % 6 for number in range(sentences)]
+    found = search(logits, beam_size, limits, alpha, num_best=beam_size, never=(0,))
+    for b in range(sentences):
+        expected = python_beam_search(logits[b], beam_size, limits[b], alpha, never=(0,))
+        for k, (score, tokens) in enumerate(expected):
+            length = int(found.lengths[b, k])
+            assert found.tokens[b, k, :length].numpy().tolist() == tokens
+            assert float(found.scores[b, k]) == pytest.approx(score, abs=1e-4)
+
+
+def test_a_wide_beam_finds_the_best_of_all_sequences():
+    logits, limit = table(7, 1), 3
+    scores = {}
+    for length in range(1, limit + 1):
+        for tokens in itertools.product(range(SIZE), repeat=length):
+            ends = tokens[-1] == END or length == limit
+            if END in tokens[:-1] or not ends:
+                continue
+            before, last, total = 0, START, 0.0
+            for token in tokens:
+                total += log_softmax(logits[0, before, last])[token]
+                before, last = last, token
+            scores[tokens] = total
+    best = max(scores, key=scores.get)
+    found = search(logits, SIZE**3, [limit], 0.0)
+    assert tuple(found.tokens[0, 0].numpy()[: len(best)]) == best
+    assert float(found.scores[0, 0]) == pytest.approx(scores[best], abs=1e-4)
+
+
+def test_no_sentence_depends_on_the_others():
+    logits = table(3, 6)
+    limits = [4, 9, 5, 12, 3, 7]
+    together = search(logits, 3, limits, 0.6)
+    for b in range(6):
+        alone = search(logits[b : b + 1], 3, limits[b : b + 1], 0.6)
+        length = int(alone.lengths[0, 0])
+        np.testing.assert_array_equal(together.tokens[b, 0, :length], alone.tokens[0, 0, :length])
+        assert int(together.lengths[b, 0]) == length
+        assert float(together.scores[b, 0]) == pytest.approx(float(alone.scores[0, 0]), abs=1e-5)
+
+
+def test_beam_size_may_be_a_tensor_and_xla_compiles():
+    logits = table(5, 4)
+    limits = [6] * 4
+    expected = search(logits, 3, limits, 0.6)
+
+    @tf.function(jit_compile=True)
+    def compiled():
+        return search(logits, 3, limits, 0.6)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32)])
+    def of_tensor(beam_size):
+        start = {"before": tf.zeros([4, beam_size], tf.int32)}
+        return beam_search(
+            step_of(logits), start, gather_hypotheses, beam_size=beam_size,
+            limits=tf.constant(limits), start=START, end=END, length_penalty=0.6,
+        )  # fmt: skip
+
+    np.testing.assert_array_equal(compiled().tokens, expected.tokens)
+    np.testing.assert_array_equal(of_tensor(tf.constant(3)).tokens, expected.tokens)
+
+
+def draw(logits, seed, **options):
+    start = {"before": tf.zeros([len(logits), 1], tf.int32)}
+    return sample(
+        step_of(logits), start, limits=tf.fill([len(logits)], 1), start=START, end=END,
+        seed=tf.constant([seed, 0]), **options,
+    ).tokens[:, 0, 0].numpy()  # fmt: skip
+
+
+def test_samples_have_the_model_s_frequencies():
+    logits = np.repeat(table(1, 1), 20_000, axis=0)
+    expected = np.exp(log_softmax(logits[0, 0, START] / 0.7))
+    found = np.bincount(draw(logits, 3, temperature=0.7), minlength=SIZE) / len(logits)
+    np.testing.assert_allclose(found, expected, atol=0.015)
+
+
+def test_the_same_seed_draws_the_same():
+    logits = table(1, 50)
+    np.testing.assert_array_equal(draw(logits, 4), draw(logits, 4))
+    assert (draw(logits, 4) != draw(logits, 5)).any()
+
+
+def test_top_1_is_greedy():
+    logits = table(2, 30)
+    np.testing.assert_array_equal(draw(logits, 1, top_k=1), logits[:, 0, START].argmax(-1))
+
+
+@pytest.mark.parametrize("top_p", [0.1, 0.5, 0.9, 1.0])
+def test_top_p_keeps_the_smallest_set_that_is_likely_enough(top_p):
+    logits = table(9, 10)[:, 0, 0]
+    kept = keep_likely(tf.constant(logits), 0, top_p).numpy() > -1e8
+    for row, keeps in zip(logits, kept, strict=True):
+        probabilities = np.exp(log_softmax(row))
+        chosen, total = set(), 0.0
+        for token in np.argsort(-probabilities):
+            if total >= top_p:
+                break
+            chosen.add(int(token))
+            total += probabilities[token]
+        assert set(np.flatnonzero(keeps)) == chosen
+
+
+def test_samples_end_and_are_padded():
+    logits = table(4, 40)
+    start = {"before": tf.zeros([40, 1], tf.int32)}
+    found = sample(
+        step_of(logits), start, limits=tf.fill([40], 8), start=START, end=END,
+        seed=tf.constant([1, 1]), never=(0,),
+    )  # fmt: skip
+    for tokens, length in zip(found.tokens[:, 0].numpy(), found.lengths[:, 0].numpy(), strict=True):
+        assert tokens[length - 1] == END or length == 8
+        assert (tokens[:length] != 0).all() and (tokens[length:] == 0).all()
