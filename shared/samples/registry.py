@@ -15,6 +15,10 @@ SAMPLES = {
         "handwritten digits on cluttered pictures, for detect",
     ),
     "corpus": ("shared.samples.corpus:write_corpus", "news articles, for embed"),
+    "numbers-en-zh": (
+        "shared.samples.numbers_en_zh:write_numbers",
+        "number words and Chinese numerals, for translate",
+    ),
 }
 
 
