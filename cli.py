@@ -22,6 +22,7 @@ GROUPS = {
     "embed": ("apps.embeddings.commands:commands", "Word embeddings: word2vec and GloVe."),
     "detect": ("apps.vision.detection.commands:commands", "Object detection, YOLO style."),
     "classify": ("apps.vision.classification.commands:commands", "Image classification."),
+    "translate": ("apps.translation.commands:commands", "Translation of text."),
 }
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]

@@ -25,6 +25,7 @@ DEMOS = {
     "embed": "apps.embeddings.demo:demonstrate",
     "classify": "apps.vision.classification.demo:demonstrate",
     "detect": "apps.vision.detection.demo:demonstrate",
+    "translate": "apps.translation.demo:demonstrate",
 }
 
 

@@ -84,6 +84,29 @@ def write_texts(folder: Path) -> tuple[int, int]:
     return 18, 2
 
 
+def write_pairs(folder: Path) -> list[str]:
+    """A hundred numbers in words and figures."""
+    from num2words import num2words
+
+    generator = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    numbers = generator.permutation(400)[:100]
+    (folder / "train.en").write_text("".join(f"{num2words(number)}\n" for number in numbers))
+    (folder / "train.fr").write_text("".join(f"{' '.join(str(n))}\n" for n in numbers))
+    return [str(folder / "train.en"), str(folder / "train.fr")]
+
+
+def write_lines(folder: Path) -> tuple[int, int]:
+    """Eighteen lines in three files, empty and odd ones among them; one file that is no UTF-8."""
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.txt").write_bytes(
+            b"one hundred\n\ntwo hundred and six\r\nthree\x00 \xff\none " + b"and two " * 60
+            + b"\nsix"
+        )  # fmt: skip
+    (folder / "bb.txt").write_bytes("\ufeffone".encode("utf-16"))
+    return 18, 1
+
+
 CASES = {
     # Steps take milliseconds; so many, that there is time to kill them.
     "embed": AppCase(
@@ -103,6 +126,16 @@ CASES = {
     "detect": AppCase("detect", "apps.vision.detection.app:DetectApp", write_boxes, write_pictures),
     "classify": AppCase(
         "classify", "apps.vision.classification.app:ClassifyApp", write_digits, write_pictures
+    ),
+    "translate": AppCase(
+        "translate", "apps.translation.app:TranslateApp", write_pairs, write_lines
+    ),
+    "translate-recurrent": AppCase(
+        "translate",
+        "apps.translation.app:TranslateApp",
+        write_pairs,
+        write_lines,
+        options=("--architecture", "recurrent"),
     ),
 }
 

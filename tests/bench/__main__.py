@@ -16,7 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.engine.quiet import import_tensorflow
-from tests.bench import classification, command_line, detection, distribution, embeddings, glove
+from tests.bench import (
+    classification,
+    command_line,
+    detection,
+    distribution,
+    embeddings,
+    glove,
+    translation,
+)
 
 # Row name to the function that measures it; each returns a `measure.Result`.
 ROWS = {
@@ -33,6 +41,9 @@ ROWS = {
     "detect-latency-640": detection.latency_640,
     "detect-training": detection.training,
     "detect-predict": detection.folder_inference,
+    "translate-greedy": translation.greedy,
+    "translate-beam": translation.beam,
+    "translate-training": translation.training,
     "workers": distribution.scaling,
     "checkpoint": distribution.checkpoint_cost,
     "resume": distribution.resume_time,

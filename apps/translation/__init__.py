@@ -1,0 +1,1 @@
+"""Translation: recurrent encoder-decoder with attention, and Transformer."""

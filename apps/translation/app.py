@@ -1,0 +1,122 @@
+"""The translation application, as the engine sees it."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from apps.translation import data
+from apps.translation.config import TranslateConfig
+from apps.translation.evaluator import TranslationEvaluator
+from apps.translation.pairs.encoded_pairs import EncodedPairs
+from apps.translation.pairs.pair_files import read_pairs
+from apps.translation.pairs.sentence_pairs import SentencePairs
+from apps.translation.predictor import TranslationPredictor
+from apps.translation.recurrent_translator import RecurrentTranslator
+from apps.translation.serving import TranslatorServing
+from apps.translation.transformer_translator import TransformerTranslator
+from shared.engine.app import App
+from shared.engine.messages import warn
+from shared.engine.optimizer import build_optimizer
+from shared.engine.run import Run
+
+ARCHITECTURES = {"transformer": TransformerTranslator, "recurrent": RecurrentTranslator}
+
+
+class TranslateApp(App):
+    """Translation: pairs of sentences to a model that translates text."""
+
+    name = "translate"
+    config_class = TranslateConfig
+    monitor = ("val_bleu", "max")
+    limits = (
+        "Translations are fluent before they are right: names, numbers and negations may be wrong "
+        "or missing, and nothing marks them. Sentences are translated one by one, without what "
+        "stands around them. Text of another kind than the training data fares worse."
+    )
+
+    # === Data ===
+
+    def prepare(self, run: Run) -> None:
+        """Learns the vocabularies and turns the pairs into numbers, once."""
+        if "train_pairs" not in run.artifacts:
+            run.artifacts = data.prepare_pairs(run.config, run.folder)
+            run.save_artifacts()
+        self.tokenizers = data.Tokenizers.load(run.folder)
+        self.train_pairs = EncodedPairs.load(run.folder / data.TRAIN)
+        self._validation: tuple[SentencePairs, EncodedPairs] | None = None
+        self.plan = data.batch_plan(self.train_pairs, run.config, run.strategy.num_replicas_in_sync)
+
+    def steps_per_epoch(self, run: Run) -> int:
+        return self.plan.steps_per_epoch
+
+    def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
+        if split == "train":
+            return data.training_dataset(self.train_pairs, self.plan, start_step, run.worker)
+        return data.validation_dataset(self._validation_pairs(run)[1], run.worker)
+
+    def unit(self, run: Run) -> str:
+        return "target tokens"
+
+    def items_per_step(self, run: Run) -> float:
+        targets = self.train_pairs.target
+        return (len(targets.tokens) + len(targets)) / self.plan.steps_per_epoch
+
+    def _validation_pairs(self, run: Run) -> tuple[SentencePairs, EncodedPairs]:
+        if self._validation is None:
+            encoded = EncodedPairs.load(run.folder / data.VALIDATION)
+            self._validation = data.read_validation(run.folder), encoded
+        return self._validation
+
+    def replace_validation_data(self, run: Run, data_paths: list[str]) -> None:
+        languages = run.artifacts["source_language"], run.artifacts["target_language"]
+        pairs = read_pairs(data_paths, run.config, languages)
+        for note in pairs.notes:
+            warn(note)
+        self._validation = pairs, data.encode_pairs(pairs, self.tokenizers)
+
+    def check(self, config: TranslateConfig) -> tuple[list[str], list[str]]:
+        from apps.translation.check import describe
+
+        return describe(config)
+
+    # === Model ===
+
+    def build(self, run: Run) -> keras.Model:
+        config = run.config
+        # Scheduled sampling rises over the training.
+        more = {"total_steps": run.total_steps} if config.model.scheduled_sampling else {}
+        model = ARCHITECTURES[config.model.architecture](
+            config.model,
+            run.artifacts["source_vocabulary"],
+            run.artifacts["target_vocabulary"],
+            shared_vocabulary=config.tokens.shared_vocabulary,
+            label_smoothing=config.loss.label_smoothing,
+            beam_size=config.decoding.beam_size,
+            length_penalty=config.decoding.length_penalty,
+            **more,
+        )
+        model.build()
+        model.compile(
+            optimizer=build_optimizer(
+                config.optimization, config.learning_rate, max(run.total_steps, 1)
+            )
+        )
+        return model
+
+    # === Results ===
+
+    def evaluator(self, run: Run) -> TranslationEvaluator:
+        pairs, _ = self._validation_pairs(run)
+        return TranslationEvaluator(self.tokenizers.target, pairs, run.artifacts["target_language"])
+
+    def serving(self, run: Run, model: keras.Model) -> dict[str, TranslatorServing]:
+        pairs, _ = self._validation_pairs(run)
+        languages = run.artifacts["source_language"], run.artifacts["target_language"]
+        return {
+            "": TranslatorServing(model, self.tokenizers, run.config, languages, pairs.source[:3])
+        }
+
+    def predictor(self, saved_model: Path, **options: Any) -> TranslationPredictor:
+        return TranslationPredictor(**options)

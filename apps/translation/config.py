@@ -1,0 +1,181 @@
+"""Configuration of translation."""
+
+from typing import Any, ClassVar, Literal
+
+from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
+
+
+@config_class
+class PairsConfig:
+    """Which sentence pairs are used."""
+
+    source: str = option("", "Source language (en, zh, ...); by default from file endings.")
+    target: str = option("", "Target language; in a folder it also picks the files.")
+    reverse: bool = option(False, "Swaps the two sides of the data.")
+    validation: tuple[str, ...] = option(
+        (), "Held-out pairs, in the formats of DATA; by default val.* of a folder, or a split."
+    )
+    validation_split: float = option(
+        0.1, "Share of the pairs held out where no others are.", gt=0, le=0.5
+    )
+    max_tokens: int = option(128, "Longer training sentences are left out (tokens).", ge=8)
+    max_ratio: float = option(
+        9.0, "Pairs are left out whose lengths (tokens) differ by more than this factor.", gt=1
+    )
+    keep_duplicates: bool = option(False, "Keeps pairs that occur more than once.")
+
+
+@config_class
+class VocabularyConfig:
+    """How sentences are cut into tokens."""
+
+    vocabulary: Literal["unigram", "bpe", "char", "word"] = option(
+        "unigram", "Kind of token; what is no token is spelled in bytes."
+    )
+    vocabulary_size: int = option(8000, "Number of tokens.", ge=300)
+    shared_vocabulary: bool = option(True, "One vocabulary for both languages.")
+
+
+@config_class
+class ModelConfig:
+    """The network."""
+
+    architecture: Literal["transformer", "recurrent"] = option(
+        "transformer", "Vaswani et al., 2017, or an encoder-decoder with attention."
+    )
+    num_layers: int = option(3, "Blocks (layers) of the encoder, and of the decoder.", ge=1)
+    hidden_dim: int = option(256, "Width of embeddings and blocks.", ge=8)
+    dropout: float = option(0.1, "Dropout.", ge=0, lt=1)
+    tie_embeddings: bool = option(True, "Uses the target embedding as output weights as well.")
+    # Transformer
+    num_heads: int = option(8, "Transformer: attention heads.", ge=1)
+    intermediate_dim: int = option(1024, "Transformer: width inside a feed-forward network.", ge=8)
+    norm: Literal["pre", "post"] = option("pre", "Transformer: where the normalisation stands.")
+    positions: Literal["sinusoidal", "learned"] = option("sinusoidal", "Transformer: positions.")
+    attention_dropout: float = option(0.0, "Transformer: dropout of attention.", ge=0, lt=1)
+    # Recurrent
+    cell: Literal["lstm", "gru"] = option("lstm", "Recurrent: kind of cell.")
+    attention: Literal["additive", "dot", "general", "concat"] = option(
+        "general", "Recurrent: Bahdanau's additive attention, or one of Luong's scores."
+    )
+    input_feeding: bool = option(True, "Recurrent: the attention vector is fed to the next step.")
+    residual: bool = option(True, "Recurrent: residual connections between layers.")
+    scheduled_sampling: float = option(
+        0.0, "Recurrent: how often at the end of training a step is fed its own prediction.",
+        ge=0, le=1,
+    )  # fmt: skip
+
+
+@config_class
+class LossConfig:
+    """What is minimised."""
+
+    label_smoothing: float = option(0.1, "Probability spread over the other tokens.", ge=0, lt=1)
+
+
+@config_class
+class DecodingConfig:
+    """How the best translation is searched for."""
+
+    beam_size: int = option(4, "Hypotheses kept at each step; 1 is greedy.", ge=1)
+    length_penalty: float = option(
+        0.6, "Exponent alpha of the length penalty (Wu et al., 2016); 0 is off.", ge=0
+    )
+
+
+@config_class
+class TranslateConfig(RunConfig):
+    """Everything that a translation run is made of."""
+
+    task: ClassVar[str] = "translate"
+    batch_size: int = option(0, "Sentence pairs a batch, instead of --batch-tokens.", ge=0)
+    batch_tokens: int = option(
+        3072, "Tokens a batch: pairs times the longer of its two padded lengths.", ge=8
+    )
+    learning_rate: float = option(1e-3, "Peak learning rate.", gt=0)
+    pairs: PairsConfig = group(PairsConfig)
+    tokens: VocabularyConfig = group(VocabularyConfig)
+    model: ModelConfig = group(ModelConfig)
+    loss: LossConfig = group(LossConfig)
+    decoding: DecodingConfig = group(DecodingConfig)
+    optimization: OptimizationConfig = group(
+        lambda: OptimizationConfig(clip_norm=1.0, warmup=0.1, ema=0.999)
+    )
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Small enough for tests; no dropout, so that any number of devices agrees.
+        "test": {
+            "epochs": 2,
+            "batch_tokens": 96,
+            "deterministic": True,
+            "pairs": {"max_tokens": 32},
+            "tokens": {"vocabulary_size": 330},
+            "model": {
+                "num_layers": 1,
+                "hidden_dim": 16,
+                "num_heads": 2,
+                "intermediate_dim": 32,
+                "dropout": 0.0,
+            },
+            "optimization": {"ema": 0.9},
+        },
+        # A few thousand short sentences, two minutes on two cores.
+        # kerasuite translate train numbers-en-zh --source en --target zh --preset numbers
+        "numbers": {
+            "epochs": 12,
+            "batch_tokens": 1024,
+            "learning_rate": 2e-3,
+            "tokens": {"vocabulary_size": 400},
+            "model": {"num_layers": 2, "hidden_dim": 128, "num_heads": 4, "intermediate_dim": 256},
+            "optimization": {"ema": 0.99},
+            "decoding": {"beam_size": 1},
+        },
+        # Tens of thousands of sentences, half an hour on two cores: the size of the
+        # "Transformer-Tiny" of Wu et al., 2021, https://arxiv.org/abs/2105.14462.
+        # kerasuite translate train multi30k --source en --target de --preset tiny
+        "tiny": {
+            "epochs": 16,
+            "batch_tokens": 2048,
+            "learning_rate": 3e-3,
+            "validate_every": 4,
+            "tokens": {"vocabulary_size": 6000},
+            "model": {
+                "num_layers": 4,
+                "hidden_dim": 128,
+                "num_heads": 4,
+                "intermediate_dim": 256,
+                "dropout": 0.2,
+            },
+        },
+        # The same with a bidirectional LSTM and attention.
+        # kerasuite translate train multi30k --source en --target de --preset recurrent
+        "recurrent": {
+            "epochs": 10,
+            "batch_tokens": 2048,
+            "learning_rate": 2e-3,
+            "validate_every": 5,
+            "tokens": {"vocabulary_size": 6000},
+            "model": {
+                "architecture": "recurrent",
+                "num_layers": 1,
+                "hidden_dim": 256,
+                "dropout": 0.3,
+            },
+        },
+        # Hundreds of thousands of sentences.
+        "small": {"epochs": 20, "model": {"dropout": 0.2}},
+        # Millions of sentences, a GPU: the base model of Vaswani et al., 2017.
+        "base": {
+            "epochs": 10,
+            "batch_tokens": 25000,
+            "learning_rate": 7e-4,
+            "tokens": {"vocabulary_size": 32000},
+            "model": {
+                "num_layers": 6,
+                "hidden_dim": 512,
+                "intermediate_dim": 2048,
+                "norm": "post",
+            },
+            "optimization": {"schedule": "noam"},
+        },
+    }

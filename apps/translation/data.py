@@ -1,0 +1,156 @@
+"""Sentence pairs to vocabularies, numbers and batches."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from apps.translation.config import TranslateConfig
+from apps.translation.pairs.batch_plan import BatchPlan
+from apps.translation.pairs.cleaning import clean_pairs
+from apps.translation.pairs.encoded_pairs import EncodedPairs, batch_spec, encode
+from apps.translation.pairs.pair_files import find_pairs
+from apps.translation.pairs.sentence_pairs import SentencePairs
+from shared.engine import stream
+from shared.engine.errors import KerasuiteError
+from shared.engine.files import atomic_path, write_json
+from shared.engine.messages import warn
+from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
+
+TRAIN, VALIDATION, VALIDATION_TEXT = "train.npz", "validation.npz", "validation.json"
+SOURCE_MODEL, TARGET_MODEL = "source.model", "target.model"
+CLEANING = "cleaning.json"
+# Sentence pairs that are validated at a time.
+VALIDATION_BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokenizers:
+    """The tokenizers of the two languages; one and the same where they share a vocabulary."""
+
+    source: SubwordTokenizer
+    target: SubwordTokenizer
+
+    @classmethod
+    def load(cls, folder: Path) -> "Tokenizers":
+        source = SubwordTokenizer((folder / SOURCE_MODEL).read_bytes())
+        if not (folder / TARGET_MODEL).is_file():
+            return cls(source, source)
+        return cls(source, SubwordTokenizer((folder / TARGET_MODEL).read_bytes()))
+
+
+def prepare_pairs(config: TranslateConfig, folder: Path) -> dict[str, Any]:
+    """Reads and cleans the pairs, learns the vocabularies and writes everything as numbers.
+
+    Returns:
+        Artifacts: languages, how many pairs and tokens there are.
+    """
+    found = find_pairs(config)
+    for note in found.notes:
+        warn(note)
+    learn_vocabularies(config, found.train, folder)
+    tokenizers = Tokenizers.load(folder)
+    train = encode_pairs(found.train, tokenizers)
+    cleaned = clean_pairs(found.train, train.source.lengths, train.target.lengths, config.pairs)
+    write_json(folder / CLEANING, cleaned.report)
+    if cleaned.summary():
+        warn(f"{cleaned.summary()}; see {folder / CLEANING}")
+    train = train.take(cleaned.kept)
+    train.save(folder / TRAIN)
+    write_validation(found.validation, tokenizers, folder)
+    return {
+        "source_language": found.source_language,
+        "target_language": found.target_language,
+        "train_pairs": len(train),
+        "validation_pairs": len(found.validation),
+        "source_tokens": int(train.source.lengths.sum()),
+        "target_tokens": int(train.target.lengths.sum()),
+        "source_vocabulary": tokenizers.source.vocabulary_size,
+        "target_vocabulary": tokenizers.target.vocabulary_size,
+    }
+
+
+def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Path) -> None:
+    """Writes `source.model`, and `target.model` where the languages do not share it."""
+    options = config.tokens
+
+    def learn(sentences, name: str) -> None:
+        model = train_tokenizer(sentences, options.vocabulary, options.vocabulary_size)
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes(model)
+
+    if options.shared_vocabulary:
+        learn([*pairs.source, *pairs.target], SOURCE_MODEL)
+    else:
+        learn(pairs.source, SOURCE_MODEL)
+        learn(pairs.target, TARGET_MODEL)
+
+
+def encode_pairs(pairs: SentencePairs, tokenizers: Tokenizers) -> EncodedPairs:
+    return EncodedPairs(
+        encode(pairs.source, tokenizers.source), encode(pairs.target, tokenizers.target)
+    )
+
+
+def write_validation(pairs: SentencePairs, tokenizers: Tokenizers, folder: Path) -> None:
+    """Keeps validation pairs as text, for BLEU, and as numbers."""
+    write_json(folder / VALIDATION_TEXT, dataclasses.asdict(pairs))
+    encode_pairs(pairs, tokenizers).save(folder / VALIDATION)
+
+
+def read_validation(folder: Path) -> SentencePairs:
+    import json
+
+    return SentencePairs(**json.loads((folder / VALIDATION_TEXT).read_text(encoding="utf-8")))
+
+
+def batch_plan(pairs: EncodedPairs, config: TranslateConfig, replicas: int = 1) -> BatchPlan:
+    """The batches of a training.
+
+    Raises:
+        KerasuiteError: if a batch need not have a pair for each of the replicas.
+    """
+    longest = 1 + max(int(pairs.source.lengths.max()), int(pairs.target.lengths.max()))
+    if not config.batch_size and config.batch_tokens < replicas * (longest + 1):
+        raise KerasuiteError(
+            f"--batch-tokens {config.batch_tokens}: does not hold a pair of {longest} tokens for "
+            f"each of {replicas} replica(s); raise it or lower --max-tokens"
+        )
+    return BatchPlan(
+        pairs.source.lengths + 1,
+        pairs.target.lengths + 1,
+        config.batch_tokens,
+        config.batch_size,
+        config.seed,
+    )
+
+
+def training_dataset(
+    pairs: EncodedPairs, plan: BatchPlan, start_step: int = 0, worker: tuple[int, int] = (0, 1)
+) -> tf.data.Dataset:
+    """Endless batches (x, y), this worker's rows of each."""
+
+    def batches() -> Iterator:
+        for step in itertools.count(start_step):
+            chosen = plan.pairs_of(step)
+            begin, end = stream.worker_slice(len(chosen), worker)
+            yield pairs.batch(chosen[begin:end])
+
+    return _dataset(batches)
+
+
+def validation_dataset(pairs: EncodedPairs, worker: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+    """This worker's batches of all pairs, those of like length together."""
+    index, count = worker
+    order = np.argsort(pairs.source.lengths, kind="stable")
+    parts = np.split(order, range(VALIDATION_BATCH, len(order), VALIDATION_BATCH))
+    return _dataset(lambda: (pairs.batch(part) for part in parts[index::count]))
+
+
+def _dataset(batches) -> tf.data.Dataset:
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=batch_spec())
+    return dataset.prefetch(4)

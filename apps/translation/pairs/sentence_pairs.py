@@ -1,0 +1,105 @@
+"""Sentence pairs, and how files become such."""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from apps.translation.pairs.pair_paths import PairFiles
+from apps.translation.pairs.text_lines import TextLines, read_lines
+from shared.engine.errors import KerasuiteError
+
+HEADERS = (("source", "target"), ("src", "tgt"))
+
+
+@dataclasses.dataclass(frozen=True)
+class SentencePairs:
+    """Sentences of two languages, line by line.
+
+    Attributes:
+        source, target: lists of str of the same length.
+        where: list of str. "FILE:LINE" of each pair.
+        notes: what the user should know about the files, a line each.
+    """
+
+    source: list[str]
+    target: list[str]
+    where: list[str]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def take(self, indices: Iterable[int]) -> "SentencePairs":
+        """The pairs with these numbers."""
+        indices = list(indices)
+        return dataclasses.replace(
+            self,
+            source=[self.source[index] for index in indices],
+            target=[self.target[index] for index in indices],
+            where=[self.where[index] for index in indices],
+        )
+
+
+def read_files(files: Sequence[PairFiles], reverse: bool) -> SentencePairs:
+    """The pairs of all files, one file after the other.
+
+    Raises:
+        KerasuiteError: if a file cannot be read or is empty, two files have unequal numbers of
+            lines, or a row of a TSV has one column.
+    """
+    parts = [_read_two(item) if item.target else _read_tsv(item.source) for item in files]
+    source = [text for part in parts for text in part.source]
+    target = [text for part in parts for text in part.target]
+    return SentencePairs(
+        source=target if reverse else source,
+        target=source if reverse else target,
+        where=[place for part in parts for place in part.where],
+        notes=tuple(note for part in parts for note in part.notes),
+    )
+
+
+def _read_two(files: PairFiles) -> SentencePairs:
+    source, target = read_lines(files.source), read_lines(files.target)
+    if len(source.lines) != len(target.lines):
+        raise KerasuiteError(
+            f"{files.source} has {len(source.lines):,} lines, {files.target} has "
+            f"{len(target.lines):,}: line 1 must translate line 1, and so on; give aligned files"
+        )
+    return SentencePairs(
+        source.lines,
+        target.lines,
+        [f"{files.source}:{number}" for number in range(1, len(source.lines) + 1)],
+        _notes(files.source, source) + _notes(files.target, target),
+    )
+
+
+def _read_tsv(path: Path) -> SentencePairs:
+    """The first two columns; a header and empty lines are passed over, not numbered anew."""
+    text = read_lines(path)
+    rows = [(number, line.split("\t")) for number, line in enumerate(text.lines, 1) if line.strip()]
+    if tuple(cell.strip().lower() for cell in rows[0][1][:2]) in HEADERS:
+        del rows[0]
+    if not rows:
+        raise KerasuiteError(f"{path}: is empty; a row is SOURCE, a tab, TARGET")
+    short = [number for number, cells in rows if len(cells) < 2]
+    if short:
+        more = f" (and in {len(short) - 1} more rows)" if len(short) > 1 else ""
+        raise KerasuiteError(
+            f"{path}:{short[0]}: one column{more}; a row is SOURCE, a tab, TARGET; two "
+            f"line-aligned files are named one after the other"
+        )
+    return SentencePairs(
+        [cells[0] for _, cells in rows],
+        [cells[1] for _, cells in rows],
+        [f"{path}:{number}" for number, _ in rows],
+        _notes(path, text),
+    )
+
+
+def _notes(path: Path, text: TextLines) -> tuple[str, ...]:
+    if not text.invalid:
+        return ()
+    return (
+        f"{path}: {len(text.invalid)} line(s) are not UTF-8, first line {text.invalid[0]}; the "
+        f"invalid bytes were replaced; convert the file",
+    )

@@ -1,0 +1,248 @@
+"""Batch inference of translation: text files to text files, line by line."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from apps.translation.config import TranslateConfig
+from apps.translation.languages import read_languages, separator
+from apps.translation.prediction.alignment import Alignment, join_links, pharaoh, read_alignment
+from apps.translation.prediction.line_files import (
+    clean_line,
+    count_lines,
+    file_pieces,
+    is_utf8,
+    read_line,
+    split_lines,
+)
+from apps.translation.prediction.long_lines import (
+    MAX_WORDS,
+    batches,
+    count_words,
+    cut_line,
+    join_best,
+)
+from apps.translation.prediction.signatures import call_signature, require_signature
+from shared.engine import config as configs
+from shared.engine.errors import KerasuiteError
+from shared.engine.export import EXTRA
+from shared.engine.loaded_model import LoadedModel
+from shared.engine.predictor import Predictor
+
+# Pieces of long lines that go into one call of the model, if a batch has fewer lines.
+PIECES_OF_CALL = 32
+# Scores below stand for hypotheses that a search did not find.
+_NOTHING = -1e8
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What was found for one line.
+
+    Attributes:
+        best: (translation, score), best first; one, or `n_best` at most.
+        alignments: of each piece that the line was cut into, if asked for.
+        pieces: int. How many these were; 0 for an empty line.
+    """
+
+    best: list[tuple[str, float]]
+    alignments: list[Alignment]
+    pieces: int
+
+
+class TranslationPredictor(Predictor):
+    """Translates text files line by line; a file keeps its name and its number of lines.
+
+    The translation of `a/b.txt` is `translations/a/b.txt`. An empty line gives an empty line, and
+    so does one that was rejected. Files whose names end with .gz are read and written compressed.
+
+    Args:
+        beam_size, length_penalty: how the best translation is searched for; None for as the run
+            was configured.
+        n_best: int. Writes so many translations of each line into `n_best/`, as Moses does:
+            `0 ||| translation ||| score`, lines counted from 0.
+        scores: bool. Writes the score of each line into `scores/`: the log-probability over the
+            length penalty, of a line in pieces the sum of theirs.
+        alignments: bool. Writes which source piece each target piece comes from into
+            `alignments/`, as Pharaoh does: `0-0 2-1`.
+        max_words: int. Longer lines are translated sentence by sentence, see `cut_line`.
+
+    Raises:
+        KerasuiteError: if options are out of bounds or do not go together.
+    """
+
+    unit = "line"
+    inputs = ("text",)
+
+    def __init__(
+        self,
+        *,
+        beam_size: int | None = None,
+        length_penalty: float | None = None,
+        n_best: int = 0,
+        scores: bool = False,
+        alignments: bool = False,
+        max_words: int = MAX_WORDS,
+    ):
+        _check_search(beam_size, length_penalty, n_best)
+        if max_words < 1:
+            raise KerasuiteError(f"--max-words {max_words}: give at least 1")
+        self.between = " "
+        self.beam_size, self.length_penalty = beam_size, length_penalty
+        self.n_best, self.scores, self.alignments = n_best, scores, alignments
+        self.max_words = max_words
+        self.signature, self.outputs = "serving_default", ("translation", "score")
+        if n_best:
+            self.signature, self.outputs = "n_best", ("translations", "scores")
+        elif beam_size is not None or length_penalty is not None:
+            self.signature = "with_options"
+        self._options: dict[str, Any] = {}
+
+    def settings(self):
+        names = ("beam_size", "length_penalty", "n_best", "scores", "alignments", "max_words")
+        return {name: getattr(self, name) for name in names}
+
+    def start(self, model):
+        """Takes from the export what was not given, and how its language joins sentences."""
+        if self.alignments:
+            require_signature(model, "align")
+        self.between = separator(read_languages(model.path / EXTRA)[1])
+        if self.signature == "n_best":
+            self._options = {"n": self.n_best}
+        elif self.signature == "with_options":
+            own = configs.load(TranslateConfig, model.path / EXTRA / "config.yaml").decoding
+            for name in ("beam_size", "length_penalty"):
+                given = getattr(self, name)
+                self._options[name] = getattr(own, name) if given is None else given
+
+    # === Files to lines ===
+
+    def split(self, source):
+        return split_lines(source)
+
+    def count(self, source):
+        return count_lines(source)
+
+    def read(self, source):
+        return {"text": read_line(source)}
+
+    def size(self, example):
+        return count_words(example["text"])
+
+    # === Lines to translations ===
+
+    def call(self, model, examples):
+        lines = [example["text"] for example in examples]
+        return [{"found": found} for found in self.translate(model, lines)]
+
+    def translate(self, model: LoadedModel, lines: Sequence[str]) -> list[Translation]:
+        """Translates lines of any length, cut into pieces where they are too long."""
+        cut = [cut_line(line, self.max_words) for line in lines]
+        size = max(len(lines), PIECES_OF_CALL)
+        pieces = iter(self._translate_pieces(model, [text for line in cut for text in line], size))
+        return [self._joined([next(pieces) for _ in line]) for line in cut]
+
+    def _translate_pieces(self, model, texts: list[str], size: int) -> list[Translation]:
+        found: list[Any] = [None] * len(texts)
+        for batch in batches([count_words(text) for text in texts], size):
+            chosen = [texts[index] for index in batch]
+            results = self._search(model, chosen)
+            if self.alignments:
+                results = self._aligned(model, chosen, results)
+            for index, result in zip(batch, results, strict=True):
+                found[index] = result
+        return found
+
+    def _search(self, model, texts: list[str]) -> list[Translation]:
+        outputs = call_signature(model, self.signature, text=texts, **self._options)
+        columns = (outputs[name].reshape(len(texts), -1) for name in self.outputs)
+        return [Translation(_found(*row), [], 1) for row in zip(*columns, strict=True)]
+
+    def _aligned(self, model, texts: list[str], found: list[Translation]) -> list[Translation]:
+        """Adds the alignment of each best translation."""
+        best = [each.best[0][0] for each in found]
+        outputs = call_signature(model, "align", text=texts, target=best)
+        results = []
+        for number, each in enumerate(found):
+            row = {name: value[number] for name, value in outputs.items()}
+            alignment = read_alignment(row).without_ends()
+            results.append(replace(each, alignments=[alignment]))
+        return results
+
+    def _joined(self, pieces: list[Translation]) -> Translation:
+        return Translation(
+            join_best([piece.best for piece in pieces], max(self.n_best, 1), self.between),
+            [alignment for piece in pieces for alignment in piece.alignments],
+            len(pieces),
+        )
+
+    # === Translations to results ===
+
+    def record(self, source, outputs):
+        found: Translation = outputs["found"]
+        best = [{"translation": text, "score": round(score, 6)} for text, score in found.best]
+        record: dict[str, Any] = {**best[0], "notes": _notes(source.content, found.pieces)}
+        if self.n_best:
+            record["n_best"] = best
+        if self.alignments:
+            record["source_pieces"] = [text for each in found.alignments for text in each.source]
+            record["target_pieces"] = [text for each in found.alignments for text in each.target]
+            record["alignment"] = pharaoh(join_links(found.alignments))
+        return record
+
+    def finish(self, source, rows):
+        """The files of translations, and of scores and so on, as long as the source."""
+        made = {"translations": _column(rows, "translation")}
+        if self.scores:
+            made["scores"] = _column(rows, "score")
+        if self.alignments:
+            made["alignments"] = _column(rows, "alignment")
+        if self.n_best:
+            made["n_best"] = _n_best_lines(rows)
+        return {
+            f"{folder}/{source.name}": file_pieces(source.name, lines)
+            for folder, lines in made.items()
+        }
+
+
+def _check_search(beam_size, length_penalty, n_best: int) -> None:
+    if beam_size is not None and beam_size < 1:
+        raise KerasuiteError(f"--beam-size {beam_size}: give at least 1")
+    if length_penalty is not None and length_penalty < 0:
+        raise KerasuiteError(f"--length-penalty {length_penalty}: give at least 0")
+    if n_best < 0:
+        raise KerasuiteError(f"--n-best {n_best}: give at least 1")
+    if n_best and (beam_size is not None or length_penalty is not None):
+        raise KerasuiteError(
+            "--n-best has a search of its own; leave out --beam-size and --length-penalty"
+        )
+
+
+def _found(translations: np.ndarray, scores: np.ndarray) -> list[tuple[str, float]]:
+    """(translation, score) of one text, without places that the search left empty."""
+    found = [(_text(text), float(score)) for text, score in zip(translations, scores, strict=True)]
+    return [pair for pair in found if pair[1] > _NOTHING] or found[:1]
+
+
+def _text(translation: bytes) -> str:
+    return clean_line(translation.decode("utf-8", "replace"))
+
+
+def _notes(line: bytes, pieces: int) -> list[str]:
+    notes = [] if is_utf8(line) else ["invalid UTF-8 was replaced"]
+    return notes + ([f"translated in {pieces} pieces"] if pieces > 1 else [])
+
+
+def _column(rows: Iterable[dict[str, Any]], name: str) -> Iterator[str]:
+    """One value for each line; an empty one where a line was rejected."""
+    return (str(row.get(name, "")) for row in rows if "line" in row)
+
+
+def _n_best_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for row in rows:
+        best = row.get("n_best", [])
+        for found in json.loads(best) if isinstance(best, str) else best:
+            yield f"{row['line'] - 1} ||| {found['translation']} ||| {found['score']}"

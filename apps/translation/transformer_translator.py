@@ -1,0 +1,157 @@
+"""The Transformer as a translator.
+
+Decoding keeps the keys and values of all tokens so far. They never move: every hypothesis
+knows by a mask which of them are its own, so that following another parent costs a few bytes
+and all shapes stay what they are.
+"""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from apps.translation.config import ModelConfig
+from apps.translation.translator import Translator
+from shared.decoding.beam_search import gather_hypotheses
+from shared.layers import (
+    LearnedPositions,
+    SinusoidalPositions,
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
+from shared.layers.multi_head_attention import padding_attention_mask
+from shared.text.subword_tokenizer import PAD
+
+
+@keras.saving.register_keras_serializable(package="kerasuite")
+class TransformerTranslator(Translator):
+    """Encoder and decoder of Transformer blocks.
+
+    Args: those of `Translator`.
+
+    Reference: [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)
+    """
+
+    def __init__(self, config: ModelConfig, *args, **kwargs):
+        super().__init__(config, *args, **kwargs)
+        self.width = config.hidden_dim
+        self.target_embedding = self._embedding(self.target_vocabulary, config.tie_embeddings)
+        self.source_embedding = (
+            self.target_embedding
+            if self.shared_vocabulary
+            else self._embedding(self.source_vocabulary, tied=True)
+        )
+        self.positions = (
+            SinusoidalPositions() if config.positions == "sinusoidal" else LearnedPositions()
+        )
+        self.embedding_dropout = keras.layers.Dropout(config.dropout)
+        self.encoder_blocks = [self._block(TransformerEncoderBlock) for _ in self._depth]
+        self.decoder_blocks = [self._block(TransformerDecoderBlock) for _ in self._depth]
+        self.encoder_norm = self._final_norm()
+        self.decoder_norm = self._final_norm()
+
+    @property
+    def _depth(self) -> range:
+        return range(self.config.num_layers)
+
+    def _embedding(self, size: int, tied: bool) -> keras.layers.ReversibleEmbedding:
+        # Of unit variance once they are scaled by the root of the width.
+        deviation = keras.initializers.RandomNormal(stddev=self.width**-0.5)
+        return keras.layers.ReversibleEmbedding(
+            size, self.width, tie_weights=tied, embeddings_initializer=deviation
+        )
+
+    def _block(self, block_class):
+        config = self.config
+        return block_class(
+            config.num_heads,
+            config.hidden_dim,
+            config.intermediate_dim,
+            norm=config.norm,
+            dropout=config.dropout,
+            attention_dropout=config.attention_dropout,
+        )
+
+    def _final_norm(self):
+        """Blocks that normalise their inputs leave their outputs as they are."""
+        if self.config.norm == "pre":
+            return keras.layers.LayerNormalization(epsilon=1e-6)
+        return keras.layers.Identity()
+
+    def build(self, input_shape=None):
+        shape = (None, None, self.width)
+        for embedding in (self.target_embedding, self.source_embedding):
+            if not embedding.built:
+                embedding.build()
+        self.positions.build(shape)
+        for block in self.encoder_blocks:
+            block.build(shape)
+        for block in self.decoder_blocks:
+            block.build(shape, shape)
+        self.encoder_norm.build(shape)
+        self.decoder_norm.build(shape)
+        self.built = True
+
+    # === Whole sentences ===
+
+    def call(self, x, training=None):
+        memory, memory_mask = self._encoded(x["source"], training)
+        hidden = self._embed(self.target_embedding, x["target"], training=training)
+        for block in self.decoder_blocks:
+            hidden = block(hidden, memory, memory_mask, training=training)
+        return self._logits(hidden)
+
+    def _encoded(self, source, training=None):
+        """Outputs (B, S, D) of the encoder, and which of them may be seen."""
+        mask = padding_attention_mask(source != PAD)
+        hidden = self._embed(self.source_embedding, source, training=training)
+        for block in self.encoder_blocks:
+            hidden = block(hidden, attention_mask=mask, training=training)
+        return self.encoder_norm(hidden), mask
+
+    def _embed(self, embedding, tokens, begin=0, training=None):
+        embedded = embedding(tokens) * math.sqrt(self.width)
+        return self.embedding_dropout(self.positions(embedded, begin=begin), training=training)
+
+    def _logits(self, hidden):
+        return self.target_embedding(self.decoder_norm(hidden), reverse=True)
+
+    # === One token at a time ===
+
+    def encode(self, source, training=False):
+        """Keys and values of the source for every decoder block: they are the same each step."""
+        hidden, mask = self._encoded(source, training)
+        pairs = [block.cross_attention.keys_and_values(hidden) for block in self.decoder_blocks]
+        return {"pairs": pairs, "mask": mask}
+
+    def start(self, memory, beam_size, max_steps):
+        """Empty caches with K slots for each step, none of which is anybody's yet."""
+        batch_size, slots = tf.shape(memory["mask"])[0], max_steps * beam_size
+        heads, size = self.config.num_heads, self.width // self.config.num_heads
+        empty = tf.zeros([batch_size, heads, slots, size], self.compute_dtype)
+        return {
+            "caches": [(empty, empty) for _ in self._depth],
+            "own": tf.zeros([batch_size, beam_size, slots], tf.bool),
+        }
+
+    def step(self, tokens, index, state, memory):
+        beam_size = tf.shape(tokens)[1]
+        slots = index * beam_size + tf.range(beam_size)
+        new = tf.range(tf.shape(state["own"])[2]) == slots[:, None]
+        own = state["own"] | new
+        # All K tokens stand at the same position: as if they were sequences of their own.
+        hidden = self._embed(self.target_embedding, tf.reshape(tokens, [-1, 1]), begin=index)
+        hidden = tf.reshape(hidden, [-1, beam_size, self.width])
+        caches = []
+        for block, cache, pair in zip(
+            self.decoder_blocks, state["caches"], memory["pairs"], strict=True
+        ):
+            hidden, cache, weights = block.step(
+                hidden, cache, slots, own[:, None], *pair, memory["mask"]
+            )
+            caches.append(cache)
+        logits = self.logits_of_few(self.decoder_norm(hidden))
+        return logits, {"caches": caches, "own": own}, tf.reduce_mean(weights, axis=1)
+
+    def reorder(self, state, parents):
+        return {**state, "own": gather_hypotheses(state["own"], parents)}

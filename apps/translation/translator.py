@@ -1,0 +1,178 @@
+"""What the recurrent and the Transformer translator share: the contract and the loss.
+
+Training reads whole target sentences (`call`); decoding reads them token by token (`encode`,
+`start`, `step`, `reorder`), with B sentences and K hypotheses of each. Both ways give the same
+logits for the same tokens.
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from apps.translation.config import ModelConfig
+from shared.decoding.beam_search import Decoded, beam_search, gather_hypotheses
+from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
+from shared.text.subword_tokenizer import END, PAD, START, UNK
+
+State = dict[str, tf.Tensor]
+
+
+class Translator(keras.Model):
+    """Encoder-decoder: source tokens and target tokens to logits.
+
+    Subclasses have the layer `target_embedding`, whose reverse gives the logits.
+
+    Args:
+        config: the network's configuration.
+        source_vocabulary, target_vocabulary: int. Sizes.
+        shared_vocabulary: bool. Whether both languages share one embedding.
+        label_smoothing: float. See `smoothed_cross_entropy`.
+        beam_size, length_penalty: how `predictions` searches.
+
+    Call arguments:
+        x: {"source": int32 (B, S), ending with END, then PAD; "target": int32 (B, T), beginning
+            with START, then PAD}.
+
+    Returns:
+        Logits (B, T, V): those at t predict the token after target[:, t].
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        source_vocabulary: int,
+        target_vocabulary: int,
+        shared_vocabulary: bool = True,
+        label_smoothing: float = 0.0,
+        beam_size: int = 4,
+        length_penalty: float = 0.6,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.config = config
+        self.shared_vocabulary = shared_vocabulary
+        self.source_vocabulary = source_vocabulary
+        self.target_vocabulary = target_vocabulary
+        self.label_smoothing = label_smoothing
+        self.beam_size = beam_size
+        self.length_penalty = length_penalty
+
+    # === Decoding, one token at a time ===
+
+    def encode(self, source, training=False) -> State:
+        """Source tokens int32 (B, S) to what the decoder reads, each tensor of B rows."""
+        raise NotImplementedError
+
+    def start(self, memory: State, beam_size: int, max_steps: int) -> State:
+        """The state before the first token; tensors (B, K, ...) or as `reorder` knows them."""
+        raise NotImplementedError
+
+    def step(self, tokens, index, state: State, memory: State):
+        """One token further.
+
+        Args:
+            tokens: int32 (B, K), the last token of each hypothesis.
+            index: int32 scalar, how many tokens came before it.
+            state, memory: of `start` or the last step, and of `encode`.
+
+        Returns:
+            Logits (B, K, V) of the next token, the new state, and the attention on the source
+            (B, K, S).
+        """
+        raise NotImplementedError
+
+    def reorder(self, state: State, parents) -> State:
+        """Lets hypothesis k of sentence b continue hypothesis parents[b, k]."""
+        return gather_hypotheses(state, parents)
+
+    def limits(self, source) -> tf.Tensor:
+        """How many tokens a translation of `source` (B, S) may have, its END included: (B,)."""
+        lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)
+        return 2 * lengths + 10
+
+    def logits_of_few(self, vectors):
+        """Logits (B, K, V) of decoder outputs (B, K, D), without turning the large table round."""
+        if not self.config.tie_embeddings:
+            return self.target_embedding(vectors, reverse=True)
+        batch, count, width = ops.shape(vectors)
+        table = ops.cast(self.target_embedding.embeddings, vectors.dtype)
+        rows = ops.reshape(vectors, (batch * count, width))
+        logits = ops.transpose(ops.matmul(table, ops.transpose(rows)))
+        return ops.reshape(logits, (batch, count, self.target_vocabulary))
+
+    def translate(self, source, beam_size, length_penalty, num_best=1) -> Decoded:
+        """Searches for the best translations of source tokens (B, S); see `beam_search`."""
+        memory = self.encode(source)
+        limits = self.limits(source)
+        return beam_search(
+            lambda tokens, index, state: self.step(tokens, index, state, memory)[:2],
+            self.start(memory, beam_size, tf.reduce_max(limits)),
+            self.reorder,
+            beam_size=beam_size,
+            limits=limits,
+            start=START,
+            end=END,
+            never=(PAD, UNK, START),
+            length_penalty=length_penalty,
+            num_best=num_best,
+        )
+
+    def attention(self, source, target) -> tf.Tensor:
+        """Attention on the source while `target` is written.
+
+        Args:
+            source: int32 (B, S).
+            target: int32 (B, T), beginning with START.
+
+        Returns:
+            float32 (B, T, S). Row t is of the step that reads target[:, t].
+        """
+        memory = self.encode(source)
+        length = tf.shape(target)[1]
+
+        def step(index, state, weights):
+            token = tf.gather(target, index, axis=1)[:, None]
+            _, state, attention = self.step(token, index, state, memory)
+            return index + 1, state, weights.write(index, attention[:, 0])
+
+        weights = tf.TensorArray(tf.float32, length, element_shape=[None, None])
+        first = (0, self.start(memory, 1, length), weights)
+        _, _, weights = tf.while_loop(lambda index, *_: index < length, step, first)
+        return tf.transpose(weights.stack(), [1, 0, 2])
+
+    # === Training and validation, as the engine asks for them ===
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """Cross-entropy per target token, padding left out (Vaswani et al., 2017, 5.4)."""
+        labels = y["labels"]
+        losses = smoothed_cross_entropy(labels, y_pred, self.label_smoothing if training else 0.0)
+        real = tf.cast(labels != PAD, losses.dtype)
+        return tf.reduce_sum(losses * real) / tf.maximum(tf.reduce_sum(real), 1.0)
+
+    def loss_weight(self, x, y, sample_weight):
+        return tf.math.count_nonzero(y["labels"] != PAD)
+
+    def predictions(self, x, y_pred):
+        """The best translation of each sentence, for BLEU while training."""
+        found = self.translate(x["source"], self.beam_size, self.length_penalty)
+        return {"tokens": found.tokens[:, 0], "score": found.scores[:, 0]}
+
+    # === Saving ===
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "config": dataclasses.asdict(self.config),
+            "source_vocabulary": self.source_vocabulary,
+            "target_vocabulary": self.target_vocabulary,
+            "shared_vocabulary": self.shared_vocabulary,
+            "label_smoothing": self.label_smoothing,
+            "beam_size": self.beam_size,
+            "length_penalty": self.length_penalty,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config | {"config": ModelConfig(**config["config"])})

@@ -1,0 +1,76 @@
+"""Batches of pairs: complete, reproducible, of like length, within their budget."""
+
+import numpy as np
+import pytest
+
+from apps.translation.pairs.batch_plan import BatchPlan
+
+
+@pytest.fixture
+def lengths():
+    generator = np.random.default_rng(3)
+    source = generator.integers(2, 30, 500)
+    return source, np.maximum(2, source + generator.integers(-4, 5, 500))
+
+
+def epoch(plan, number):
+    steps = plan.steps_per_epoch
+    return [plan.pairs_of(number * steps + step) for step in range(steps)]
+
+
+@pytest.mark.parametrize("budget", [{"batch_tokens": 300, "batch_size": 0},
+                                    {"batch_tokens": 0, "batch_size": 7}])  # fmt: skip
+def test_every_epoch_has_every_pair_once(lengths, budget):
+    plan = BatchPlan(*lengths, **budget, seed=1)
+    for number in range(3):
+        pairs = np.concatenate(epoch(plan, number))
+        np.testing.assert_array_equal(np.sort(pairs), np.arange(500))
+
+
+def test_batches_keep_to_their_tokens(lengths):
+    source, target = lengths
+    plan = BatchPlan(source, target, 300, 0, seed=1)
+    batches = epoch(plan, 0)
+    sizes = sorted(len(pairs) for pairs in batches)
+    for pairs in batches:
+        longest = max(source[pairs].max(), target[pairs].max())
+        # Rounded lengths may be one longer; only the last batch may take in a few more pairs.
+        assert len(pairs) * longest <= 300 or len(pairs) == sizes[0] + 7
+    filled = sum(len(pairs) * max(source[pairs].max(), target[pairs].max()) for pairs in batches)
+    assert filled > 0.85 * 300 * len(batches)
+
+
+def test_pairs_of_a_batch_have_like_lengths(lengths):
+    source, target = lengths
+    batches = epoch(BatchPlan(source, target, 300, 0, seed=1), 0)
+    used = sum(source[pairs].sum() + target[pairs].sum() for pairs in batches)
+    held = sum(len(p) * (source[p].max() + target[p].max()) for p in batches)
+    assert used > 0.8 * held
+
+
+def test_a_step_is_a_function_of_the_seed(lengths):
+    plans = [BatchPlan(*lengths, 300, 0, seed=seed) for seed in (1, 1, 2)]
+    later = plans[1].steps_per_epoch + 3
+    np.testing.assert_array_equal(plans[0].pairs_of(later), plans[1].pairs_of(later))
+    # Going back gives what was given before.
+    first = plans[0].pairs_of(2)
+    plans[0].pairs_of(later)
+    np.testing.assert_array_equal(plans[0].pairs_of(2), first)
+    assert any(
+        not np.array_equal(a, b)
+        for a, b in zip(epoch(plans[0], 0), epoch(plans[2], 0), strict=True)
+    )
+
+
+def test_epochs_put_other_pairs_together(lengths):
+    plan = BatchPlan(*lengths, 300, 0, seed=1)
+    one = {frozenset(pairs.tolist()) for pairs in epoch(plan, 0)}
+    two = {frozenset(pairs.tolist()) for pairs in epoch(plan, 1)}
+    assert len(one & two) < len(one) / 2
+
+
+@pytest.mark.parametrize("count", [1, 5, 8, 13])
+def test_few_pairs(count):
+    plan = BatchPlan(np.full(count, 4), np.full(count, 5), 24, 0, seed=1)
+    assert sum(len(pairs) for pairs in epoch(plan, 0)) == count
+    assert all(len(pairs) for pairs in epoch(plan, 0))

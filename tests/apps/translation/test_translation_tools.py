@@ -1,0 +1,149 @@
+"""The commands beside training: attention, scores of pairs, the prompt."""
+
+import functools
+import io
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy_translator import save_toy
+
+from apps.translation import tools
+from shared.engine import loaded_model
+from shared.engine.errors import KerasuiteError
+
+APP = "toy_translator:ToyTranslateApp"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loaded_model, "_load", functools.cache(loaded_model._load))
+        yield save_toy(tmp_path_factory.mktemp("tools") / "model")
+
+
+def pair_files(folder, pairs):
+    for side, name in enumerate(("a.en", "a.de")):
+        text = "".join(f"{pair[side]}\n" for pair in pairs)
+        (folder / name).write_text(text, encoding="utf-8")
+    return [str(folder / "a.en"), str(folder / "a.de")]
+
+
+# Attention
+
+
+def test_attention_prints_the_translation_and_draws(model, tmp_path, capsys):
+    tools.attention(APP, model, " drei [bold]große\x07 Hunde\n", tmp_path / "deep/a.png")
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "HUNDE [BOLD]GROSSE DREI" or out[0] == "HUNDE [BOLD]GROßE DREI"
+    assert str(tmp_path / "deep/a.png") in out[1]
+    assert np.asarray(Image.open(tmp_path / "deep/a.png")).std() > 0
+
+
+@pytest.mark.parametrize(
+    ("sentence", "message"),
+    [("", "is empty"), (" \x00 ", "is empty"), ("w " * 101, "has more than 100 words")],
+)
+def test_attention_wants_one_sentence(model, tmp_path, sentence, message):
+    with pytest.raises(KerasuiteError, match=f"SENTENCE {message}"):
+        tools.attention(APP, model, sentence, tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+
+
+# Scores
+
+
+def test_scores_of_pairs_in_their_order(model, tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    counts = generator.integers(1, 30, (150, 2))
+    files = pair_files(tmp_path, [["w " * a + "e", "v " * b + "x"] for a, b in counts])
+    tools.score(APP, model, files, tmp_path / "out/scores.tsv")
+    table = (tmp_path / "out/scores.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in table[1:]]
+    assert table[0] == "where\tscore\ttokens\tsource\ttarget"
+    assert [(float(row[1]), int(row[2])) for row in rows] == [
+        (-(a + 1.0), b + 2) for a, b in counts.tolist()
+    ]
+    assert [row[0].rpartition(":")[2] for row in rows] == [str(n + 1) for n in range(150)]
+    tokens = int((counts[:, 1] + 2).sum())
+    mean = -float((counts[:, 0] + 1).sum()) / tokens
+    out = capsys.readouterr().out
+    assert f"150 pairs, {tokens:,} target tokens: {mean:.4f} per token" in out
+    assert f"perplexity {math.exp(-mean):.2f}" in out
+
+
+def test_scores_of_strange_pairs(model, tmp_path, capsys):
+    pairs = [["a", "b"], ["w " * 5000, "x"], ["a\tb\x85", ""], ["c d", "y " * 5000], ["e", "f g"]]
+    tools.score(APP, model, pair_files(tmp_path, pairs), tmp_path / "scores.tsv")
+    lines = (tmp_path / "scores.tsv").read_text(encoding="utf-8").split("\n")
+    rows = [line.split("\t") for line in lines[1:-1]]
+    assert [row[1:3] for row in rows] == [
+        ["-1.000000", "2"],
+        ["", ""],
+        ["-2.000000", "1"],
+        ["", ""],
+        ["-1.000000", "3"],
+    ]
+    captured = capsys.readouterr()
+    assert "3 pairs" in captured.out and "2 pair(s) have a side of more than 1000" in captured.err
+
+
+# The prompt
+
+
+class Piped:
+    def __init__(self, data):
+        self.buffer = io.BytesIO(data)
+
+    def isatty(self):
+        return False
+
+
+def test_piped_input_gives_a_line_for_each_line(model, monkeypatch, capsys):
+    data = b"a b\r\n\n\xff c\n" + b"w " * 250 + b"\n \x00\nlast"
+    monkeypatch.setattr("sys.stdin", Piped(data))
+    tools.interactive(APP, model)
+    out = capsys.readouterr().out.split("\n")
+    assert out[:3] == ["B A", "", "C \ufffd"]
+    assert out[3] == " ".join(["W"] * 250)
+    assert out[4:] == ["", "LAST", ""]
+
+
+def test_options_of_the_prompt(model, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", Piped(b"a\n"))
+    tools.interactive(APP, model, beam_size=2, length_penalty=None)
+    assert capsys.readouterr().out == "A 2 0.6\n"
+
+
+def test_typed_lines_end_with_the_input(model, monkeypatch, capsys):
+    lines = iter(["one two", ""])
+
+    def typed(prompt):
+        print(prompt, end="")
+        try:
+            return next(lines)
+        except StopIteration:
+            raise EOFError from None
+
+    class Terminal:
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("builtins.input", typed)
+    tools.interactive(APP, model)
+    assert capsys.readouterr().out == "> TWO ONE\n> \n> \n"
+
+
+def test_a_bad_line_does_not_end_the_prompt(model, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", Piped(b"a\nto fail\nb\n"))
+    tools.interactive(APP, model)
+    captured = capsys.readouterr()
+    assert captured.out == "A\n\nB\n"
+    assert "bad content" in captured.err
+
+
+def test_a_model_of_another_task(tmp_path, model):
+    with pytest.raises(KerasuiteError):
+        tools.interactive(APP, tmp_path)

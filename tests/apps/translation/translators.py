@@ -1,0 +1,55 @@
+"""Small translators with random weights, for tests."""
+
+import keras
+import numpy as np
+
+from apps.translation.config import ModelConfig
+from apps.translation.recurrent_translator import RecurrentTranslator
+from apps.translation.transformer_translator import TransformerTranslator
+from shared.text.subword_tokenizer import END, PAD, START
+
+SMALL = {
+    "num_layers": 2,
+    "hidden_dim": 16,
+    "num_heads": 2,
+    "intermediate_dim": 32,
+    "dropout": 0.0,
+}
+# Name to the network's options: what users can choose that changes how a step is computed.
+NETWORKS = {
+    "pre": {},
+    "post": {"norm": "post", "positions": "learned"},
+    "untied": {"tie_embeddings": False},
+    "lstm": {"architecture": "recurrent"},
+    "gru": {"architecture": "recurrent", "cell": "gru", "attention": "additive", "residual": False},
+    "concat": {"architecture": "recurrent", "attention": "concat", "input_feeding": False},
+}
+
+
+def small_translator(network="pre", vocabulary=11, seed=1, **options):
+    """A translator of random weights, larger than those at the start of a training."""
+    keras.utils.set_random_seed(seed)
+    config = ModelConfig(**SMALL | NETWORKS[network])
+    build = RecurrentTranslator if config.architecture == "recurrent" else TransformerTranslator
+    model = build(config, vocabulary, vocabulary, **options)
+    model.build()
+    for weight in model.trainable_variables:
+        weight.assign(weight + 0.3 * keras.random.normal(weight.shape))
+    return model
+
+
+def random_batch(rows=4, source_length=6, target_length=5, vocabulary=11, seed=0):
+    """(x, y) with rows of all lengths."""
+    generator = np.random.default_rng(seed)
+    source = np.full((rows, source_length), PAD, np.int32)
+    target = np.full((rows, target_length), PAD, np.int32)
+    labels = target.copy()
+    for row in range(rows):
+        many = generator.integers(0, source_length)
+        source[row, :many] = generator.integers(END + 1, vocabulary, many)
+        source[row, many] = END
+        many = generator.integers(0, target_length)
+        tokens = generator.integers(END + 1, vocabulary, many)
+        target[row, : many + 1] = [START, *tokens]
+        labels[row, : many + 1] = [*tokens, END]
+    return {"source": source, "target": target}, {"labels": labels, "index": np.arange(rows)}
