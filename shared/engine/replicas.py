@@ -31,6 +31,15 @@ def split(strategy: tf.distribute.Strategy, batch: Any) -> Any:
     return tf.nest.map_structure(lambda tensor: _spread(strategy, tensor, rows, replicas), batch)
 
 
+def batch_spec(strategy: tf.distribute.Strategy, dataset: tf.data.Dataset) -> Any:
+    """The specs of what `split` gives, or None where they are not known beforehand.
+
+    With them a step is traced once. Several workers need that: one that traces again when its
+    rows have another length than before no longer understands the others.
+    """
+    return dataset.element_spec if local_replicas(strategy) == 1 else None
+
+
 def _spread(strategy, tensor, rows, replicas):
     def part(context):
         index = context.replica_id_in_sync_group % replicas

@@ -166,7 +166,9 @@ class Trainer:
     def fit(self) -> None:
         """Runs the remaining epochs."""
         run, state = self.run, self.state
-        batches = iter(self.app.dataset(run, "train", state.step))
+        dataset = self.app.dataset(run, "train", state.step)
+        self._batch_spec = replicas.batch_spec(run.strategy, dataset)
+        batches = iter(dataset)
         with (
             catch_signals() as signals,
             Progress(run.total_steps, "step", "train", enabled=run.is_chief) as progress,
@@ -185,9 +187,8 @@ class Trainer:
     def _train_epoch(self, batches, progress: Progress, stop: AgreedStop) -> dict[str, float]:
         run, state = self.run, self.state
         means = RunningMeans(state.sums)
-        spec = batches.element_spec if replicas.local_replicas(run.strategy) == 1 else None
         end = (state.step // run.steps_per_epoch + 1) * run.steps_per_epoch
-        step = self._step_of_epoch(state.step // run.steps_per_epoch, spec)
+        step = self._step_of_epoch(state.step // run.steps_per_epoch)
         while state.step < end:
             means.add(step(replicas.split(run.strategy, next(batches))))
             state.step += 1
@@ -204,7 +205,7 @@ class Trainer:
         state.sums = {}
         return means.result()
 
-    def _step_of_epoch(self, epoch: int, batch_spec):
+    def _step_of_epoch(self, epoch: int):
         """The compiled step; traced again when the epoch froze or unfroze layers."""
         self.app.begin_epoch(self.run, self.model, epoch)
         trained = tuple(v.path for v in self.model.trainable_variables)
@@ -215,7 +216,7 @@ class Trainer:
                 self.run.strategy,
                 self.config.optimization,
                 self.average,
-                batch_spec,
+                self._batch_spec,
             )
         return self._step
 

@@ -52,9 +52,11 @@ def first_losses(app: Any, config: Any, folder: Path, steps: int) -> list[float]
         app.init_weights(run, model)
         prepare_optimizer(model)
     app.begin_epoch(run, model, 0)
-    step = build_train_step(model, run.strategy, config.optimization)
+    dataset = app.dataset(run, "train").take(steps)
+    spec = replicas.batch_spec(run.strategy, dataset)
+    step = build_train_step(model, run.strategy, config.optimization, batch_spec=spec)
     losses = []
-    for batch in app.dataset(run, "train").take(steps):
+    for batch in dataset:
         value, count = step(replicas.split(run.strategy, batch))["loss"]
         losses.append(float(value) / float(count))
     run.workers.barrier()

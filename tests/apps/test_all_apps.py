@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_text  # noqa: F401  (registers the operations of tokenizers)
 from PIL import Image
 
 from shared.testing import app_test
