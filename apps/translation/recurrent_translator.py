@@ -133,7 +133,8 @@ class RecurrentTranslator(Translator):
     def encode(self, source, training=False):
         outputs, first, mask = self._encoded(source, training)
         keys = self.decoder.keys(outputs)
-        return {"outputs": outputs, "keys": keys, "mask": mask, "first": first}
+        kernel = self.output_kernel()
+        return {"outputs": outputs, "keys": keys, "mask": mask, "first": first, "kernel": kernel}
 
     def start(self, memory, beam_size, max_steps):
         return self.decoder.start(memory["first"], beam_size)
@@ -142,7 +143,7 @@ class RecurrentTranslator(Translator):
         vectors, state, weights = self.decoder.step(
             self.target_embedding(tokens), state, memory["keys"], memory["outputs"], memory["mask"]
         )
-        return self.logits_of_few(vectors), state, tf.cast(weights, tf.float32)
+        return self.logits_of(vectors, memory["kernel"]), state, tf.cast(weights, tf.float32)
 
     def get_config(self):
         return {**super().get_config(), "total_steps": self.total_steps}

@@ -122,7 +122,7 @@ class TransformerTranslator(Translator):
         """Keys and values of the source for every decoder block: they are the same each step."""
         hidden, mask = self._encoded(source, training)
         pairs = [block.cross_attention.keys_and_values(hidden) for block in self.decoder_blocks]
-        return {"pairs": pairs, "mask": mask}
+        return {"pairs": pairs, "mask": mask, "kernel": self.output_kernel()}
 
     def start(self, memory, beam_size, max_steps):
         """Empty caches with K slots for each step, none of which is anybody's yet."""
@@ -150,7 +150,7 @@ class TransformerTranslator(Translator):
                 hidden, cache, slots, own[:, None], *pair, memory["mask"]
             )
             caches.append(cache)
-        logits = self.logits_of_few(self.decoder_norm(hidden))
+        logits = self.logits_of(self.decoder_norm(hidden), memory["kernel"])
         return logits, {"caches": caches, "own": own}, tf.reduce_mean(weights, axis=1)
 
     def reorder(self, state, parents):

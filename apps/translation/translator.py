@@ -92,15 +92,16 @@ class Translator(keras.Model):
         lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)
         return 2 * lengths + 10
 
-    def logits_of_few(self, vectors):
-        """Logits (B, K, V) of decoder outputs (B, K, D), without turning the large table round."""
+    def output_kernel(self) -> tf.Tensor:
+        """Output weights (D, V), turned round once for all steps where they are an embedding's."""
+        embedding = self.target_embedding
         if not self.config.tie_embeddings:
-            return self.target_embedding(vectors, reverse=True)
-        batch, count, width = ops.shape(vectors)
-        table = ops.cast(self.target_embedding.embeddings, vectors.dtype)
-        rows = ops.reshape(vectors, (batch * count, width))
-        logits = ops.transpose(ops.matmul(table, ops.transpose(rows)))
-        return ops.reshape(logits, (batch, count, self.target_vocabulary))
+            return ops.cast(embedding.reverse_embeddings, self.compute_dtype)
+        return ops.transpose(ops.cast(embedding.embeddings, self.compute_dtype))
+
+    def logits_of(self, vectors, kernel) -> tf.Tensor:
+        """Logits (B, K, V) of decoder outputs (B, K, D) and an `output_kernel`."""
+        return ops.matmul(vectors, kernel)
 
     def translate(self, source, beam_size, length_penalty, num_best=1) -> Decoded:
         """Searches for the best translations of source tokens (B, S); see `beam_search`."""

@@ -142,9 +142,11 @@ def _best_continuations(logits, sums, count, never: tuple[int, ...]):
     # The best of all are among the best of each hypothesis.
     each = tf.minimum(count + len(never), logits.shape[-1])
     top, tokens = tf.math.top_k(logits, each)
+    largest = top[..., :1]
+    log_sum = largest + tf.math.log(tf.reduce_sum(tf.exp(logits - largest), -1, keepdims=True))
     for token in never:
         top = tf.where(tokens == token, NONE, top)
-    totals = top - tf.reduce_logsumexp(logits, axis=-1, keepdims=True) + sums[..., None]
+    totals = top - log_sum + sums[..., None]
     flat_shape = [tf.shape(totals)[0], tf.shape(totals)[1] * each]
     best, places = tf.math.top_k(tf.reshape(totals, flat_shape), count)
     tokens = tf.gather(tf.reshape(tokens, flat_shape), places, batch_dims=1)

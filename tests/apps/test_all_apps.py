@@ -131,13 +131,6 @@ CASES = {
     "translate": AppCase(
         "translate", "apps.translation.app:TranslateApp", write_pairs, write_lines
     ),
-    "translate-recurrent": AppCase(
-        "translate",
-        "apps.translation.app:TranslateApp",
-        write_pairs,
-        write_lines,
-        options=("--architecture", "recurrent"),
-    ),
 }
 
 
@@ -183,7 +176,7 @@ def test_killed_and_resumed_training_is_bit_identical(case, data, trained, tmp_p
     app_test.run_killed_training_test(case, data, trained, tmp_path / "run")
 
 
-@pytest.mark.parametrize("batch_size", [7, 8])
+@pytest.mark.parametrize("batch_size", [7, pytest.param(8, marks=pytest.mark.slow)])
 def test_one_device_two_devices_and_two_workers_agree(case, data, batch_size):
     app_test.run_strategies_test(case, data, batch_size)
 
