@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,6 @@ def write_validation(pairs: SentencePairs, tokenizers: Tokenizers, folder: Path)
 
 
 def read_validation(folder: Path) -> SentencePairs:
-    import json
-
     return SentencePairs(**json.loads((folder / VALIDATION_TEXT).read_text(encoding="utf-8")))
 
 

@@ -43,12 +43,7 @@ class RecurrentTranslator(Translator):
         super().__init__(config, *args, **kwargs)
         self.total_steps = total_steps
         self.width = config.hidden_dim
-        self.target_embedding = self._embedding(self.target_vocabulary, config.tie_embeddings)
-        self.source_embedding = (
-            self.target_embedding
-            if self.shared_vocabulary
-            else self._embedding(self.source_vocabulary, tied=True)
-        )
+        self.make_embeddings("uniform")
         stack = {
             "num_layers": config.num_layers,
             "cell": config.cell,
@@ -69,14 +64,9 @@ class RecurrentTranslator(Translator):
         # A model without draws owns no random state.
         self.draws = keras.random.SeedGenerator() if config.scheduled_sampling else None
 
-    def _embedding(self, size: int, tied: bool) -> keras.layers.ReversibleEmbedding:
-        return keras.layers.ReversibleEmbedding(size, self.width, tie_weights=tied)
-
     def build(self, input_shape=None):
         sequence = (None, None, self.width)
-        for embedding in (self.target_embedding, self.source_embedding):
-            if not embedding.built:
-                embedding.build()
+        self.build_embeddings()
         self.encoder.build(sequence)
         self.bridge.build(self.encoder.compute_output_shape(sequence)[1])
         self.decoder.build(sequence, sequence)
@@ -143,7 +133,7 @@ class RecurrentTranslator(Translator):
         vectors, state, weights = self.decoder.step(
             self.target_embedding(tokens), state, memory["keys"], memory["outputs"], memory["mask"]
         )
-        return self.logits_of(vectors, memory["kernel"]), state, tf.cast(weights, tf.float32)
+        return ops.matmul(vectors, memory["kernel"]), state, tf.cast(weights, tf.float32)
 
     def get_config(self):
         return {**super().get_config(), "total_steps": self.total_steps}

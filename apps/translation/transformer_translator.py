@@ -9,6 +9,7 @@ import math
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
@@ -35,12 +36,8 @@ class TransformerTranslator(Translator):
     def __init__(self, config: ModelConfig, *args, **kwargs):
         super().__init__(config, *args, **kwargs)
         self.width = config.hidden_dim
-        self.target_embedding = self._embedding(self.target_vocabulary, config.tie_embeddings)
-        self.source_embedding = (
-            self.target_embedding
-            if self.shared_vocabulary
-            else self._embedding(self.source_vocabulary, tied=True)
-        )
+        # Of unit variance once they are scaled by the root of the width.
+        self.make_embeddings(keras.initializers.RandomNormal(stddev=self.width**-0.5))
         self.positions = (
             SinusoidalPositions() if config.positions == "sinusoidal" else LearnedPositions()
         )
@@ -53,13 +50,6 @@ class TransformerTranslator(Translator):
     @property
     def _depth(self) -> range:
         return range(self.config.num_layers)
-
-    def _embedding(self, size: int, tied: bool) -> keras.layers.ReversibleEmbedding:
-        # Of unit variance once they are scaled by the root of the width.
-        deviation = keras.initializers.RandomNormal(stddev=self.width**-0.5)
-        return keras.layers.ReversibleEmbedding(
-            size, self.width, tie_weights=tied, embeddings_initializer=deviation
-        )
 
     def _block(self, block_class):
         config = self.config
@@ -80,9 +70,7 @@ class TransformerTranslator(Translator):
 
     def build(self, input_shape=None):
         shape = (None, None, self.width)
-        for embedding in (self.target_embedding, self.source_embedding):
-            if not embedding.built:
-                embedding.build()
+        self.build_embeddings()
         self.positions.build(shape)
         for block in self.encoder_blocks:
             block.build(shape)
@@ -150,7 +138,7 @@ class TransformerTranslator(Translator):
                 hidden, cache, slots, own[:, None], *pair, memory["mask"]
             )
             caches.append(cache)
-        logits = self.logits_of(self.decoder_norm(hidden), memory["kernel"])
+        logits = ops.matmul(self.decoder_norm(hidden), memory["kernel"])
         return logits, {"caches": caches, "own": own}, tf.reduce_mean(weights, axis=1)
 
     def reorder(self, state, parents):

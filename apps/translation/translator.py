@@ -22,7 +22,7 @@ State = dict[str, tf.Tensor]
 class Translator(keras.Model):
     """Encoder-decoder: source tokens and target tokens to logits.
 
-    Subclasses have the layer `target_embedding`, whose reverse gives the logits.
+    Subclasses call `make_embeddings`; the reverse of the target's gives the logits.
 
     Args:
         config: the network's configuration.
@@ -59,10 +59,28 @@ class Translator(keras.Model):
         self.beam_size = beam_size
         self.length_penalty = length_penalty
 
+    def make_embeddings(self, initializer) -> None:
+        """`target_embedding`, and `source_embedding`, which is the same one if it is shared."""
+
+        def embedding(size: int, tied: bool) -> keras.layers.ReversibleEmbedding:
+            return keras.layers.ReversibleEmbedding(
+                size, self.config.hidden_dim, tie_weights=tied, embeddings_initializer=initializer
+            )
+
+        self.target_embedding = embedding(self.target_vocabulary, self.config.tie_embeddings)
+        self.source_embedding = self.target_embedding
+        if not self.shared_vocabulary:
+            self.source_embedding = embedding(self.source_vocabulary, tied=True)
+
+    def build_embeddings(self) -> None:
+        for embedding in (self.target_embedding, self.source_embedding):
+            if not embedding.built:
+                embedding.build()
+
     # === Decoding, one token at a time ===
 
     def encode(self, source, training=False) -> State:
-        """Source tokens int32 (B, S) to what the decoder reads, each tensor of B rows."""
+        """Source tokens int32 (B, S) to what the decoder reads at every step."""
         raise NotImplementedError
 
     def start(self, memory: State, beam_size: int, max_steps: int) -> State:
@@ -98,10 +116,6 @@ class Translator(keras.Model):
         if not self.config.tie_embeddings:
             return ops.cast(embedding.reverse_embeddings, self.compute_dtype)
         return ops.transpose(ops.cast(embedding.embeddings, self.compute_dtype))
-
-    def logits_of(self, vectors, kernel) -> tf.Tensor:
-        """Logits (B, K, V) of decoder outputs (B, K, D) and an `output_kernel`."""
-        return ops.matmul(vectors, kernel)
 
     def translate(self, source, beam_size, length_penalty, num_best=1) -> Decoded:
         """Searches for the best translations of source tokens (B, S); see `beam_search`."""

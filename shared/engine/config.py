@@ -149,10 +149,18 @@ def resolve(
             f"use another file or another command"
         )
     preset = str(overrides.get("preset") or from_file.get("preset") or "")
-    values = _merge(_preset_values(config_type, preset), from_file)
+    # Onto the defaults of this task: a group of which one leaf is given keeps its others.
+    values = _merge(_defaults(config_type), _preset_values(config_type, preset))
+    values = _merge(values, from_file)
     for path, value in overrides.items():
         set_value(values, path, value)
     return from_dict(config_type, values, source=str(file) if file else "command line")
+
+
+def _defaults(config_type: type[RunConfig]) -> dict[str, Any]:
+    values = to_dict(config_type())
+    del values["task"]
+    return values
 
 
 def _preset_values(config_type: type[RunConfig], preset: str) -> dict:

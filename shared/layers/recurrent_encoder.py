@@ -98,7 +98,8 @@ class RecurrentEncoder(keras.layers.Layer):
             results.append(direction(inputs, mask=padding_mask, training=training))
         (first, *first_states), (second, *second_states) = results
         states = zip(first_states, second_states, strict=True)
-        return _join(first, ops.flip(second, axis=1)), [_join(*pair) for pair in states]
+        outputs = ops.concatenate([first, ops.flip(second, axis=1)], axis=-1)
+        return outputs, [ops.concatenate(pair, axis=-1) for pair in states]
 
     def compute_output_shape(self, inputs_shape):
         states = self.num_layers * (2 if self.cell == "lstm" else 1)
@@ -114,7 +115,3 @@ class RecurrentEncoder(keras.layers.Layer):
             "dropout": self.dropout,
             "residual": self.residual,
         }
-
-
-def _join(*tensors):
-    return ops.concatenate(tensors, axis=-1)

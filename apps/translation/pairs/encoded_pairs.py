@@ -34,8 +34,7 @@ class Sentences:
 
     def take(self, chosen: np.ndarray) -> "Sentences":
         """The sentences with these numbers."""
-        rows = [self.tokens[self.ends[i] : self.ends[i + 1]] for i in chosen]
-        return _joined([np.asarray(row) for row in rows])
+        return _joined([self.tokens[self.ends[i] : self.ends[i + 1]] for i in chosen])
 
     def padded(self, chosen: np.ndarray, begin: int | None = None, end: int | None = END):
         """Rows of sentences between tokens `begin` and `end`, int32 (B, longest + 1 or 2)."""

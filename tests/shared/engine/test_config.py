@@ -35,6 +35,25 @@ def test_later_sources_win(tmp_path):
     assert config.batch_size == ExampleConfig().batch_size
 
 
+@config_class
+class OwnDefaultsConfig(RunConfig):
+    task: ClassVar[str] = "own"
+    presets: ClassVar[dict] = {"test": {"part": {"names": ["x"]}}}
+    part: PartConfig = group(lambda: PartConfig(width=7))
+
+
+def test_a_group_keeps_the_defaults_of_its_task(tmp_path):
+    """Wherever one of its leaves is given, the others stay what the task says."""
+    file = tmp_path / "config.yaml"
+    file.write_text("part:\n  names: [y]\n")
+    for overrides, source in (
+        ({"part.names": ("z",)}, None), ({"preset": "test"}, None), ({}, file),
+    ):  # fmt: skip
+        config = configs.resolve(OwnDefaultsConfig, overrides, source)
+        assert config.part.width == 7
+        assert len(config.part.names) == 1
+
+
 def test_round_trip_through_a_file(tmp_path):
     config = configs.resolve(
         ExampleConfig, {"preset": "test", "data": ("a", "ü b"), "part.names": ("x", "y")}
