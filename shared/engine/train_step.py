@@ -147,6 +147,8 @@ def apply_gradients(optimizer, gradients, variables, clip_norm: float) -> None:
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
     gradients = sum_over_replicas([g for g, _ in pairs])
     if clip_norm:
+        # The rows of an embedding that several positions share have to be added up first.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         # Under mixed_float16 the gradients are scaled like the loss; so is the threshold.
         threshold = optimizer.scale_loss(tf.constant(clip_norm, tf.float32))
         gradients, _ = tf.clip_by_global_norm(gradients, threshold)
