@@ -30,7 +30,8 @@ class EmbedApp(App):
 
     name = "embed"
     config_class = EmbedConfig
-    monitor = ("loss", "min")
+    # The last vectors, as in word2vec: a loss on sampled words says little about them.
+    monitor = ("epoch", "max")
     limits = (
         "Vectors show how words are used in the training text, its prejudices included. A word "
         "has one vector, whatever it means in a sentence. Words outside the vocabulary have none."
