@@ -1,28 +1,18 @@
 """Raw files to documents: a stream that can be read again and again in constant memory."""
 
-import codecs
-import gzip
-import io
 import os
-import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from apps.embeddings.words import Splitter, word_splitter
 from shared.engine.errors import KerasuiteError
 from shared.engine.inputs import find_inputs
+from shared.text.text_files import SUFFIXES, cut, decoded, open_texts
 
-TEXT_SUFFIXES = (".txt", ".text", ".tokens", ".cor")
-SUFFIXES = (*TEXT_SUFFIXES, ".gz", ".zip")
 DOCUMENTS = ("line", "running")
 
 WORDS_PER_DOCUMENT = 10_000
-PIECE = 1 << 18
-LONGEST_WORD = 1 << 20
 CHINESE_BREAKS = "。！？；，、"
-NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 class Corpus(Iterable[list[str]]):
@@ -109,119 +99,3 @@ def _running(pieces: Iterable[str], split: Splitter) -> Iterator[list[str]]:
         del words[:whole]
     if words:
         yield words
-
-
-def cut(texts: Iterable[str], breaks: str) -> Iterator[str]:
-    """Joins and cuts text again so that no piece ends within a word, nor a short line.
-
-    Pieces end with a line end; where a line is long, with one of the characters `breaks`; and
-    where there is none in a million characters, anywhere, because that is no word.
-    """
-    rest = ""
-    for text in texts:
-        rest += text
-        end = rest.rfind("\n") + 1
-        if not end and len(rest) > PIECE:
-            end = max(rest.rfind(character) for character in breaks) + 1
-        if not end and len(rest) > LONGEST_WORD:
-            end = len(rest)
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-    if rest:
-        yield rest
-
-
-def decoded(name: str, stream: BinaryIO) -> Iterator[tuple[str, int]]:
-    """Reads UTF-8 piece by piece, without byte-order mark.
-
-    Yields:
-        (text, number of invalid bytes in it, each replaced by U+FFFD).
-
-    Raises:
-        KerasuiteError: if the file is damaged or no text.
-    """
-    # UTF-8 has no surrogates, so that those of this error handler count the invalid bytes.
-    decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
-    first = True
-    for data in _read(name, stream):
-        if first:
-            _check_is_text(name, data)
-        first = False
-        text = decoder.decode(data, final=not data)
-        if text.isascii():
-            yield text, 0
-        else:
-            yield NOT_UTF8.subn("\ufffd", text)
-
-
-def _read(name: str, stream: BinaryIO) -> Iterator[bytes]:
-    """Yields the content in pieces and at last an empty one."""
-    while True:
-        try:
-            data = stream.read(PIECE)
-        except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
-            raise KerasuiteError(f"{name}: is damaged ({error}); fetch or pack it again") from error
-        yield data
-        if not data:
-            return
-
-
-def _check_is_text(name: str, data: bytes) -> None:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise KerasuiteError(
-            f"{name}: is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 IN > OUT"
-        )
-    if b"\0" in data[:4096]:
-        raise KerasuiteError(f"{name}: is no text file (it has zero bytes); leave it out")
-
-
-def open_texts(path: str) -> Iterator[tuple[str, BinaryIO]]:
-    """Opens a text file, a gzipped one, or one after the other the text files of a zip archive.
-
-    Yields:
-        (name, stream of bytes); a member of an archive is named `ARCHIVE/MEMBER`.
-
-    Raises:
-        KerasuiteError: if the file cannot be opened or the archive holds no text.
-    """
-    lower = path.lower()
-    if lower.endswith((".tar.gz", ".tgz", ".tar")):
-        raise KerasuiteError(f"{path}: is a tar archive; unpack it and name the folder")
-    try:
-        if lower.endswith(".zip"):
-            yield from _members(path)
-        else:
-            with gzip.open(path) if lower.endswith(".gz") else open(path, "rb") as stream:
-                yield path, stream
-    except OSError as error:
-        raise KerasuiteError(f"{path}: {error.strerror or error}; check the file") from error
-
-
-def _members(path: str) -> Iterator[tuple[str, BinaryIO]]:
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise KerasuiteError(
-            f"{path}: is damaged or no zip archive ({error}); pack it again"
-        ) from error
-    with archive:
-        names = sorted(name for name in archive.namelist() if _is_text_member(name))
-        if not names:
-            raise KerasuiteError(
-                f"{path}: no text in it; expected {' '.join(TEXT_SUFFIXES)} files in the archive"
-            )
-        for name in names:
-            yield f"{path}/{name}", _open_member(archive, path, name)
-
-
-def _is_text_member(name: str) -> bool:
-    hidden = any(part.startswith((".", "__MACOSX")) for part in name.split("/"))
-    return name.lower().endswith(TEXT_SUFFIXES) and not hidden
-
-
-def _open_member(archive: zipfile.ZipFile, path: str, name: str) -> BinaryIO:
-    try:
-        return io.BufferedReader(archive.open(name), PIECE)
-    except (RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise KerasuiteError(f"{path}/{name}: {error}; unpack the archive yourself") from error

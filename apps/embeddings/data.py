@@ -12,13 +12,14 @@ from apps.embeddings import cell_stream, window_blocks
 from apps.embeddings.cell_file import CellFile
 from apps.embeddings.config import EmbedConfig
 from apps.embeddings.cooccurrence import count_cooccurrences
-from apps.embeddings.corpus import Corpus, decoded
+from apps.embeddings.corpus import Corpus
 from apps.embeddings.encoded_corpus import EncodedCorpus, encode
 from apps.embeddings.phrases import PhraseModel
 from apps.embeddings.vocabulary import Vocabulary, build_vocabulary
 from apps.embeddings.words import word_splitter
 from shared.engine.files import write_text
 from shared.engine.messages import warn
+from shared.text.text_files import decoded
 
 # What `prepare_corpus` leaves in the run folder.
 VOCABULARY, WORDS, PHRASES = "vocabulary.txt", "words.txt", "phrases.json"

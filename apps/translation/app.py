@@ -20,7 +20,10 @@ from shared.engine.app import App
 from shared.engine.messages import warn
 from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
+from shared.text.text_batches import evaluation_batches, training_batches
 
+# Sentence pairs that are validated at a time.
+VALIDATION_BATCH = 64
 ARCHITECTURES = {"transformer": TransformerTranslator, "recurrent": RecurrentTranslator}
 
 
@@ -53,8 +56,9 @@ class TranslateApp(App):
 
     def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
         if split == "train":
-            return data.training_dataset(self.train_pairs, self.plan, start_step, run.worker)
-        return data.validation_dataset(self._validation_pairs(run)[1], run.worker)
+            return training_batches(self.train_pairs, self.plan, start_step, run.worker)
+        pairs = self._validation_pairs(run)[1]
+        return evaluation_batches(pairs, pairs.source.lengths, VALIDATION_BATCH, run.worker)
 
     def unit(self, run: Run) -> str:
         return "target tokens"

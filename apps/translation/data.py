@@ -1,32 +1,26 @@
 """Sentence pairs to vocabularies, numbers and batches."""
 
 import dataclasses
-import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from apps.translation.config import TranslateConfig
-from apps.translation.pairs.batch_plan import BatchPlan
 from apps.translation.pairs.cleaning import clean_pairs
-from apps.translation.pairs.encoded_pairs import EncodedPairs, batch_spec, encode
+from apps.translation.pairs.encoded_pairs import EncodedPairs, encode
 from apps.translation.pairs.pair_files import find_pairs
 from apps.translation.pairs.sentence_pairs import SentencePairs
-from shared.engine import stream
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path, write_json
 from shared.engine.messages import warn
+from shared.text.batch_plan import BatchPlan
 from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
 
 TRAIN, VALIDATION, VALIDATION_TEXT = "train.npz", "validation.npz", "validation.json"
 SOURCE_MODEL, TARGET_MODEL = "source.model", "target.model"
 CLEANING = "cleaning.json"
-# Sentence pairs that are validated at a time.
-VALIDATION_BATCH = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,43 +107,12 @@ def batch_plan(pairs: EncodedPairs, config: TranslateConfig, replicas: int = 1) 
     Raises:
         KerasuiteError: if a batch need not have a pair for each of the replicas.
     """
-    longest = 1 + max(int(pairs.source.lengths.max()), int(pairs.target.lengths.max()))
+    # END included.
+    lengths = np.stack([pairs.source.lengths, pairs.target.lengths], axis=1) + 1
+    longest = int(lengths.max())
     if not config.batch_size and config.batch_tokens < replicas * (longest + 1):
         raise KerasuiteError(
             f"--batch-tokens {config.batch_tokens}: does not hold a pair of {longest} tokens for "
             f"each of {replicas} replica(s); raise it or lower --max-tokens"
         )
-    return BatchPlan(
-        pairs.source.lengths + 1,
-        pairs.target.lengths + 1,
-        config.batch_tokens,
-        config.batch_size,
-        config.seed,
-    )
-
-
-def training_dataset(
-    pairs: EncodedPairs, plan: BatchPlan, start_step: int = 0, worker: tuple[int, int] = (0, 1)
-) -> tf.data.Dataset:
-    """Endless batches (x, y), this worker's rows of each."""
-
-    def batches() -> Iterator:
-        for step in itertools.count(start_step):
-            chosen = plan.pairs_of(step)
-            begin, end = stream.worker_slice(len(chosen), worker)
-            yield pairs.batch(chosen[begin:end])
-
-    return _dataset(batches)
-
-
-def validation_dataset(pairs: EncodedPairs, worker: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
-    """This worker's batches of all pairs, those of like length together."""
-    index, count = worker
-    order = np.argsort(pairs.source.lengths, kind="stable")
-    parts = np.split(order, range(VALIDATION_BATCH, len(order), VALIDATION_BATCH))
-    return _dataset(lambda: (pairs.batch(part) for part in parts[index::count]))
-
-
-def _dataset(batches) -> tf.data.Dataset:
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=batch_spec())
-    return dataset.prefetch(4)
+    return BatchPlan(lengths, config.batch_tokens, config.batch_size, config.seed)

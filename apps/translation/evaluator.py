@@ -12,11 +12,11 @@ from sacrebleu.metrics import BLEU, CHRF
 from apps.translation.languages import main_language
 from apps.translation.length_plot import plot_by_length
 from apps.translation.pairs.pair_files import SentencePairs
-from apps.translation.prediction.line_files import clean_line
 from apps.translation.prediction.long_lines import count_words
 from shared.engine.app import Evaluator
 from shared.engine.files import write_text
 from shared.engine.page import Page
+from shared.text.line_files import clean_line
 from shared.text.subword_tokenizer import SubwordTokenizer
 
 # Source words (characters in Chinese) up to which the classes of sentence length go.

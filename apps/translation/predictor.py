@@ -10,14 +10,6 @@ import numpy as np
 from apps.translation.config import TranslateConfig
 from apps.translation.languages import read_languages, separator
 from apps.translation.prediction.alignment import Alignment, join_links, pharaoh, read_alignment
-from apps.translation.prediction.line_files import (
-    clean_line,
-    count_lines,
-    file_pieces,
-    is_utf8,
-    read_line,
-    split_lines,
-)
 from apps.translation.prediction.long_lines import (
     MAX_WORDS,
     batches,
@@ -31,6 +23,14 @@ from shared.engine.errors import KerasuiteError
 from shared.engine.export import EXTRA
 from shared.engine.loaded_model import LoadedModel
 from shared.engine.predictor import Predictor
+from shared.text.line_files import (
+    clean_line,
+    count_lines,
+    file_pieces,
+    is_utf8,
+    read_line,
+    split_lines,
+)
 
 # Pieces of long lines that go into one call of the model, if a batch has fewer lines.
 PIECES_OF_CALL = 32

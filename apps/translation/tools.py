@@ -28,10 +28,10 @@ def attention(place: str, model: Path, sentence: str, output: Path) -> None:
     """Translates a sentence and draws which source pieces each target piece looked at."""
     predictor, loaded = _open(place, model, None)
     from apps.translation.prediction.alignment import read_alignment
-    from apps.translation.prediction.alignment_plot import draw, missing_characters
-    from apps.translation.prediction.line_files import clean_line
     from apps.translation.prediction.long_lines import cut_line
     from apps.translation.prediction.signatures import call_signature, require_signature
+    from shared.engine.attention_plot import draw, missing_characters
+    from shared.text.line_files import clean_line
 
     text = clean_line(sentence.encode("utf-8", "replace").decode())
     if len(cut_line(text, predictor.max_words)) != 1:
@@ -116,8 +116,8 @@ def interactive(place: str, model: Path, **options: Any) -> None:
     predictor, loaded = _open(place, model, None, **options)
     import tensorflow as tf
 
-    from apps.translation.prediction.line_files import clean_line
     from shared.engine.loaded_model import one_line
+    from shared.text.line_files import clean_line
 
     for line in _typed() if sys.stdin.isatty() else _piped():
         try:
@@ -163,8 +163,8 @@ def _open(
 
 
 def _write_scores(pairs: "SentencePairs", scores: list, output: Path) -> None:
-    from apps.translation.prediction.line_files import clean_line
     from shared.engine.files import write_text
+    from shared.text.line_files import clean_line
 
     lines = ["\t".join(HEADER)]
     columns = (pairs.where, scores, pairs.source, pairs.target)

@@ -100,7 +100,7 @@ def training() -> Result:
     import tensorflow as tf
 
     from apps.translation.config import TranslateConfig
-    from apps.translation.pairs.encoded_pairs import batch_spec
+    from apps.translation.pairs.encoded_pairs import EncodedPairs
     from shared.engine import config as configs
     from shared.engine.run import Run
     from shared.engine.train_step import build_train_step, prepare_optimizer
@@ -110,7 +110,8 @@ def training() -> Result:
     run = Run(configs.resolve(TranslateConfig, {}), Path("."), _sizes(VOCABULARY))
     model = app.build(run)
     prepare_optimizer(model)
-    step = build_train_step(model, run.strategy, run.config.optimization, batch_spec=batch_spec())
+    spec = EncodedPairs.batch_spec()
+    step = build_train_step(model, run.strategy, run.config.optimization, batch_spec=spec)
     generator = np.random.default_rng(0)
     seconds = []
     for _ in range(12):

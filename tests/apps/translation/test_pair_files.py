@@ -8,8 +8,8 @@ import pytest
 from apps.translation.config import TranslateConfig
 from apps.translation.pairs.pair_files import find_pairs, read_pairs, split
 from apps.translation.pairs.sentence_pairs import SentencePairs
-from apps.translation.pairs.text_lines import read_lines
 from shared.engine.errors import KerasuiteError
+from shared.text.text_lines import read_lines
 
 ENGLISH = ["a dog", "a cat", "two birds", "the end"]
 GERMAN = ["ein Hund", "eine Katze", "zwei Vögel", "das Ende"]

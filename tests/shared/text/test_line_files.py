@@ -4,8 +4,10 @@ import gzip
 
 import pytest
 
-from apps.translation.prediction import line_files
-from apps.translation.prediction.line_files import (
+from shared.engine.errors import KerasuiteError
+from shared.engine.inputs import Source
+from shared.text import line_files
+from shared.text.line_files import (
     clean_line,
     count_lines,
     file_pieces,
@@ -13,8 +15,6 @@ from apps.translation.prediction.line_files import (
     read_line,
     split_lines,
 )
-from shared.engine.errors import KerasuiteError
-from shared.engine.inputs import Source
 
 CASES = {
     "": [],

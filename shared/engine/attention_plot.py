@@ -1,5 +1,6 @@
-"""The attention of a translation on its source, as a picture."""
+"""What looks at what: attention weights as heat maps."""
 
+import math
 import os
 import unicodedata
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from shared.engine.files import atomic_path
 # Inches: of a piece, and of all pieces at most; of the bar; of a character of a label.
 CELL, LARGEST, BAR, MARGIN = 0.3, 24.0, 4.0, 0.1
 LONGEST_LABEL = 24
+HEADS_ACROSS = 4
 DPI = 120
 
 
@@ -25,6 +27,7 @@ def draw(
     target_pieces: Sequence[str],
     attention: np.ndarray,
     path: str | os.PathLike,
+    names: tuple[str, str] = ("source", "translation"),
 ) -> None:
     """Draws a heat map: a column for each source piece, a row for each target piece.
 
@@ -33,6 +36,7 @@ def draw(
         target_pieces: T str, the first one on top.
         attention: float array (T, S), from 0 to 1.
         path: PNG file to write.
+        names: what the columns and the rows are.
 
     Raises:
         ValueError: if the shapes do not agree.
@@ -49,13 +53,46 @@ def draw(
         figure = Figure(figsize=np.maximum(size, (4, 3)), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
-        # The square root keeps weights of a few per cent visible.
-        norm = PowerNorm(0.5, vmin=0, vmax=1)
-        image = axes.imshow(attention, cmap="Blues", norm=norm, aspect="equal")
+        image = _heat_map(axes, attention)
         _name_pieces(axes, sources, targets, font_size=min(9.0, 72 * 0.8 * cell))
+        axes.set_xlabel(names[0])
+        axes.set_ylabel(names[1])
         figure.colorbar(image, label="attention", shrink=min(0.6, BAR / figure.get_figheight()))
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format="png", dpi=DPI)
+
+
+def draw_heads(pieces: Sequence[str], weights: np.ndarray, path: str | os.PathLike) -> None:
+    """Draws a heat map for each head of a layer: what each piece (row) looks at (column).
+
+    Args:
+        pieces: T str.
+        weights: float array (A, T, T), from 0 to 1.
+        path: PNG file to write.
+    """
+    labels = [_label(piece) for piece in pieces]
+    across = min(HEADS_ACROSS, len(weights))
+    down = math.ceil(len(weights) / across)
+    cell = min(CELL * 0.6, LARGEST / (across * max(len(pieces), 1)))
+    side = max(cell * len(pieces) + MARGIN * 0.6 * max(map(len, labels), default=1), 2.0)
+    with plots.style():
+        figure = Figure(figsize=(side * across, (side + 0.3) * down), layout="constrained")
+        FigureCanvasAgg(figure)
+        grid = figure.subplots(down, across, squeeze=False)
+        for number, (axes, head) in enumerate(zip(grid.flat, weights, strict=False), 1):
+            _heat_map(axes, head)
+            _name_pieces(axes, labels, labels, font_size=min(8.0, 72 * 0.8 * cell))
+            axes.set_title(f"head {number}", fontsize=9)
+        for axes in grid.flat[len(weights) :]:
+            axes.set_axis_off()
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=DPI)
+
+
+def _heat_map(axes: Axes, attention: np.ndarray):
+    # The square root keeps weights of a few per cent visible.
+    norm = PowerNorm(0.5, vmin=0, vmax=1)
+    return axes.imshow(attention, cmap="Blues", norm=norm, aspect="equal")
 
 
 def missing_characters(texts: Sequence[str]) -> str:
@@ -77,8 +114,6 @@ def _name_pieces(axes: Axes, sources: list[str], targets: list[str], font_size: 
     for label in axes.get_xticklabels():
         if _stands_upright(label.get_text()):
             label.set_rotation(0)
-    axes.set_xlabel("source")
-    axes.set_ylabel("translation")
     axes.tick_params(length=0)
 
 

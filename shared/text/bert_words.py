@@ -1,0 +1,89 @@
+"""Texts to words as BERT's tokenizers see them, in the graph, with the way back to the text.
+
+White space ends a word; punctuation and Chinese characters are words of their own. What happens
+to each character is in the tables of `bert_characters`.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from shared.text.bert_characters import ALONE, LETTER, PAGE, REMOVED, SPACE, character_tables
+
+
+class Words(NamedTuple):
+    """The W words of N texts, which have K characters in all.
+
+    Attributes:
+        text: string (W,).
+        row_splits: int64 (N + 1,). The words of text n are those from row_splits[n] on.
+        splits: int64 (W + 1,). The characters of word w are those from splits[w] on.
+        codes: int32 (K,). Code points of the characters.
+        source: int32 (K,). The place of each in its text: counts the text's characters, as it
+            was given, from 0.
+    """
+
+    text: tf.Tensor
+    row_splits: tf.Tensor
+    splits: tf.Tensor
+    codes: tf.Tensor
+    source: tf.Tensor
+
+    @property
+    def lengths(self) -> tf.Tensor:
+        """int64 (W,). Characters of each word."""
+        return self.splits[1:] - self.splits[:-1]
+
+
+class WordSplitter(tf.Module):
+    """Cuts texts into words.
+
+    Args:
+        lowercase, strip_accents, isolate_chinese: bools, see `character_tables`.
+
+    Call arguments:
+        texts: string (N,). Bytes that are no UTF-8 count as one character each, and are left out.
+
+    Returns:
+        The `Words`.
+    """
+
+    def __init__(self, lowercase: bool, strip_accents: bool, isolate_chinese: bool):
+        super().__init__()
+        pages, shifts, kinds = character_tables(lowercase, strip_accents, isolate_chinese)
+        self._most_forms = kinds.shape[1]
+        with tf.init_scope(), tf.device("CPU:0"):
+            self._pages = tf.constant(pages)
+            self._shifts = tf.constant(shifts.reshape(-1))
+            self._kinds = tf.constant(kinds)
+
+    def __call__(self, texts: tf.Tensor) -> Words:
+        decoded = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
+        codes, kinds, place = self._forms(decoded.values)
+        row = tf.gather(decoded.value_rowids(), place)
+        source = tf.cast(place - tf.gather(decoded.row_splits, row), tf.int32)
+
+        # A word begins at each character that is one, and where letters begin.
+        same_row = tf.concat([[False], row[1:] == row[:-1]], 0)
+        after_letter = tf.concat([[False], kinds[:-1] == LETTER], 0) & same_row
+        begins = (kinds == ALONE) | ((kinds == LETTER) & ~after_letter)
+
+        visible = tf.where(kinds != SPACE)[:, 0]
+        codes, source = tf.gather(codes, visible), tf.gather(source, visible)
+        first = tf.where(tf.gather(begins, visible))[:, 0]
+        splits = tf.concat([first, [tf.size(codes, tf.int64)]], 0)
+        ragged = tf.RaggedTensor.from_row_splits(codes, splits, validate=False)
+        text = tf.strings.unicode_encode(ragged, "UTF-8")
+        row_of_word = tf.gather(tf.gather(row, visible), first)
+        row_splits = tf.searchsorted(row_of_word, tf.range(tf.size(texts, tf.int64) + 1))
+        return Words(text, tf.cast(row_splits, tf.int64), splits, codes, source)
+
+    def _forms(self, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """What stands for M characters: code points, kinds and which of the M, each (K,)."""
+        entry = tf.gather(self._pages, codes // PAGE) * PAGE + codes % PAGE
+        kinds = tf.gather(self._kinds, entry)
+        kept = tf.where(kinds != REMOVED)
+        place, form = kept[:, 0], tf.cast(kept[:, 1], tf.int32)
+        entry = tf.gather(entry, place) * self._most_forms + form
+        codes = tf.gather(codes, place) + tf.gather(self._shifts, entry)
+        return codes, tf.boolean_mask(kinds, kinds != REMOVED), place

@@ -1,0 +1,53 @@
+"""Texts as numbers to tf.data: planned batches for training, all of them in order of length."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from shared.engine import stream
+from shared.text.batch_plan import BatchPlan
+
+# Batches that are made ahead.
+AHEAD = 4
+
+
+class Examples(Protocol):
+    """What batches are made of."""
+
+    def batch(self, chosen: np.ndarray) -> Any:
+        """The padded batch of the examples with these numbers, nested arrays."""
+
+    def batch_spec(self) -> Any:
+        """The specs of a batch."""
+
+
+def training_batches(
+    examples: Examples, plan: BatchPlan, start_step: int = 0, worker: tuple[int, int] = (0, 1)
+) -> tf.data.Dataset:
+    """Endless batches as planned, from `start_step` on: this worker's rows of each."""
+
+    def batches() -> Iterator:
+        for step in itertools.count(start_step):
+            chosen = plan.texts_of(step)
+            begin, end = stream.worker_slice(len(chosen), worker)
+            yield examples.batch(chosen[begin:end])
+
+    return _dataset(examples, batches)
+
+
+def evaluation_batches(
+    examples: Examples, lengths: np.ndarray, batch_size: int, worker: tuple[int, int] = (0, 1)
+) -> tf.data.Dataset:
+    """This worker's batches of all examples, those of like length together."""
+    index, count = worker
+    order = np.argsort(lengths, kind="stable")
+    parts = np.split(order, range(batch_size, len(order), batch_size))
+    return _dataset(examples, lambda: (examples.batch(part) for part in parts[index::count]))
+
+
+def _dataset(examples: Examples, batches: Callable[[], Iterator]) -> tf.data.Dataset:
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=examples.batch_spec())
+    return dataset.prefetch(AHEAD)
