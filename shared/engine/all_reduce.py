@@ -49,3 +49,21 @@ def _summed_together(context, tensors: list) -> list:
     flat = context.all_reduce(tf.distribute.ReduceOp.SUM, flat)
     parts = tf.split(flat, [tensor.shape.num_elements() for tensor in tensors])
     return [tf.reshape(part, tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]
+
+
+def gather_rows(value: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The rows of all replicas, in their order.
+
+    Args:
+        value: tensor (b, ...) of this replica; b may differ from replica to replica.
+
+    Returns:
+        Tensor (n, ...), the same on all replicas, and the int32 number of its first row that is
+        of this replica.
+    """
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return value, tf.constant(0)
+    counts = context.all_gather(tf.shape(value)[:1], axis=0)
+    begin = tf.reduce_sum(counts[: context.replica_id_in_sync_group])
+    return context.all_gather(value, axis=0), begin

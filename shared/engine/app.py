@@ -20,6 +20,10 @@ out. The model that `build` returns is compiled and is asked for, at most:
         (word vectors and GANs only) and returns {name: (sum, weight)}
     model.optimizers, model.variables_of(name)              optional; several optimisers by name
         and what each trains (GANs); see `train_step.prepare_optimizer`
+    model.averaged_weights()                                optional; what `--ema` averages
+    model.training_state()                                  optional; objects with `variables`
+        that checkpoints hold and exports do not (an image pool)
+GANs have all of these from `shared.engine.gan_model.GANModel`.
 """
 
 import abc
@@ -54,6 +58,10 @@ class Evaluator(abc.ABC):
     @abc.abstractmethod
     def result(self) -> dict[str, float]:
         """The metrics by name, plain numbers."""
+
+    def after_epoch(self, folder: Path, epoch: int) -> None:
+        """May write pictures of a validation during training into the run folder."""
+        return None
 
     def report(self, folder: Path) -> dict[str, Any]:
         """Writes pictures and pages into `folder`; returns what metrics.json has besides."""
@@ -104,12 +112,14 @@ class App(abc.ABC):
         config_class: the configuration's dataclass.
         monitor: metric and "max" or "min": best model, early stopping.
         limits: Markdown for the model card: what the model is for, and what it is not for.
+        predict_verb: the verb of batch inference, for the hints on what to type next.
     """
 
     name: ClassVar[str]
     config_class: "ClassVar[type[RunConfig]]"
     monitor: ClassVar[tuple[str, str]]
     limits: ClassVar[str] = ""
+    predict_verb: ClassVar[str] = "predict"
 
     @abc.abstractmethod
     def prepare(self, run: "Run") -> None:

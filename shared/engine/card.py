@@ -14,6 +14,7 @@ from shared.engine.app import App, ServingModule
 from shared.engine.environment import PACKAGES, installed_version
 from shared.engine.files import plain, write_text
 from shared.engine.run import Run
+from shared.engine.task_names import command_group, training_command
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -147,17 +148,15 @@ def _usual_target(app: App, name: str, key: str) -> Path:
 
 
 def _next_steps(app: App, run: Run, saved_model: Path) -> str:
-    # A group of commands may hold several tasks: bert-finetune is `kerasuite bert finetune`.
-    group, _, verb = app.name.partition("-")
-    command, folder = f"kerasuite {group}", _typed(run.folder)
+    command, folder = f"kerasuite {command_group(app.name)}", _typed(run.folder)
     return f"""\
 ## How to go on
 
 ```sh
 {command} evaluate {folder}
 {command} export {folder} --output saved_models
-{command} predict {_typed(saved_model.parent)} INPUT... --output predictions
-{command} {verb or "train"} --output {folder} --resume
+{command} {app.predict_verb} {_typed(saved_model.parent)} INPUT... --output predictions
+{training_command(app.name)} --output {folder} --resume
 ```"""
 
 

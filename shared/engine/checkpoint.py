@@ -43,8 +43,10 @@ class CheckpointFolder:
 
         Raises:
             OSError: if it cannot be written; the checkpoints before it are untouched.
+            KerasuiteError: if a variable is NaN or infinite; likewise.
         """
         arrays = {name: np.asarray(variable) for name, variable in variables.items()}
+        refuse_infinite(arrays, step)
         arrays[STATE_KEY] = np.frombuffer(json.dumps(state).encode(), np.uint8)
         path = self.folder / f"step-{step:09d}.npz"
         with atomic_path(path) as temporary:
@@ -76,6 +78,20 @@ class CheckpointFolder:
         return None
 
 
+def refuse_infinite(variables: dict[str, Any], step: int) -> None:
+    """Raises a KerasuiteError if a variable or array is NaN or infinite, with its name.
+
+    The losses of a step are those before its update, so that they may still be good.
+    """
+    for name, variable in variables.items():
+        values = np.asarray(variable)
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            raise KerasuiteError(
+                f"{name} is NaN or infinite after step {step}: training stopped and the last "
+                f"checkpoint is kept; start anew with a lower --learning-rate or with --clip-norm"
+            )
+
+
 def _read(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
@@ -98,12 +114,15 @@ def training_variables(model: keras.Model, *others: Any) -> dict[str, keras.Vari
     """All variables that training changes, under stable names.
 
     Args:
-        model: the model; its layers' random generators are among its variables.
+        model: the model; its layers' random generators are among its variables. Optimisers by
+            name and `training_state()` are taken where it has them.
         *others: objects with `.variables`: further optimisers, a weight average.
     """
     optimizers = getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
     named = {"model": model.variables}
     named |= {name: optimizer.variables for name, optimizer in optimizers.items() if optimizer}
+    state = model.training_state() if hasattr(model, "training_state") else []
+    named |= {f"state_{index}": holder.variables for index, holder in enumerate(state)}
     named |= {f"other_{index}": other.variables for index, other in enumerate(others) if other}
     return {
         f"{group}/{index:04d}/{variable.path}": variable

@@ -25,6 +25,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import write_text
+from shared.engine.task_names import command_group
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 StrategyName = Literal["auto", "single", "mirrored", "multiworker"]
@@ -48,15 +49,16 @@ def group(config_type: type) -> Any:
 class OptimizationConfig:
     """Optimiser and schedule, the same for every application."""
 
-    optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = option(
-        "adamw", "Update rule; sgd is with Nesterov momentum."
+    optimizer: Literal["sgd", "adam", "adamw", "lamb", "rmsprop"] = option(
+        "adamw", "Update rule; sgd is with Nesterov momentum, lamb for very large batches."
     )
     momentum: float = option(0.9, "Momentum of sgd and rmsprop.", ge=0, lt=1)
+    beta_1: float = option(0.9, "Decay of adam's and adamw's mean of the gradient.", ge=0, lt=1)
     weight_decay: float = option(
         0.0, "Decoupled weight decay, not applied to biases and normalisation.", ge=0
     )
-    schedule: Literal["constant", "cosine", "linear", "step", "noam"] = option(
-        "cosine", "How the learning rate falls after the warm-up."
+    schedule: Literal["constant", "cosine", "linear", "late_linear", "step", "noam"] = option(
+        "cosine", "How the learning rate falls after the warm-up; late_linear in its second half."
     )
     warmup: float = option(0.05, "Linear warm-up, as a fraction of all steps.", ge=0, lt=1)
     final_learning_rate: float = option(
@@ -202,6 +204,15 @@ def from_dict(config_type: type, values: Mapping[str, Any], source: str) -> Any:
         raise KerasuiteError(f"{source}: {_explain(error, config_type)}") from error
 
 
+def replaced(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """A configuration with other values for some leaves, by dotted path."""
+    values = to_dict(config)
+    del values["task"]
+    for path, value in overrides.items():
+        set_value(values, path, value)
+    return from_dict(type(config), values, source="command line")
+
+
 def _explain(error: pydantic.ValidationError, config_type: type) -> str:
     problem = error.errors()[0]
     path = ".".join(str(part) for part in problem["loc"])
@@ -265,6 +276,6 @@ def load(config_type: type[RunConfig], path: str | Path) -> RunConfig:
     if task != config_type.task:
         raise KerasuiteError(
             f"{path}: is a run of the task '{task}', not of '{config_type.task}'; "
-            f"use 'kerasuite {task}' or another folder"
+            f"use 'kerasuite {command_group(str(task))}' or another folder"
         )
     return from_dict(config_type, values, source=str(path))

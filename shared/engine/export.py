@@ -34,6 +34,7 @@ from shared.engine.card import card_text
 from shared.engine.errors import KerasuiteError, from_os_error
 from shared.engine.files import atomic_folder, write_json, write_text
 from shared.engine.run import Run, load_best, open_run
+from shared.engine.task_names import command_group
 
 EXTRA = "assets.extra"
 TOLERANCES = {"float32": 1e-4, "mixed_float16": 1e-2, "mixed_bfloat16": 5e-2}
@@ -297,7 +298,7 @@ def export_if_needed(app: App, run_folder: str | Path) -> dict[str, Path]:
     ready = _exported(record, best)
     if ready:
         return ready
-    mend = f"export the run with 'kerasuite {app.name.partition('-')[0]} export --output'"
+    mend = f"export the run with 'kerasuite {command_group(app.name)} export --output'"
     check_target(folder, best.stat().st_size + SPARE_BYTES, mend)
     with _locked(folder):
         ready = _exported(record, best)
@@ -309,21 +310,30 @@ def export_if_needed(app: App, run_folder: str | Path) -> dict[str, Path]:
     return ready
 
 
-def saved_model_for(app: App, path: str | Path) -> Path:
+def saved_model_for(app: App, path: str | Path, key: str | None = None) -> Path:
     """The SavedModel to predict with: `path` itself, or the export of a run folder.
+
+    Args:
+        app: the application.
+        path: a SavedModel, or a run folder.
+        key: which of several exports of a run, "a2b".
 
     Raises:
         KerasuiteError: if `path` is neither, of another task, or a run with several exports.
     """
     path = Path(path)
     if not (path / "config.yaml").is_file():
+        beside = path.with_name(f"{path.name}-{key}")
+        path = beside if key and not path.exists() and beside.exists() else path
         check_task(path, app.name)
         return find_saved_model(path)
-    exported = list(export_if_needed(app, path).values())
-    if len(exported) > 1:
-        choices = " or ".join(str(folder.parent) for folder in exported)
+    exported = export_if_needed(app, path)
+    if key is not None and key not in exported:
+        raise KerasuiteError(f"{path}: has no '{key}', only {' and '.join(exported)}")
+    if key is None and len(exported) > 1:
+        choices = " or ".join(str(folder.parent) for folder in exported.values())
         raise KerasuiteError(f"{path}: is exported as {len(exported)} models; give {choices}")
-    return exported[0]
+    return exported[key] if key is not None else next(iter(exported.values()))
 
 
 def _exported(record: Path, best: Path) -> dict[str, Path]:
@@ -407,9 +417,7 @@ def check_task(path: str | Path, task: str) -> None:
     """Raises KerasuiteError if the SavedModel at `path` is of another task."""
     found = saved_model_config(path).get("task")
     if found != task:
-        # A command group may hold several tasks: bert-finetune is under bert.
-        command = str(found).partition("-")[0]
         raise KerasuiteError(
             f"{path}: is a model of the task '{found}', not '{task}'; "
-            f"use 'kerasuite {command} predict' or another model"
+            f"use 'kerasuite {command_group(str(found))} predict' or another model"
         )

@@ -71,8 +71,13 @@ def read_csv(path: Path) -> list[dict[str, float]]:
 
 def format_metrics(metrics: dict[str, float]) -> str:
     """One line of the most telling numbers."""
-    skipped = ("epoch", "step", "learning_rate")
-    shown = [(n, v) for n, v in metrics.items() if n not in skipped and isinstance(v, (int, float))]
+    shown = [
+        (name, value)
+        for name, value in metrics.items()
+        if name not in ("epoch", "step")
+        and not name.startswith("learning_rate")
+        and isinstance(value, (int, float))
+    ]
     return "  ".join(f"{name} {value:.4g}" for name, value in shown[:8])
 
 

@@ -10,19 +10,21 @@ from shared.engine.config import OptimizationConfig
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up to a peak, then a constant, cosine, linear, stepwise or Noam's fall.
+    """Linear warm-up to a peak, then a constant, cosine, linear, late, stepwise or Noam's fall.
 
     Args:
         peak: float. Learning rate at the end of the warm-up.
         total_steps: int. Length of the training.
         warmup_steps: int. Length of the warm-up.
-        kind: "constant", "cosine", "linear", "step" (a tenth after half and three quarters
-            of the rest) or "noam" (with the inverse root of the step).
-        final: float. Where cosine and linear end, as a fraction of the peak.
+        kind: "constant", "cosine", "linear", "late_linear" (constant for half of the rest, then
+            linear), "step" (a tenth after half and three quarters of the rest) or "noam" (with
+            the inverse root of the step).
+        final: float. Where cosine and both linear ones end, as a fraction of the peak.
 
     Reference: [Loshchilov and Hutter, 2017](https://arxiv.org/abs/1608.03983) for cosine;
     [Goyal et al., 2017](https://arxiv.org/abs/1706.02677) for the warm-up;
-    [Vaswani et al., 2017, section 5.3](https://arxiv.org/abs/1706.03762) for "noam".
+    [Vaswani et al., 2017, section 5.3](https://arxiv.org/abs/1706.03762) for "noam";
+    [Zhu et al., 2017, section 4](https://arxiv.org/abs/1703.10593) for "late_linear".
     """
 
     def __init__(self, peak, total_steps, warmup_steps=0, kind="cosine", final=0.0):
@@ -47,6 +49,8 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
             return self.final + (1 - self.final) * 0.5 * (1 + ops.cos(math.pi * progress))
         if self.kind == "linear":
             return 1 - (1 - self.final) * progress
+        if self.kind == "late_linear":
+            return 1 - (1 - self.final) * ops.maximum(2 * progress - 1, 0.0)
         if self.kind == "step":
             return ops.where(progress < 0.5, 1.0, ops.where(progress < 0.75, 0.1, 0.01))
         return ops.ones_like(progress)
@@ -96,10 +100,15 @@ def build_optimizer(
         )
     elif config.optimizer == "rmsprop":
         optimizer = keras.optimizers.RMSprop(rate, momentum=config.momentum, weight_decay=decay)
+    elif config.optimizer == "lamb":
+        # You et al., 2020, https://arxiv.org/abs/1904.00962
+        optimizer = keras.optimizers.Lamb(rate, weight_decay=decay)
     elif config.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, weight_decay=decay)
+        optimizer = keras.optimizers.Adam(rate, beta_1=config.beta_1, weight_decay=decay)
     else:
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
+        optimizer = keras.optimizers.AdamW(
+            rate, beta_1=config.beta_1, weight_decay=config.weight_decay
+        )
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

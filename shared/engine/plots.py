@@ -37,7 +37,7 @@ def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> None:
     epochs = columns.get("epoch", np.arange(1, len(rows) + 1))
     names = dict.fromkeys(name.removeprefix("val_") for name in columns if name not in NOT_CURVES)
     # The learning rate explains the other curves and is read after them.
-    names = sorted(names, key=lambda name: name == "learning_rate")
+    names = sorted(names, key=lambda name: name.startswith("learning_rate"))
     with style():
         across = min(3, max(1, len(names)))
         down = math.ceil(max(1, len(names)) / across)
@@ -76,7 +76,7 @@ def _curve(axes: Axes, epochs: np.ndarray, columns: Mapping[str, np.ndarray], na
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
-    if name == "learning_rate":
+    if name.startswith("learning_rate"):
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
     else:
         axes.legend()

@@ -16,6 +16,7 @@ from shared.engine.config import RunConfig
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path, write_json
 from shared.engine.strategy import set_precision
+from shared.engine.task_names import training_command
 from shared.engine.workers import Workers
 
 
@@ -77,7 +78,7 @@ def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = 
     if not (folder / "config.yaml").is_file():
         raise KerasuiteError(
             f"{folder}: is not a run folder (no config.yaml in it); "
-            f"give the folder that 'kerasuite {app.name} train' wrote"
+            f"give the folder that '{training_command(app.name)}' wrote"
         )
     config = configs.load(app.config_class, folder / "config.yaml")
     set_precision(config.precision)
@@ -88,18 +89,22 @@ def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = 
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Writes a model without its optimiser, which only checkpoints need."""
+    """Writes a model without its optimisers, which only checkpoints need."""
     with _without_optimizer(model), atomic_path(path) as temporary:
         model.save(temporary)
 
 
 @contextlib.contextmanager
 def _without_optimizer(model: keras.Model) -> Iterator[None]:
-    optimizer, model.optimizer = model.optimizer, None
+    names = [name for name in ("optimizer", "optimizers") if hasattr(model, name)]
+    kept = {name: getattr(model, name) for name in names}
+    for name in names:
+        setattr(model, name, None)
     try:
         yield
     finally:
-        model.optimizer = optimizer
+        for name, value in kept.items():
+            setattr(model, name, value)
 
 
 def load_best(app, run: Run) -> keras.Model:

@@ -15,10 +15,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
+
 from shared.engine import config as configs
 from shared.engine import replicas
 from shared.engine.app import App
-from shared.engine.checkpoint import CheckpointFolder, training_variables
+from shared.engine.checkpoint import CheckpointFolder, refuse_infinite, training_variables
 from shared.engine.checkpoint_clock import CheckpointClock
 from shared.engine.cluster import find_cluster
 from shared.engine.config import RunConfig
@@ -222,19 +224,24 @@ class Trainer:
 
     def _end_epoch(self, means: dict[str, float], seconds: float, progress: Progress) -> None:
         run, state = self.run, self.state
+        refuse_infinite({v.path: v for v in self.model.weights}, state.step)
         epoch = state.step // run.steps_per_epoch
-        row = {"epoch": epoch, "step": state.step, "learning_rate": self._learning_rate(), **means}
+        row = {"epoch": epoch, "step": state.step, **learning_rates(self.model), **means}
         if epoch % self.config.validate_every == 0 or state.step == run.total_steps:
             with averaged(self.average):
-                scores, _ = evaluate(self.app, run, self.model, forward=self.forward)
+                scores, evaluator = evaluate(self.app, run, self.model, forward=self.forward)
                 row |= {f"val_{name}": value for name, value in scores.items()}
+                if run.is_chief:
+                    evaluator.after_epoch(run.folder, epoch)
                 self._keep_best(row, epoch)
         state.history.append(row)
         rate = run.steps_per_epoch / seconds
         if run.is_chief:
             write_csv(state.history, run.folder / "history.csv")
             self.board.write(row, {"items_per_second": rate * self.app.items_per_step(run)})
-        shown = f"{format_metrics(row)}  {self._speed(rate)}"
+        # The metric that decides comes first, as a GAN has more losses than fit in a line.
+        first = {name: row[name] for name in self.app.monitor[:1] if name in row}
+        shown = f"{format_metrics(first | row)}  {self._speed(rate)}"
         progress.log(f"epoch {epoch}/{self.config.epochs}  {shown}")
 
     def _speed(self, steps_per_second: float) -> str:
@@ -270,6 +277,11 @@ class Trainer:
         self.checkpoints.save(self.state.step, self.variables, dataclasses.asdict(self.state))
         self.clock.saved(time.perf_counter() - started)
 
-    def _learning_rate(self) -> float:
-        optimizer = getattr(self.model, "optimizer", None)
-        return float(optimizer.learning_rate) if optimizer else 0.0
+
+def learning_rates(model: keras.Model) -> dict[str, float]:
+    """Columns of history.csv: the learning rate, and for a GAN also those of further optimisers."""
+    optimizers = getattr(model, "optimizers", None) or {"": getattr(model, "optimizer", None)}
+    rates = [float(o.learning_rate) if o else 0.0 for o in optimizers.values()]
+    further = list(optimizers)[1:]
+    names = ["learning_rate", *(f"learning_rate_{name}" for name in further)]
+    return dict(zip(names, rates, strict=True))

@@ -19,6 +19,7 @@ from shared.engine.config import RunConfig
 from shared.engine.errors import SOME_REJECTED, KerasuiteError
 from shared.engine.progress import duration
 from shared.engine.quiet import import_tensorflow
+from shared.engine.task_names import command_group, training_command
 
 # What may change when a run is resumed: how long and on what, not what is computed.
 CHANGEABLE_ON_RESUME = (
@@ -38,9 +39,14 @@ console = Console(soft_wrap=True, highlight=False)
 
 def load_app(place: str) -> Any:
     """Imports and creates the application at "package.module:Class", TensorFlow quietened."""
-    import_tensorflow()
     module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)()
+    return getattr(load_module(module), name)()
+
+
+def load_module(name: str) -> Any:
+    """Imports a module that needs TensorFlow, which is quietened."""
+    import_tensorflow()
+    return importlib.import_module(name)
 
 
 def train(
@@ -62,7 +68,7 @@ def train(
         given = overrides | ({"data": tuple(data)} if data else {})
         config = configs.resolve(config_type, given, config_file)
         if not config.data:
-            raise KerasuiteError(f"kerasuite {config.task} train: name the DATA to train on")
+            raise KerasuiteError(f"{training_command(config.task)}: name the DATA to train on")
         folder = output or _new_folder(config)
     started = time.perf_counter()
     app = load_app(place)
@@ -77,13 +83,9 @@ def train(
         f"[bold]Done[/bold] in {duration(time.perf_counter() - started)}: "
         f"{format_metrics(metrics)}\n"
         f"Everything is in {shown} (README.md, metrics.json, plots/, model.keras). Next:\n"
-        f"  kerasuite {_command(config.task)} export {shown}"
+        f"  kerasuite {command_group(config.task)} export {shown}"
     )
     return folder
-
-
-def _command(task: str) -> str:
-    return task.partition("-")[0]
 
 
 def _new_folder(config: RunConfig) -> Path:
@@ -129,8 +131,16 @@ def _resumed_config(config_type, folder: Path, data, overrides: dict[str, Any]) 
     return configs.from_dict(config_type, values, source="command line")
 
 
-def evaluate(place: str, run_folder: Path, data: list[str] | None = None) -> dict[str, Any]:
-    """Scores a run, on its validation data or on `data`, and prints the metrics."""
+def evaluate(
+    place: str,
+    run_folder: Path,
+    data: list[str] | None = None,
+    overrides: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Scores a run, on its validation data or on `data`, and prints the metrics.
+
+    `overrides` replace leaves of the run's configuration that say how it is judged.
+    """
     app = load_app(place)
     from shared.engine.finish import write_evaluation
     from shared.engine.run import load_best, open_run
@@ -138,6 +148,7 @@ def evaluate(place: str, run_folder: Path, data: list[str] | None = None) -> dic
 
     strategy = create_strategy(plan={"run": str(run_folder), "data": list(data or [])})
     run = open_run(app, run_folder, strategy)
+    run.config = configs.replaced(run.config, overrides or {})
     with run.workers.lost_ones_reported():
         if data:
             app.replace_validation_data(run, data)
@@ -169,7 +180,7 @@ def export(place: str, run_folder: Path, root: Path, name: str = "") -> dict[str
     for path in paths.values():
         console.print(
             f"[bold]Exported[/bold] {escape(str(path))}, verified in a fresh process. Next:\n"
-            f"  kerasuite {_command(app.name)} predict {escape(str(path))} FOLDER "
+            f"  kerasuite {command_group(app.name)} {app.predict_verb} {escape(str(path))} FOLDER "
             f"--output predictions"
         )
     return paths
@@ -187,16 +198,20 @@ def predict(
     shard: str,
     threads: int,
     resume: bool,
+    key: str | None = None,
     **options: Any,
 ) -> None:
-    """Applies a SavedModel to files and folders; exits with 3 if some were rejected."""
+    """Applies a SavedModel to files and folders; exits with 3 if some were rejected.
+
+    `key` says which one of the models that a run is exported as.
+    """
     app = load_app(place)
     from shared.engine.export import saved_model_for
     from shared.engine.inputs import find_inputs
     from shared.engine.merge_shards import merge_if_last
     from shared.engine.predict import predict as run_predict
 
-    saved_model = saved_model_for(app, model)
+    saved_model = saved_model_for(app, model, key)
     predictor = app.predictor(saved_model, **options)
     cluster = None if shard else find_cluster()
     if cluster is not None:

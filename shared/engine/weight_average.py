@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 class WeightAverage:
-    """Keeps averages of all floating-point weights of a model.
+    """Keeps averages of all floating-point weights of a model, or of its `averaged_weights`.
 
     Moving statistics of normalisation layers are averaged too, so that the averaged model is
     consistent. The decay is warmed up, so that the first steps do not weigh too much.
@@ -24,7 +24,8 @@ class WeightAverage:
 
     def __init__(self, model: keras.Model, decay: float):
         self.decay = decay
-        self.sources = [v for v in model.weights if "float" in str(v.dtype)]
+        weights = model.averaged_weights() if hasattr(model, "averaged_weights") else model.weights
+        self.sources = [v for v in weights if "float" in str(v.dtype)]
         self.averages = [
             keras.Variable(v, trainable=False, dtype=v.dtype, name=f"average_{index}")
             for index, v in enumerate(self.sources)

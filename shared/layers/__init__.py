@@ -2,6 +2,7 @@
 
 from shared.layers.attention_decoder import AttentionDecoder
 from shared.layers.attention_score import AdditiveScore, ConcatScore, DotScore, GeneralScore
+from shared.layers.bicubic_upsampling import BicubicUpsampling
 from shared.layers.cell_stack import CellStack
 from shared.layers.conv_norm_activation import ConvNormActivation
 from shared.layers.csp_block import CspBlock
@@ -12,8 +13,10 @@ from shared.layers.local_response_normalization import LocalResponseNormalizatio
 from shared.layers.multi_head_attention import MultiHeadAttention
 from shared.layers.pad_to_grid import PadToGrid
 from shared.layers.path_aggregation import PathAggregation
+from shared.layers.pixel_shuffle import PixelShuffle
 from shared.layers.position_encoding import LearnedPositions, SinusoidalPositions
 from shared.layers.recurrent_encoder import RecurrentEncoder
+from shared.layers.reflection_padding import ReflectionPadding
 from shared.layers.residual_block import BasicBlock, BottleneckBlock
 from shared.layers.spatial_pyramid_pooling import SpatialPyramidPooling
 from shared.layers.state_bridge import StateBridge
@@ -24,6 +27,7 @@ __all__ = [
     "AdditiveScore",
     "AttentionDecoder",
     "BasicBlock",
+    "BicubicUpsampling",
     "BottleneckBlock",
     "CellStack",
     "ConcatScore",
@@ -39,7 +43,9 @@ __all__ = [
     "MultiHeadAttention",
     "PadToGrid",
     "PathAggregation",
+    "PixelShuffle",
     "RecurrentEncoder",
+    "ReflectionPadding",
     "SinusoidalPositions",
     "SpatialPyramidPooling",
     "StateBridge",

@@ -21,13 +21,14 @@ def by_hand(kind, step, peak=0.5, total=100, warm=10, final=0.1):
             "constant": 1.0,
             "linear": 1 - 0.9 * part,
             "cosine": final + (1 - final) * (1 + math.cos(math.pi * part)) / 2,
+            "late_linear": 1.0 if part < 0.5 else 1 - 0.9 * (part - 0.5) / 0.5,
             "step": 1.0 if part < 0.5 else 0.1 if part < 0.75 else 0.01,
             "noam": min((step + 1) ** -0.5, (step + 1) * warm**-1.5) * warm**0.5,
         }[kind]
     )
 
 
-@pytest.mark.parametrize("kind", ["constant", "linear", "cosine", "step", "noam"])
+@pytest.mark.parametrize("kind", ["constant", "linear", "late_linear", "cosine", "step", "noam"])
 def test_schedule_follows_its_formula(kind):
     schedule = WarmupSchedule(0.5, 100, 10, kind, 0.1)
     for step in range(100):

@@ -1,0 +1,99 @@
+"""The generator: a fully convolutional encoder, residual blocks and a decoder."""
+
+import keras
+from keras import layers
+
+from shared.layers import ReflectionPadding
+
+# Weights of all convolutions; the networks have neither dropout nor batch statistics.
+INITIALIZER = keras.initializers.RandomNormal
+DEVIATION = 0.02
+
+
+def build_resnet_generator(
+    width: int = 64, blocks: int = 9, upsampling: str = "transposed", name: str = "generator"
+) -> keras.Model:
+    """Translates images of one domain into images of another, of the same size.
+
+    In the paper's notation `c7s1-64, d128, d256, R256 x blocks, u128, u64, c7s1-3`.
+
+    Args:
+        width: int. Channels of the first layer.
+        blocks: int. Number of residual blocks.
+        upsampling: "transposed" convolutions, or "resize": nearest-neighbour enlargement before
+            a convolution, which leaves no checkerboard
+            ([Odena et al., 2016](https://distill.pub/2016/deconv-checkerboard/)).
+        name: str. The model's name, with which those of its convolutions begin: `--init` finds
+            weights by name.
+
+    Returns:
+        Model of float (B, H, W, 3) in -1..1 to the same; H and W are multiples of 4 and at
+        least 8.
+
+    Reference: [Zhu et al., 2017](https://arxiv.org/abs/1703.10593), section 7.2;
+    [Johnson et al., 2016](https://arxiv.org/abs/1603.08155)
+    """
+    image = keras.Input((None, None, 3), name="image")
+
+    # === Encoder ===
+    x = ReflectionPadding(3)(image)
+    x = normalized_relu(convolution(width, 7, name=f"{name}_stem")(x))
+    for number, filters in ((1, 2 * width), (2, 4 * width)):
+        halve = convolution(filters, 3, strides=2, padding="same", name=f"{name}_down_{number}")
+        x = normalized_relu(halve(x))
+
+    # === Residual blocks ===
+    for number in range(1, blocks + 1):
+        x = residual_block(x, 4 * width, name=f"{name}_block_{number}")
+
+    # === Decoder ===
+    enlarge = {"transposed": transposed, "resize": resized}[upsampling]
+    for number, filters in ((1, 2 * width), (2, width)):
+        x = normalized_relu(enlarge(x, filters, name=f"{name}_up_{number}"))
+    x = ReflectionPadding(3)(x)
+    x = convolution(3, 7, use_bias=True, name=f"{name}_image")(x)
+    # In float32, so that mixed precision does not round the levels of the picture.
+    x = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(image, x, name=name)
+
+
+def residual_block(x, filters: int, name: str):
+    """Two convolutions beside the identity; nothing follows the addition."""
+    first, second = (convolution(filters, 3, name=f"{name}_conv_{n}") for n in (1, 2))
+    branch = normalized_relu(first(ReflectionPadding(1)(x)))
+    branch = instance_normalization()(second(ReflectionPadding(1)(branch)))
+    return layers.Add()([x, branch])
+
+
+def transposed(x, filters: int, name: str):
+    """Twice the size by a fractionally strided convolution."""
+    return layers.Conv2DTranspose(
+        filters, 3, strides=2, padding="same", use_bias=False, name=name,
+        kernel_initializer=INITIALIZER(stddev=DEVIATION),
+    )(x)  # fmt: skip
+
+
+def resized(x, filters: int, name: str):
+    """Twice the size by repeated pixels and a convolution."""
+    x = layers.UpSampling2D(2)(x)
+    return convolution(filters, 3, name=name)(ReflectionPadding(1)(x))
+
+
+def convolution(filters: int, kernel_size: int, use_bias: bool = False, **options) -> layers.Layer:
+    """A convolution as both papers initialise it; a bias would vanish in the normalisation."""
+    return layers.Conv2D(
+        filters, kernel_size, use_bias=use_bias,
+        kernel_initializer=INITIALIZER(stddev=DEVIATION), **options,
+    )  # fmt: skip
+
+
+def instance_normalization() -> layers.Layer:
+    """Mean 0 and variance 1 of each channel of each image, without scale and offset.
+
+    Reference: [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022)
+    """
+    return layers.GroupNormalization(groups=-1, epsilon=1e-5, center=False, scale=False)
+
+
+def normalized_relu(x):
+    return layers.Activation("relu")(instance_normalization()(x))
