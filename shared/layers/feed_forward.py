@@ -10,7 +10,8 @@ class FeedForward(keras.layers.Layer):
     Args:
         intermediate_dim: int. Width between the two layers.
         hidden_dim: int. Width D of the output.
-        activation: name of a Keras activation.
+        activation: name of a Keras activation, or "gelu_tanh", the approximation of GELU that
+            BERT's first code has (Hendrycks and Gimpel, 2016).
 
     Call arguments:
         inputs: float tensor (B, T, E).
@@ -37,7 +38,7 @@ class FeedForward(keras.layers.Layer):
     def build(self, input_shape):
         policy = self.dtype_policy
         self.expand = keras.layers.Dense(
-            self.intermediate_dim, self.activation, name="expand", dtype=policy
+            self.intermediate_dim, _activation(self.activation), name="expand", dtype=policy
         )
         self.expand.build(input_shape)
         self.reduce = keras.layers.Dense(self.hidden_dim, name="reduce", dtype=policy)
@@ -57,3 +58,9 @@ class FeedForward(keras.layers.Layer):
             "hidden_dim": self.hidden_dim,
             "activation": self.activation,
         }
+
+
+def _activation(name):
+    if name != "gelu_tanh":
+        return name
+    return lambda inputs: keras.activations.gelu(inputs, approximate=True)

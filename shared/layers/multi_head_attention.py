@@ -14,8 +14,11 @@ class MultiHeadAttention(keras.layers.Layer):
 
     Args:
         num_heads: int. Number of heads H.
-        hidden_dim: int. Width D of the output; a multiple of `num_heads`.
+        hidden_dim: int. Width D of the output; a multiple of `num_heads` if that gives the head
+            width.
         dropout: float. Dropout of the attention weights.
+        head_dim: int. Width d of a head, by default D / H; a layer whose heads were pruned has
+            fewer than D / d.
 
     Call arguments:
         inputs: float tensor (B, T, D).
@@ -23,30 +26,42 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_mask: bool tensor that broadcasts to (B, H, T, S), True where attention is
             allowed; see `padding_attention_mask` and `causal_attention_mask`.
         return_weights: bool. Whether to return the attention weights (B, H, T, S) as well.
+        return_scores: bool. Whether to return the scores that they are the softmax of instead,
+            before masking: what a student of another size can learn from.
 
     Returns:
-        Tensor (B, T, D), or the pair (tensor, weights).
+        Tensor (B, T, D), or the pair (tensor, weights or scores), these in float32.
 
     Raises:
-        ValueError: if `hidden_dim` does not divide by `num_heads`.
+        ValueError: if `hidden_dim` does not divide by `num_heads` and no `head_dim` is given.
 
     Reference: [Vaswani et al., 2017, section 3.2](https://arxiv.org/abs/1706.03762)
     """
 
-    def __init__(self, num_heads: int, hidden_dim: int, dropout: float = 0.0, **kwargs):
+    def __init__(
+        self,
+        num_heads: int,
+        hidden_dim: int,
+        dropout: float = 0.0,
+        head_dim: int | None = None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
-        if hidden_dim % num_heads:
+        if head_dim is None and hidden_dim % num_heads:
             raise ValueError(f"hidden_dim {hidden_dim} does not divide by num_heads {num_heads}")
         self.num_heads = num_heads
         self.hidden_dim = hidden_dim
         self.dropout = dropout
-        self.head_dim = hidden_dim // num_heads
+        self.head_dim = head_dim or hidden_dim // num_heads
 
     def build(self, inputs_shape, memory_shape=None):
-        # One product for all of query, key and value is faster than three.
+        # One product for keys and values is faster than two.
         self.query = self._dense("query", 1, inputs_shape)
         self.key_value = self._dense("key_value", 2, memory_shape or inputs_shape)
-        self.output_dense = self._dense("output", 1, (*inputs_shape[:-1], self.hidden_dim))
+        self.output_dense = keras.layers.Dense(
+            self.hidden_dim, name="output", dtype=self.dtype_policy
+        )
+        self.output_dense.build((*inputs_shape[:-1], self.num_heads * self.head_dim))
         self.weights_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
         self.built = True
 
@@ -54,7 +69,7 @@ class MultiHeadAttention(keras.layers.Layer):
         # Each part is initialised as a matrix of its own (Glorot's fan-out counts one part).
         scale = keras.initializers.VarianceScaling((1 + parts) / 2, "fan_avg", "uniform")
         dense = keras.layers.Dense(
-            parts * self.hidden_dim,
+            parts * self.num_heads * self.head_dim,
             kernel_initializer=scale if parts > 1 else "glorot_uniform",
             name=name,
             dtype=self.dtype_policy,
@@ -62,29 +77,48 @@ class MultiHeadAttention(keras.layers.Layer):
         dense.build(input_shape)
         return dense
 
-    def call(self, inputs, memory=None, attention_mask=None, return_weights=False, training=None):
+    def call(
+        self,
+        inputs,
+        memory=None,
+        attention_mask=None,
+        return_weights=False,
+        return_scores=False,
+        training=None,
+    ):
         keys, values = self.keys_and_values(inputs if memory is None else memory)
-        outputs, weights = self.attend(inputs, keys, values, attention_mask, training)
+        scores = self.scores(inputs, keys)
+        outputs, weights = self.mix(scores, values, attention_mask, training)
+        if return_scores:
+            return outputs, scores
         return (outputs, weights) if return_weights else outputs
 
     def keys_and_values(self, memory):
-        """Keys and values (B, H, S, D / H) of a memory (B, S, E)."""
+        """Keys and values (B, H, S, d) of a memory (B, S, E)."""
         keys, values = ops.split(self.key_value(memory), 2, axis=-1)
         return self._split_heads(keys), self._split_heads(values)
 
     def attend(self, inputs, keys, values, mask=None, training=None):
-        """Queries of `inputs` (B, T, D) to keys and values (B, H, S, D / H).
+        """Queries of `inputs` (B, T, D) to keys and values (B, H, S, d).
 
         Returns:
             Outputs (B, T, D) and float32 weights (B, H, T, S).
         """
+        return self.mix(self.scores(inputs, keys), values, mask, training)
+
+    def scores(self, inputs, keys):
+        """How well queries of `inputs` (B, T, D) match keys (B, H, S, d): float32 (B, H, T, S)."""
         queries = self._split_heads(self.query(inputs)) * self.head_dim**-0.5
-        scores = ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2)))
+        # In float32 from here on, because half precision loses small weights of long sequences.
+        return ops.cast(ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2))), "float32")
+
+    def mix(self, scores, values, mask=None, training=None):
+        """Outputs (B, T, D) and weights (B, H, T, S) of scores and values (B, H, S, d)."""
         weights = _masked_softmax(scores, mask)
         dropped = self.weights_dropout(ops.cast(weights, values.dtype), training=training)
         mixed = ops.transpose(ops.matmul(dropped, values), (0, 2, 1, 3))
         shape = ops.shape(mixed)
-        joined = ops.reshape(mixed, (shape[0], shape[1], self.hidden_dim))
+        joined = ops.reshape(mixed, (shape[0], shape[1], self.num_heads * self.head_dim))
         return self.output_dense(joined), weights
 
     def step(self, inputs, cache, slots, mask):
@@ -92,7 +126,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
         Args:
             inputs: float tensor (B, K, D).
-            cache: pair of keys and values, (B, H, S, D / H) each.
+            cache: pair of keys and values, (B, H, S, d) each.
             slots: int32 tensor (K,). Where in the cache the positions go.
             mask: bool tensor that broadcasts to (B, H, K, S): which slots each may see, its own
                 included.
@@ -105,14 +139,16 @@ class MultiHeadAttention(keras.layers.Layer):
         return self.attend(inputs, *cache, mask)[0], cache
 
     def _split_heads(self, tensor):
-        """(B, T, D) to (B, H, T, D / H)."""
+        """(B, T, H d) to (B, H, T, d)."""
         shape = ops.shape(tensor)
         heads = ops.reshape(tensor, (shape[0], shape[1], self.num_heads, self.head_dim))
         return ops.transpose(heads, (0, 2, 1, 3))
 
-    def compute_output_spec(self, inputs, memory=None, return_weights=False, **_):
+    def compute_output_spec(
+        self, inputs, memory=None, return_weights=False, return_scores=False, **_
+    ):
         outputs = keras.KerasTensor((*inputs.shape[:2], self.hidden_dim), self.compute_dtype)
-        if not return_weights:
+        if not (return_weights or return_scores):
             return outputs
         length = (inputs if memory is None else memory).shape[1]
         shape = (inputs.shape[0], self.num_heads, inputs.shape[1], length)
@@ -127,6 +163,7 @@ class MultiHeadAttention(keras.layers.Layer):
             "num_heads": self.num_heads,
             "hidden_dim": self.hidden_dim,
             "dropout": self.dropout,
+            "head_dim": self.head_dim,
         }
 
 
@@ -142,8 +179,6 @@ def causal_attention_mask(length):
 
 
 def _masked_softmax(scores, mask):
-    """In float32, because half precision loses small weights of long sequences."""
-    scores = ops.cast(scores, "float32")
     if mask is not None:
         scores = ops.where(mask, scores, -1e9)
     return ops.softmax(scores, axis=-1)

@@ -22,15 +22,17 @@ class TransformerEncoderBlock(keras.layers.Layer):
         attention_dropout: float. Dropout of attention weights.
         activation: name of a Keras activation.
         epsilon: float. Of the normalisations.
+        head_dim: int. Width of an attention head, by default D / H.
 
     Call arguments:
         inputs: float tensor (B, T, D).
         attention_mask: bool tensor that broadcasts to (B, H, T, T), True where attention is
             allowed.
-        return_weights: bool. Whether to return the attention weights (B, H, T, T) as well.
+        return_weights, return_scores: bool. Whether to return the attention weights (B, H, T, T),
+            or the scores that they come from, as well; see `MultiHeadAttention`.
 
     Returns:
-        Tensor (B, T, D), or the pair (tensor, weights).
+        Tensor (B, T, D), or the pair (tensor, weights or scores).
 
     Raises:
         ValueError: if `norm` is neither "pre" nor "post".
@@ -49,6 +51,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         attention_dropout: float = 0.0,
         activation: str = "relu",
         epsilon: float = 1e-6,
+        head_dim: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -62,6 +65,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.attention_dropout = attention_dropout
         self.activation = activation
         self.epsilon = epsilon
+        self.head_dim = head_dim
 
     def build(self, input_shape):
         policy = self.dtype_policy
@@ -84,6 +88,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
             self.num_heads,
             self.hidden_dim,
             self.attention_dropout,
+            self.head_dim,
             name=name,
             dtype=self.dtype_policy,
         )
@@ -97,12 +102,23 @@ class TransformerEncoderBlock(keras.layers.Layer):
         layer.build(input_shape)
         return layer
 
-    def call(self, inputs, attention_mask=None, return_weights=False, training=None):
-        hidden, weights = self.residual(
+    def call(
+        self,
+        inputs,
+        attention_mask=None,
+        return_weights=False,
+        return_scores=False,
+        training=None,
+    ):
+        hidden, attention = self.residual(
             inputs,
             self.attention_norm,
             lambda x: self.attention(
-                x, attention_mask=attention_mask, return_weights=True, training=training
+                x,
+                attention_mask=attention_mask,
+                return_weights=True,
+                return_scores=return_scores,
+                training=training,
             ),
             training,
         )
@@ -112,7 +128,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
             lambda x: (self.feed_forward(x), None),
             training,
         )
-        return (outputs, weights) if return_weights else outputs
+        return (outputs, attention) if return_weights or return_scores else outputs
 
     def residual(self, inputs, normalization, sublayer, training=None):
         """Adds what `sublayer` makes of the inputs; returns the sum and what else it gives."""
@@ -120,9 +136,9 @@ class TransformerEncoderBlock(keras.layers.Layer):
         outputs = inputs + self.sublayer_dropout(outputs, training=training)
         return (normalization(outputs) if self.norm == "post" else outputs), extra
 
-    def compute_output_spec(self, inputs, return_weights=False, **_):
+    def compute_output_spec(self, inputs, return_weights=False, return_scores=False, **_):
         outputs = keras.KerasTensor(inputs.shape, self.compute_dtype)
-        if not return_weights:
+        if not (return_weights or return_scores):
             return outputs
         length = inputs.shape[1]
         shape = (inputs.shape[0], self.num_heads, length, length)
@@ -142,4 +158,5 @@ class TransformerEncoderBlock(keras.layers.Layer):
             "attention_dropout": self.attention_dropout,
             "activation": self.activation,
             "epsilon": self.epsilon,
+            "head_dim": self.head_dim,
         }

@@ -18,6 +18,7 @@ from shared.engine.errors import KerasuiteError
 from shared.engine.predictor import Predictor
 from shared.image.decode import decode_image
 from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES, read_source
+from shared.image.result_name import result_name
 
 # Decoded images need memory: so many pixels go into one call, and larger ones are drawn alone.
 PIXELS_OF_CALL = 64_000_000
@@ -161,7 +162,7 @@ class DetectionPredictor(Predictor):
         return {**size, "count": len(detections), "detections": detections}
 
     def files(self, source, outputs):
-        found, name = outputs["found"], result_files.result_name(source)
+        found, name = outputs["found"], result_name(source)
         files = {}
         if self.save_txt:
             files[f"labels/{name}.txt"] = result_files.yolo_text(found, self.txt_scores)

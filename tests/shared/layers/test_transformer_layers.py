@@ -139,3 +139,41 @@ def test_learned_positions_end_at_the_last():
     found = np.array(layer(np.zeros((1, 5, 4), "float32")))[0]
     np.testing.assert_array_equal(found[2], found[4])
     np.testing.assert_array_equal(found[1:3], np.array(layer(np.zeros((1, 2, 4)), begin=1))[0])
+
+
+def test_scores_are_what_the_weights_come_from():
+    inputs = np.random.default_rng(0).normal(size=(2, 5, 16)).astype("float32")
+    mask = np.array([[True] * 5, [True] * 3 + [False] * 2])[:, None, None, :]
+    layer = MultiHeadAttention(4, 16)
+    outputs, weights = layer(inputs, attention_mask=mask, return_weights=True)
+    same, scores = layer(inputs, attention_mask=mask, return_scores=True)
+    np.testing.assert_array_equal(outputs, same)
+    powers = np.where(mask, np.exp(np.array(scores)), 0)
+    np.testing.assert_allclose(weights, powers / powers.sum(-1, keepdims=True), atol=1e-6)
+    # Not masked: padded positions have scores as well.
+    assert np.abs(np.array(scores)[1, :, :, 4]).min() > 0
+
+
+def test_fewer_heads_of_the_same_width():
+    """Three heads of four are what is left when one is cut out."""
+    inputs = np.random.default_rng(0).normal(size=(2, 5, 16)).astype("float32")
+    whole, part = MultiHeadAttention(4, 16), MultiHeadAttention(3, 16, head_dim=4)
+    whole(inputs), part(inputs)
+    part.query.kernel.assign(np.array(whole.query.kernel)[:, :12])
+    both, output = np.array(whole.key_value.kernel), np.array(whole.output_dense.kernel)
+    part.key_value.kernel.assign(np.concatenate([both[:, :12], both[:, 16:28]], axis=1))
+    part.output_dense.kernel.assign(output[:12])
+    # The fourth head gives nothing where its rows of the output are zero.
+    whole.output_dense.kernel.assign(np.concatenate([output[:12], np.zeros((4, 16))]))
+    np.testing.assert_allclose(part(inputs), whole(inputs), atol=1e-5)
+
+
+def test_approximate_gelu():
+    """The formula of BERT's first code."""
+    inputs = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    layer = FeedForward(8, 4, "gelu_tanh")
+    layer(inputs)
+    hidden = inputs @ np.array(layer.expand.kernel)
+    inner = np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3)
+    expected = (0.5 * hidden * (1 + np.tanh(inner))) @ np.array(layer.reduce.kernel)
+    np.testing.assert_allclose(layer(inputs), expected, atol=1e-5)

@@ -1,7 +1,6 @@
 """What is written beside the predictions of one image: annotated picture, crops, YOLO text."""
 
 import io
-import os
 import re
 from collections.abc import Iterator
 
@@ -10,27 +9,9 @@ from PIL import Image
 
 from apps.vision.detection.draw import draw_boxes
 from apps.vision.detection.prediction.tile_merge import Found
-from shared.engine.inputs import STANDARD_INPUT, Source
-from shared.image.reader import IMAGE_SUFFIXES
 
 JPEG_SIDE = 65_500  # the format has no larger ones
 QUALITY = 90
-
-
-def result_name(source: Source) -> str:
-    """The source's relative path without its suffix, which results add their own to.
-
-    The suffix stays where another image could claim the same name: a.png beside a.jpg gives
-    "a.png". No two sources of a run have the same.
-    """
-    stem, suffix = os.path.splitext(source.name)
-    is_known = suffix.lower() in IMAGE_SUFFIXES and stem != STANDARD_INPUT
-    if not is_known or os.path.splitext(stem)[1].lower() in IMAGE_SUFFIXES:
-        return source.name
-    path = os.path.splitext(source.path)[0]
-    others = {path + other for known in IMAGE_SUFFIXES for other in (known, known.upper())}
-    is_alone = not any(map(os.path.lexists, {path, *others} - {str(source.path)}))
-    return stem if is_alone else source.name
 
 
 def annotated(image: np.ndarray, found: Found, class_names: list[str]) -> bytes:

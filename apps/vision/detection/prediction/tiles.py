@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from apps.vision.detection.prediction.tile_merge import Found, merge
+from shared.image.tiles import tile_starts
 
 # The tiles of one call of the model: so many, and so many pixels at most.
 TILES_OF_CALL = 16
@@ -36,21 +37,13 @@ def tile_views(height: int, width: int, tile: int, overlap: float) -> list[tuple
         List of (x1, y1, x2, y2), ints, row by row. They cover the image; all are of the full side
         unless the image is smaller.
     """
-    rows, columns = (_starts(side, tile, overlap) for side in (height, width))
+    shared = tile - max(1, int(tile * (1 - overlap)))
+    rows, columns = (tile_starts(side, tile, shared) for side in (height, width))
     return [
         (left, top, min(left + tile, width), min(top + tile, height))
         for top in rows
         for left in columns
     ]
-
-
-def _starts(side, tile, overlap):
-    """Evenly from one end to the other, so that all overlaps are alike."""
-    if side <= tile:
-        return [0]
-    step = max(1, int(tile * (1 - overlap)))
-    count = -(-(side - tile) // step) + 1
-    return [round(number * (side - tile) / (count - 1)) for number in range(count)]
 
 
 def detect_tiled(

@@ -24,6 +24,7 @@ from shared.engine.inputs import Source, find_inputs
 from shared.engine.loaded_model import LoadedModel
 from shared.engine.merge_shards import merge_if_last
 from shared.engine.predict import predict
+from shared.image.result_name import result_name
 
 IMAGES = {
     "a.jpg": encode(picture(80, 60, 0), "JPEG"),
@@ -263,7 +264,7 @@ def test_result_names_never_collide(tmp_path):
         (tmp_path / name).touch()
     sources = [Source(name, tmp_path / name) for name in names]
     sources += [Source("stdin", None), Source("stdin.png", tmp_path / "stdin.png")]
-    results = [result_files.result_name(source) for source in sources]
+    results = [result_name(source) for source in sources]
     assert len(set(results)) == len(results)
     assert results[3] == "b" and results[8] == "e/b"
 
