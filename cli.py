@@ -23,6 +23,9 @@ GROUPS = {
     "detect": ("apps.vision.detection.commands:commands", "Object detection, YOLO style."),
     "classify": ("apps.vision.classification.commands:commands", "Image classification."),
     "translate": ("apps.translation.commands:commands", "Translation of text."),
+    "bert": ("apps.bert.commands:commands", "BERT: pretrain, fine-tune, distil into TinyBERT."),
+    "cyclegan": ("apps.gan.cyclegan.commands:commands", "Translation of images without pairs."),
+    "srgan": ("apps.gan.srgan.commands:commands", "Super-resolution of images."),
 }
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]

@@ -26,6 +26,9 @@ DEMOS = {
     "classify": "apps.vision.classification.demo:demonstrate",
     "detect": "apps.vision.detection.demo:demonstrate",
     "translate": "apps.translation.demo:demonstrate",
+    "bert": "apps.bert.demo:demonstrate",
+    "cyclegan": "apps.gan.cyclegan.demo:demonstrate",
+    "srgan": "apps.gan.srgan.demo:demonstrate",
 }
 
 

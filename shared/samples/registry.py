@@ -14,11 +14,20 @@ SAMPLES = {
         "shared.samples.digits_detection:write_digits_detection",
         "handwritten digits on cluttered pictures, for detect",
     ),
+    "domains": (
+        "shared.samples.domains:write_domains",
+        "parts of photographs, and others in sepia, for cyclegan",
+    ),
     "corpus": ("shared.samples.corpus:write_corpus", "news articles, for embed"),
     "numbers-en-zh": (
         "shared.samples.numbers_en_zh:write_numbers",
         "number words and Chinese numerals, for translate",
     ),
+    "sentiment": (
+        "shared.samples.sentiment:write_sentiment",
+        "generated sentences, liked or not, for bert",
+    ),
+    "photos": ("shared.samples.photos:write_photos", "parts of photographs, for srgan"),
 }
 
 

@@ -40,6 +40,7 @@ class AppCase:
         write_inputs: writes inputs of unequal sizes and returns how many are good and how
             many are corrupt.
         verb: the verb that trains.
+        predict_verb: the verb of batch inference.
         options: further options of the training command.
     """
 
@@ -48,6 +49,7 @@ class AppCase:
     write_data: Callable[[Path], Sequence[str]]
     write_inputs: Callable[[Path], tuple[int, int]]
     verb: str = "train"
+    predict_verb: str = "predict"
     options: Sequence[str] = field(default_factory=tuple)
 
     def training(self, data: Sequence[str], output: Path) -> list[str]:
@@ -169,7 +171,7 @@ def run_predict_test(case: AppCase, model: Path, folder: Path) -> None:
     inputs, whole, killed = folder / "inputs", folder / "whole", folder / "killed"
     inputs.mkdir()
     good, bad = case.write_inputs(inputs)
-    predict = [case.command, "predict", str(model), str(inputs), "--batch-size", "2"]
+    predict = [case.command, case.predict_verb, str(model), str(inputs), "--batch-size", "2"]
     expect_success(kerasuite(*predict, "--output", whole), code=3 if bad else 0)
     assert len(read_lines(whole / "predictions.jsonl")) == good
     assert len(read_lines(whole / "errors.jsonl")) == bad
@@ -264,7 +266,7 @@ def run_shared_prediction_test(case: AppCase, model: Path, folder: Path) -> None
     inputs, alone, shared = folder / "inputs", folder / "alone", folder / "shared"
     inputs.mkdir()
     _, bad = case.write_inputs(inputs)
-    predict = [case.command, "predict", str(model), str(inputs), "--batch-size", "1"]
+    predict = [case.command, case.predict_verb, str(model), str(inputs), "--batch-size", "1"]
     expect_success(kerasuite(*predict, "--output", alone), code=3 if bad else 0)
     launched = kerasuite("launch", "--workers", "2", "--", *predict, "--output", shared)
     expect_success(launched, code=3 if bad else 0)

@@ -24,12 +24,14 @@ def main() -> None:
     parser.add_argument("--strategy", required=True)
     parser.add_argument("--devices", default="cpu")
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--set", action="append", default=[], metavar="LEAF=VALUE")
     arguments = parser.parse_args()
     app = load_app(arguments.place)
     names = ("batch_size", "strategy", "devices", "precision")
     given = {name: getattr(arguments, name) for name in names}
     # Adam's first steps depend on the sign of gradients that are zero but for rounding.
     given |= {"optimization.optimizer": "sgd", "learning_rate": 0.05}
+    given |= dict(setting.split("=", 1) for setting in arguments.set)
     config = configs.resolve(
         app.config_class, {"preset": "test", "data": tuple(arguments.data), **given}
     )

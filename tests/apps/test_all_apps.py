@@ -108,6 +108,40 @@ def write_lines(folder: Path) -> tuple[int, int]:
     return 18, 1
 
 
+def write_scenes(folder: Path) -> list[str]:
+    """Ten pictures of coarse coloured noise."""
+    generator = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(10):
+        coarse = generator.integers(0, 256, (7, 7, 3), dtype=np.uint8)
+        scene = Image.fromarray(coarse).resize((50, 45), Image.Resampling.BICUBIC)
+        scene.save(folder / f"{index}.png")
+    return [str(folder)]
+
+
+def write_domains(folder: Path) -> list[str]:
+    """Eighteen reddish and fourteen bluish pictures of coarse noise."""
+    generator = np.random.default_rng(0)
+    for name, count, channel in (("trainA", 18, 0), ("trainB", 14, 2)):
+        (folder / name).mkdir(parents=True)
+        for index in range(count):
+            coarse = generator.integers(0, 100, (6, 6, 3), dtype=np.uint8)
+            coarse[..., channel] += 150
+            picture = Image.fromarray(coarse).resize((44, 40), Image.Resampling.BICUBIC)
+            picture.save(folder / name / f"{index:02}.png")
+    return [str(folder)]
+
+
+def write_sentences(folder: Path) -> list[str]:
+    """Eighty generated sentences with a label."""
+    from shared.samples.sentiment import write_sentiment
+
+    write_sentiment(folder / "all")
+    lines = (folder / "all" / "train.tsv").read_text().splitlines()
+    (folder / "train.tsv").write_text("".join(f"{line}\n" for line in lines[:81]))
+    return [str(folder / "train.tsv")]
+
+
 CASES = {
     # Steps take milliseconds; so many, that there is time to kill them.
     "embed": AppCase(
@@ -131,6 +165,26 @@ CASES = {
     "translate": AppCase(
         "translate", "apps.translation.app:TranslateApp", write_pairs, write_lines
     ),
+    "bert-finetune": AppCase(
+        "bert",
+        "apps.bert.finetuning.app:FinetuneApp",
+        write_sentences,
+        write_lines,
+        verb="finetune",
+    ),
+    "bert-pretrain": AppCase(
+        "bert",
+        "apps.bert.pretraining.app:PretrainApp",
+        write_corpus,
+        write_lines,
+        verb="pretrain",
+        predict_verb="embed",
+    ),
+    "cyclegan": AppCase(
+        "cyclegan", "apps.gan.cyclegan.app:CycleGANApp", write_domains, write_pictures
+    ),
+    # The adversarial stage: two networks and two optimizers.
+    "srgan": AppCase("srgan", "apps.gan.srgan.app:SrganApp", write_scenes, write_pictures),
 }
 
 
@@ -161,7 +215,8 @@ def exported(case, trained, tmp_path_factory) -> Path:
     """The SavedModel of the run, verified by `export` in a fresh process."""
     root = tmp_path_factory.mktemp("saved_models")
     app_test.expect_success(app_test.kerasuite(case.command, "export", trained, "--output", root))
-    return next(root.glob("*/*/1"))
+    # Of several, as CycleGAN's directions are, the first.
+    return min(root.glob("*/*/1"))
 
 
 def test_run_folder_is_complete(trained):
@@ -210,10 +265,11 @@ def test_another_task_is_refused(case, exported, tmp_path):
     config = exported / "assets.extra" / "config.yaml"
     copy = tmp_path / "model" / "1"
     shutil.copytree(exported, copy)
-    text = config.read_text().replace(f"task: {case.command}", "task: weather")
+    task = config.read_text().partition("\n")[0]
+    text = config.read_text().replace(task, "task: weather")
     (copy / "assets.extra" / "config.yaml").write_text(text)
     done = app_test.kerasuite(
-        case.command, "predict", copy, "nothing", "--output", tmp_path / "out"
+        case.command, case.predict_verb, copy, "nothing", "--output", tmp_path / "out"
     )
     app_test.expect_success(done, code=1)
     assert "weather" in done.stderr

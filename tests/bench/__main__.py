@@ -17,12 +17,15 @@ from rich.table import Table
 
 from shared.engine.quiet import import_tensorflow
 from tests.bench import (
+    bert,
     classification,
     command_line,
+    cyclegan,
     detection,
     distribution,
     embeddings,
     glove,
+    srgan,
     translation,
 )
 
@@ -44,6 +47,19 @@ ROWS = {
     "translate-greedy": translation.greedy,
     "translate-beam": translation.beam,
     "translate-training": translation.training,
+    "bert-base": bert.inference_base,
+    "bert-minilm": bert.inference_minilm,
+    "bert-tinybert": bert.inference_tinybert,
+    "bert-base-training": bert.training_base,
+    "bert-minilm-training": bert.training_minilm,
+    "bert-tinybert-training": bert.training_tinybert,
+    "bert-distilled": bert.tinybert_gain,
+    "cyclegan-forward": cyclegan.generator_forward,
+    "cyclegan-training": cyclegan.training_step,
+    "cyclegan-step": cyclegan.whole_step,
+    "srgan-forward": srgan.forward,
+    "srgan-training": srgan.training,
+    "srgan-memory": srgan.memory,
     "workers": distribution.scaling,
     "checkpoint": distribution.checkpoint_cost,
     "resume": distribution.resume_time,

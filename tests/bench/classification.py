@@ -142,15 +142,15 @@ def memory() -> Result:
     )
 
 
-def peak_of_prediction(model: Path, inputs: Path, output: Path) -> int:
-    """Peak resident memory in KiB of `kerasuite classify predict` in a process of its own."""
+def peak_of_prediction(model: Path, inputs: Path, output: Path, task: str = "classify") -> int:
+    """Peak resident memory in KiB of `kerasuite TASK predict` in a process of its own."""
     code = (
         "import resource, sys; sys.argv[0] = 'kerasuite'; import cli\n"
         "try: cli.main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
-    words = ["classify", "predict", str(model), str(inputs), "--output", str(output)]
+    words = [task, "predict", str(model), str(inputs), "--output", str(output)]
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -1,0 +1,1 @@
+"""BERT: pretraining, fine-tuning and distillation into TinyBERT."""

@@ -1,0 +1,49 @@
+"""What each head of an encoder looks at in a sentence, as pictures."""
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from shared.engine.errors import KerasuiteError
+from shared.engine.messages import warn
+from shared.engine.verbs import load_app
+
+console = Console(soft_wrap=True, highlight=False)
+
+
+def draw_attention(place: str, folder: Path, texts: list[str], output: Path, layer: int) -> None:
+    """Draws the heads of one layer, or of all.
+
+    Args:
+        place: of the application that made the run.
+        folder: the run.
+        texts: a sentence, or a sentence and its pair.
+        output: folder for `layer-1.png`, `layer-2.png`, ...
+        layer: counted from 1; 0 for all.
+    """
+    app = load_app(place)
+    import tensorflow as tf
+
+    from shared.engine.attention_plot import draw_heads, missing_characters
+    from shared.engine.run import load_best, open_run
+
+    if len(texts) > 2:
+        raise KerasuiteError(
+            f"SENTENCE: {len(texts)} are given; give one, or a sentence and a pair"
+        )
+    run = open_run(app, folder)
+    model, tokenizer = load_best(app, run), app.tokenizer
+    tokens = [tokenizer(tf.constant([text])) for text in texts]
+    x = tokenizer.pack(tokens[0], tokens[1] if len(tokens) == 2 else None, 128)
+    weights = model.encoder(x, output_attentions="weights")["attentions"]
+    if not 0 <= layer <= len(weights):
+        raise KerasuiteError(f"--layer {layer}: the encoder has the layers 1 to {len(weights)}")
+    pieces = tokenizer.pieces(x["tokens"][0].numpy())
+    if missing := missing_characters(pieces):
+        warn(f"no installed font has {missing[:20]}; install one such as Noto Sans CJK")
+    output.mkdir(parents=True, exist_ok=True)
+    chosen = [layer] if layer else range(1, len(weights) + 1)
+    for number in chosen:
+        draw_heads(pieces, np.array(weights[number - 1][0]), output / f"layer-{number}.png")
+    console.print(f"{len(chosen)} layer(s) are drawn in {output}.", markup=False)

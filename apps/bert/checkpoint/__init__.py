@@ -1,0 +1,1 @@
+"""BERT checkpoints as people have them, read and written."""

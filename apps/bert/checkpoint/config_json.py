@@ -1,0 +1,169 @@
+"""The shape of an encoder in config.json (Hugging Face) and bert_config.json (Google)."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from apps.bert.encoder_config import EncoderConfig
+from shared.engine import config as configs
+from shared.engine.errors import KerasuiteError
+
+# Their names of activations, ours first where there are several.
+ACTIVATIONS = {
+    "gelu": ("gelu", "gelu_python"),
+    "gelu_tanh": ("gelu_new", "gelu_pytorch_tanh", "gelu_fast"),
+    "relu": ("relu",),
+}
+
+# Our name of a setting to theirs, by the type of model.
+BERT = {
+    "num_layers": "num_hidden_layers",
+    "hidden_dim": "hidden_size",
+    "num_heads": "num_attention_heads",
+    "intermediate_dim": "intermediate_size",
+    "max_positions": "max_position_embeddings",
+    "num_segments": "type_vocab_size",
+    "epsilon": "layer_norm_eps",
+    "dropout": "hidden_dropout_prob",
+    "attention_dropout": "attention_probs_dropout_prob",
+}
+DISTILBERT = {
+    "num_layers": "n_layers",
+    "hidden_dim": "dim",
+    "num_heads": "n_heads",
+    "intermediate_dim": "hidden_dim",
+    "max_positions": "max_position_embeddings",
+    "dropout": "dropout",
+    "attention_dropout": "attention_dropout",
+}
+SETTINGS = {"bert": BERT, "distilbert": DISTILBERT}
+ACTIVATION_KEYS = {"bert": "hidden_act", "distilbert": "activation"}
+REQUIRED = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim")
+
+# Options that change what is computed, with the only value that the encoder has.
+FIXED = {
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "add_cross_attention": False,
+    "quantization_config": None,
+}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object in a JSON file.
+
+    Raises:
+        KerasuiteError: if the file is none.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise KerasuiteError(f"{path}: is no JSON ({error}); fetch it again") from error
+    if not isinstance(value, dict):
+        raise KerasuiteError(f"{path}: holds no JSON object; fetch it again")
+    return value
+
+
+def model_type(path: Path, values: Mapping[str, Any]) -> str:
+    """ "bert" or "distilbert"; old files that do not say are BERT's.
+
+    Raises:
+        KerasuiteError: for any other type.
+    """
+    kind = str(values.get("model_type", "bert"))
+    if kind not in SETTINGS:
+        raise KerasuiteError(
+            f"{path}: model_type '{kind}' is not supported; give a checkpoint of type bert (also "
+            f"MiniLM, the small and the multilingual BERTs) or distilbert"
+        )
+    return kind
+
+
+def vocabulary_size(path: Path, values: Mapping[str, Any]) -> int:
+    """Rows of the token embedding.
+
+    Raises:
+        KerasuiteError: if the file does not say.
+    """
+    size = values.get("vocab_size")
+    if not isinstance(size, int):
+        raise KerasuiteError(f"{path}: has no number 'vocab_size'; fetch it again")
+    return size
+
+
+def to_encoder_config(path: Path, values: Mapping[str, Any]) -> EncoderConfig:
+    """The shape of the encoder.
+
+    Args:
+        path: the file, for error messages.
+        values: what it holds.
+
+    Raises:
+        KerasuiteError: if the file asks for what `BertEncoder` is not, or a value is missing.
+    """
+    kind = model_type(path, values)
+    for name, only in FIXED.items():
+        if values.get(name, only) != only:
+            raise KerasuiteError(
+                f"{path}: {name} {_short(values[name])} is not supported, only {_short(only)}; "
+                f"give another checkpoint"
+            )
+    given = {ours: values[theirs] for ours, theirs in SETTINGS[kind].items() if theirs in values}
+    for ours in REQUIRED:
+        if ours not in given:
+            raise KerasuiteError(f"{path}: has no '{SETTINGS[kind][ours]}'; fetch it again")
+    given["activation"] = _activation(
+        path, values, "hidden_act" if kind == "bert" else "activation"
+    )
+    config = configs.from_dict(EncoderConfig, given, str(path))
+    if config.hidden_dim % config.num_heads:
+        raise KerasuiteError(
+            f"{path}: {config.hidden_dim} dimensions do not divide by {config.num_heads} heads; "
+            f"fetch it again"
+        )
+    return _with_pruned_heads(path, config, values.get("pruned_heads"))
+
+
+def _activation(path: Path, values: Mapping[str, Any], key: str) -> str:
+    theirs = values.get(key, "gelu")
+    for ours, names in ACTIVATIONS.items():
+        if theirs in names:
+            return ours
+    known = ", ".join(name for names in ACTIVATIONS.values() for name in names)
+    raise KerasuiteError(
+        f"{path}: {key} {_short(theirs)} is not supported, only {known}; give another checkpoint"
+    )
+
+
+def _with_pruned_heads(path: Path, config: EncoderConfig, pruned: Any) -> EncoderConfig:
+    """`pruned_heads` lists by layer the numbers of the heads that are gone."""
+    if not pruned:
+        return config
+    try:
+        gone = {int(layer): len(set(heads)) for layer, heads in pruned.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise KerasuiteError(f"{path}: pruned_heads {_short(pruned)} names no heads") from None
+    heads = tuple(config.num_heads - gone.get(index, 0) for index in range(config.num_layers))
+    if min(heads) < 1:
+        raise KerasuiteError(f"{path}: pruned_heads leaves a layer without heads; not supported")
+    return dataclasses.replace(config, heads_per_layer=heads)
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value)[:80]
+
+
+def to_json(config: EncoderConfig, vocabulary_size: int, architecture: str) -> dict[str, Any]:
+    """What config.json says of an encoder; see `weights.encoder_tensors` for pruned heads."""
+    return {
+        "architectures": [architecture],
+        "model_type": "bert",
+        "vocab_size": vocabulary_size,
+        **{theirs: getattr(config, ours) for ours, theirs in BERT.items()},
+        "hidden_act": ACTIVATIONS[config.activation][0],
+        "position_embedding_type": FIXED["position_embedding_type"],
+        "initializer_range": 0.02,
+        "pad_token_id": 0,
+    }

@@ -1,0 +1,153 @@
+"""Folders of Hugging Face: config.json, vocab.txt, tokenizer_config.json, model.safetensors.
+
+This is also how the suite itself keeps an encoder outside of a run.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from apps.bert.checkpoint.checkpoint import Checkpoint, LazyTensors, TokenizerSettings
+from apps.bert.checkpoint.config_json import (
+    model_type,
+    read_json,
+    to_encoder_config,
+    to_json,
+    vocabulary_size,
+)
+from apps.bert.checkpoint.names import (
+    OPTIONAL,
+    SEGMENT_EMBEDDINGS,
+    TIED,
+    canonical_name,
+    distilbert_name,
+)
+from apps.bert.checkpoint.safetensors_files import WEIGHTS, read_tensors, write_tensors
+from apps.bert.checkpoint.tokenizer_files import (
+    SETTINGS,
+    VOCABULARY,
+    read_settings,
+    read_vocabulary,
+    settings_json,
+    vocabulary_text,
+)
+from apps.bert.checkpoint.weights import encoder_tensors, heads_tensors, whole_config
+from apps.bert.encoder_config import EncoderConfig
+from shared.engine.errors import KerasuiteError
+from shared.engine.files import atomic_folder
+
+if TYPE_CHECKING:
+    from apps.bert.encoder import BertEncoder
+
+CONFIG = "config.json"
+
+
+def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
+    """Reads a folder of a BERT or a DistilBERT; the weights when they are asked for.
+
+    A DistilBERT has no segments: it gets segment embeddings of zeros.
+
+    Args:
+        folder: the folder.
+        source: how messages call it; by default by its path.
+
+    Raises:
+        KerasuiteError: if a file is missing, damaged, or of a model that is not supported.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        raise KerasuiteError(f"{folder}: has no {CONFIG}; fetch it again")
+    values = read_json(path)
+    config = to_encoder_config(path, values)
+    vocabulary = read_vocabulary(folder, vocabulary_size(path, values))
+    settings = read_settings(folder, vocabulary)
+    readers = _readers(folder, model_type(path, values), config)
+    return Checkpoint(config, vocabulary, settings, LazyTensors(readers), source or str(folder))
+
+
+def _readers(folder: Path, kind: str, config: EncoderConfig) -> dict[str, Callable[[], np.ndarray]]:
+    """What reads each tensor, by the names of the table."""
+    rename = distilbert_name if kind == "distilbert" else canonical_name
+    readers = {rename(name): reader for name, reader in read_tensors(folder).items()}
+    for name, second in TIED.items():
+        if second in readers:
+            readers.setdefault(name, readers[second])
+    if kind == "distilbert":
+        zeros = np.zeros((config.num_segments, config.hidden_dim), np.float32)
+        readers[SEGMENT_EMBEDDINGS] = lambda: zeros
+    return readers
+
+
+def save_hugging_face(
+    folder: Path,
+    encoder: "BertEncoder",
+    vocabulary: list[str],
+    settings: TokenizerSettings,
+    heads: Any = None,
+) -> None:
+    """Writes an encoder as a folder that Hugging Face's transformers reads.
+
+    Args:
+        folder: a new folder.
+        encoder: the encoder; what was pruned or factorised is written whole, see
+            `encoder_tensors`.
+        vocabulary, settings: of its tokenizer.
+        heads: pretraining heads, see `weights.load_pretraining_heads`, or None.
+
+    Raises:
+        KerasuiteError: if the folder exists already.
+    """
+    tensors = encoder_tensors(encoder)
+    if heads is not None:
+        tensors |= heads_tensors(heads)
+    write_folder(folder, whole_config(encoder), vocabulary, settings, tensors)
+
+
+def write_folder(
+    folder: Path,
+    config: EncoderConfig,
+    vocabulary: list[str],
+    settings: TokenizerSettings,
+    tensors: Mapping[str, np.ndarray],
+) -> None:
+    """Writes a folder, all of it or nothing; `tensors` have the names of `names.py`.
+
+    Raises:
+        KerasuiteError: if the folder exists already.
+    """
+    architecture = _architecture(tensors)
+    # Only the encoder alone has names without a prefix.
+    prefix = "" if architecture == "BertModel" else "bert."
+    named = {name if name.startswith("cls.") else prefix + name: tensors[name] for name in tensors}
+    files = {
+        CONFIG: _json(to_json(config, len(vocabulary), architecture)),
+        SETTINGS: _json(settings_json(settings, config.max_positions)),
+        VOCABULARY: vocabulary_text(vocabulary),
+    }
+    try:
+        with atomic_folder(folder) as temporary:
+            write_tensors(temporary / WEIGHTS, named)
+            for name, text in files.items():
+                (temporary / name).write_bytes(text.encode())
+    except FileExistsError:
+        raise KerasuiteError(
+            f"{folder}: exists already; remove it or choose another --output"
+        ) from None
+
+
+def _architecture(tensors: Mapping[str, np.ndarray]) -> str:
+    """The class of transformers that has just these tensors."""
+    masked_lm, next_sentence = (
+        any(name.startswith(OPTIONAL[part]) for name in tensors)
+        for part in ("masked-LM head", "next-sentence head")
+    )
+    if masked_lm:
+        return "BertForPreTraining" if next_sentence else "BertForMaskedLM"
+    return "BertForNextSentencePrediction" if next_sentence else "BertModel"
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,198 @@
+"""Which tensors of a checkpoint make up which variable.
+
+The table serves both directions, so what is written is what is read. It has the names of Hugging
+Face's `BertForPreTraining` without their prefix "bert."; the names of other writers are brought
+to these first (`canonical_name`, `distilbert_name`, `google_name`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
+SEGMENT_EMBEDDINGS = "embeddings.token_type_embeddings.weight"
+TIED_DECODER = "cls.predictions.decoder.weight"
+# The output matrix of the masked-LM head is the word embeddings; writers keep either name or both.
+TIED = {
+    WORD_EMBEDDINGS: TIED_DECODER,
+    "cls.predictions.bias": "cls.predictions.decoder.bias",
+}
+# Second names, and the numbers 0, 1, 2...: nothing is lost without them.
+COPIES = (*TIED.values(), "embeddings.position_ids")
+
+# Parts that a checkpoint may lack as a whole, by how their tensors' names begin.
+OPTIONAL = {
+    "pooler": "pooler.",
+    "masked-LM head": "cls.predictions.",
+    "next-sentence head": "cls.seq_relationship.",
+}
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A variable, and the tensors that it is made of.
+
+    Attributes:
+        variable: its path in the encoder (or head).
+        tensors: names in a checkpoint; of several, the parts stand side by side.
+        shape: of the variable.
+        transposed: whether checkpoints keep (out, in) where Keras has (in, out).
+    """
+
+    variable: str
+    tensors: tuple[str, ...]
+    shape: tuple[int, ...]
+    transposed: bool = False
+
+    @property
+    def tensor_shape(self) -> tuple[int, ...]:
+        """The shape of each of the tensors."""
+        shape = (*self.shape[:-1], self.shape[-1] // len(self.tensors))
+        return shape[::-1] if self.transposed else shape
+
+    def join(self, tensors: Sequence[np.ndarray]) -> np.ndarray:
+        """The variable's value."""
+        parts = [tensor.T if self.transposed else tensor for tensor in tensors]
+        return np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+
+    def split(self, value: np.ndarray) -> dict[str, np.ndarray]:
+        """The tensors of a value."""
+        parts = np.split(value, len(self.tensors), axis=-1)
+        parts = [np.ascontiguousarray(part.T if self.transposed else part) for part in parts]
+        return dict(zip(self.tensors, parts, strict=True))
+
+
+# === The table ===
+
+
+def encoder_weights(shape: Any, vocabulary_size: int) -> list[Weight]:
+    """The weights of an encoder.
+
+    Args:
+        shape: an `EncoderConfig`, or the `BertEncoder` itself.
+        vocabulary_size: number of word pieces.
+    """
+    width = shape.hidden_dim
+    embeddings = {
+        "token_embedding": ("word", vocabulary_size),
+        "segment_embedding": ("token_type", shape.num_segments),
+        "positions/positions": ("position", shape.max_positions),
+    }
+    return [
+        *(
+            Weight(f"{ours}/embeddings", (f"embeddings.{theirs}_embeddings.weight",), (rows, width))
+            for ours, (theirs, rows) in embeddings.items()
+        ),
+        *_norm("embedding_norm", "embeddings.LayerNorm", width),
+        *(weight for index in range(shape.num_layers) for weight in _block(shape, index)),
+        *_dense("pooler", width, width, "pooler.dense"),
+    ]
+
+
+def _block(shape: Any, index: int) -> list[Weight]:
+    ours, theirs = f"block_{index}", f"encoder.layer.{index}"
+    attention = f"{theirs}.attention.self"
+    width, inner = shape.hidden_dim, shape.intermediate_dim
+    num_heads = (shape.heads_per_layer or (shape.num_heads,) * shape.num_layers)[index]
+    heads = num_heads * (width // shape.num_heads)
+    key_value = (f"{attention}.key", f"{attention}.value")
+    return [
+        *_dense(f"{ours}/attention/query", width, heads, f"{attention}.query"),
+        *_dense(f"{ours}/attention/key_value", width, 2 * heads, *key_value),
+        *_dense(f"{ours}/attention/output", heads, width, f"{theirs}.attention.output.dense"),
+        *_norm(f"{ours}/attention_norm", f"{theirs}.attention.output.LayerNorm", width),
+        *_dense(f"{ours}/feed_forward/expand", width, inner, f"{theirs}.intermediate.dense"),
+        *_dense(f"{ours}/feed_forward/reduce", inner, width, f"{theirs}.output.dense"),
+        *_norm(f"{ours}/feed_forward_norm", f"{theirs}.output.LayerNorm", width),
+    ]
+
+
+def masked_lm_weights(width: int, vocabulary_size: int) -> list[Weight]:
+    """Of the masked-LM head, without its output matrix, which is the word embeddings."""
+    theirs = "cls.predictions.transform"
+    return [
+        *_dense("transform", width, width, f"{theirs}.dense"),
+        *_norm("norm", f"{theirs}.LayerNorm", width),
+        Weight("bias", ("cls.predictions.bias",), (vocabulary_size,)),
+    ]
+
+
+def next_sentence_weights(width: int) -> list[Weight]:
+    """Of the next-sentence head: class 0 is that the second text follows the first."""
+    return _dense("next_sentence", width, 2, "cls.seq_relationship")
+
+
+def _dense(variable: str, inputs: int, outputs: int, *tensors: str) -> list[Weight]:
+    kernels = tuple(f"{tensor}.weight" for tensor in tensors)
+    biases = tuple(f"{tensor}.bias" for tensor in tensors)
+    return [
+        Weight(f"{variable}/kernel", kernels, (inputs, outputs), transposed=True),
+        Weight(f"{variable}/bias", biases, (outputs,)),
+    ]
+
+
+def _norm(variable: str, tensor: str, width: int) -> list[Weight]:
+    return [
+        Weight(f"{variable}/gamma", (f"{tensor}.weight",), (width,)),
+        Weight(f"{variable}/beta", (f"{tensor}.bias",), (width,)),
+    ]
+
+
+# === Names of other writers ===
+
+OLD_ENDINGS = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+
+# In the order of replacement.
+DISTILBERT = {
+    r"^transformer\.layer\.": "encoder.layer.",
+    r"\.attention\.([qkv])_lin\.": r".attention.self.\1.",
+    r"\.self\.q\.": ".self.query.",
+    r"\.self\.k\.": ".self.key.",
+    r"\.self\.v\.": ".self.value.",
+    r"\.attention\.out_lin\.": ".attention.output.dense.",
+    r"\.sa_layer_norm\.": ".attention.output.LayerNorm.",
+    r"\.ffn\.lin1\.": ".intermediate.dense.",
+    r"\.ffn\.lin2\.": ".output.dense.",
+    r"\.output_layer_norm\.": ".output.LayerNorm.",
+    r"^vocab_transform\.": "cls.predictions.transform.dense.",
+    r"^vocab_layer_norm\.": "cls.predictions.transform.LayerNorm.",
+    r"^vocab_projector\.weight$": TIED_DECODER,
+    r"^vocab_projector\.bias$": "cls.predictions.bias",
+}
+
+GOOGLE = {
+    r"^bert/": "",
+    r"/layer_(\d+)/": r"/layer/\1/",
+    r"_embeddings$": "_embeddings/weight",
+    r"/(gamma|kernel|output_weights)$": "/weight",
+    r"/(beta|output_bias)$": "/bias",
+    r"/": ".",
+}
+
+
+def canonical_name(name: str) -> str:
+    """The table's name of a tensor of a Hugging Face BERT, as it was ever called."""
+    name = name.removeprefix("bert.")
+    for old, new in OLD_ENDINGS.items():
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+    return name
+
+
+def distilbert_name(name: str) -> str:
+    """The table's name of a tensor of a DistilBERT."""
+    return _replace(name.removeprefix("distilbert."), DISTILBERT)
+
+
+def google_name(name: str) -> str:
+    """The table's name of a tensor of Google's code; a "kernel" is to be transposed."""
+    return _replace(name, GOOGLE)
+
+
+def _replace(name: str, rules: dict[str, str]) -> str:
+    for pattern, replacement in rules.items():
+        name = re.sub(pattern, replacement, name)
+    return name

@@ -1,0 +1,125 @@
+"""Tensors in a folder of Hugging Face: model.safetensors, in one file or in several.
+
+The format holds numbers and names and nothing that could run; files that are loaded by running
+them (pickle) are refused.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from apps.bert.checkpoint.config_json import read_json
+from shared.engine.errors import KerasuiteError
+from shared.engine.files import atomic_path
+
+if TYPE_CHECKING:
+    from safetensors import safe_open
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+# How a zip file (PyTorch's since 1.6) and a bare pickle begin.
+PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+FLOATS = ("F64", "F32", "F16", "BF16")
+# What PyTorch expects to read in the file's own remarks.
+REMARK = {"format": "pt"}
+
+
+def read_tensors(folder: Path) -> dict[str, Callable[[], np.ndarray]]:
+    """Tensor name to a function that reads it as float32.
+
+    Raises:
+        KerasuiteError: if the folder holds no safetensors, or a damaged file.
+    """
+    if (folder / WEIGHTS).is_file():
+        files = [folder / WEIGHTS]
+    elif (folder / INDEX).is_file():
+        files = _shards(folder / INDEX)
+    else:
+        raise _nothing_to_read(folder)
+    readers: dict[str, Callable[[], np.ndarray]] = {}
+    for path in files:
+        readers |= _readers(path)
+    return readers
+
+
+def has_tensors(folder: Path) -> bool:
+    """Whether the folder holds safetensors."""
+    return (folder / WEIGHTS).is_file() or (folder / INDEX).is_file()
+
+
+def refuse_pickle(path: Path) -> KerasuiteError:
+    """The error for a file that would have to be run."""
+    return KerasuiteError(
+        f"{path}: is a pickle, and loading one can run any code; convert it where you trust it, "
+        f'with transformers: AutoModelForPreTraining.from_pretrained("OLD").save_pretrained("NEW"),'
+        f" which writes {WEIGHTS}"
+    )
+
+
+def _nothing_to_read(folder: Path) -> KerasuiteError:
+    pickles = sorted(path for path in folder.iterdir() if path.suffix in PICKLES)
+    if pickles:
+        return refuse_pickle(pickles[0])
+    others = [path.name for path in folder.iterdir() if path.suffix in (".h5", ".msgpack")]
+    instead = f"only {', '.join(sorted(others))}" if others else "no weights"
+    return KerasuiteError(
+        f"{folder}: has {instead}; {WEIGHTS} is needed: fetch it too, or convert the weights with "
+        f"transformers' save_pretrained"
+    )
+
+
+def _shards(index: Path) -> list[Path]:
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict):
+        raise KerasuiteError(f"{index}: has no weight_map; fetch it again")
+    files = [index.parent / str(name) for name in sorted(set(names.values()))]
+    for path in files:
+        # A name in the index must not lead out of the folder.
+        if path.parent != index.parent or not path.is_file():
+            raise KerasuiteError(f"{path}: is missing, but {index.name} names it; fetch it again")
+    return files
+
+
+def _readers(path: Path) -> Mapping[str, Callable[[], np.ndarray]]:
+    file = _open(path)
+    return {name: _reader(path, file, name) for name in file.keys()}  # noqa: SIM118
+
+
+def _open(path: Path) -> "safe_open":
+    from safetensors import SafetensorError, safe_open
+
+    with open(path, "rb") as file:
+        start = file.read(4)
+    if start.startswith(PICKLE_STARTS):
+        raise refuse_pickle(path)
+    try:
+        return safe_open(path, "np")
+    except SafetensorError as error:
+        raise KerasuiteError(
+            f"{path}: is damaged or no safetensors file ({error}); fetch it again"
+        ) from error
+
+
+def _reader(path: Path, file: "safe_open", name: str) -> Callable[[], np.ndarray]:
+    def read() -> np.ndarray:
+        kind = file.get_slice(name).get_dtype()
+        if kind not in FLOATS:
+            raise KerasuiteError(
+                f"{path}: the tensor '{name}' is {kind}, not a floating-point number; "
+                f"quantised checkpoints are not supported: give the original"
+            )
+        return np.asarray(file.get_tensor(name)).astype(np.float32, copy=False)
+
+    return read
+
+
+def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
+    """Writes one safetensors file."""
+    from safetensors.numpy import save_file
+
+    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(contiguous, temporary, REMARK)

@@ -1,0 +1,94 @@
+"""What `import` and `export-hf` do."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from apps.bert.checkpoint.checkpoint import Checkpoint
+from apps.bert.checkpoint.hugging_face import save_hugging_face
+from apps.bert.checkpoint.names import COPIES
+from apps.bert.checkpoint.places import resolve_checkpoint
+from apps.bert.checkpoint.tokenizer_files import settings_of
+from apps.bert.checkpoint.weights import checked_tensors
+from apps.bert.runs import APPS, app_of
+from shared.engine.errors import KerasuiteError
+from shared.engine.verbs import load_app
+
+console = Console(soft_wrap=True, highlight=False)
+NAMES_SHOWN = 4
+
+
+def import_checkpoint(source: str, output: Path, lowercase: bool | None = None) -> None:
+    """Makes a run folder of a checkpoint, as if it had been pretrained here.
+
+    Args:
+        source: see `resolve_checkpoint`.
+        output: a new folder.
+        lowercase: see `resolve_checkpoint`.
+
+    Raises:
+        KerasuiteError: if the checkpoint cannot be used, or the folder exists.
+    """
+    if output.exists():
+        raise KerasuiteError(f"{output}: exists already; choose a new --output")
+    app = load_app(APPS["bert-pretrain"])
+    checkpoint = resolve_checkpoint(source, lowercase)
+    tensors, missing = checked_tensors(checkpoint)
+    from apps.bert.pretraining.imported import write_imported_run
+
+    write_imported_run(app, checkpoint, output)
+    for line in describe(checkpoint, tensors, missing):
+        console.print(line, markup=False)
+    console.print(
+        f"It is in {output}. Next:\n"
+        f"  kerasuite bert finetune DATA --init {output}\n"
+        f"  kerasuite bert embed {output} FOLDER --output predictions",
+        markup=False,
+    )
+
+
+def export_hugging_face(run_folder: Path, output: Path) -> None:
+    """Writes the encoder of a run as a folder that Hugging Face's transformers reads."""
+    if output.exists():
+        raise KerasuiteError(f"{output}: exists already; choose a new --output")
+    app = load_app(app_of(run_folder))
+    from shared.engine.run import load_best, open_run
+
+    run = open_run(app, run_folder)
+    model = load_best(app, run)
+    tokenizer = app.tokenizer
+    heads = getattr(model, "pretraining_heads", None)
+    if "masked-LM head" in run.artifacts.get("untrained", []):
+        heads = None
+    save_hugging_face(output, model.encoder, tokenizer.vocabulary, settings_of(tokenizer), heads)
+    console.print(
+        f'It is in {output}. Next: transformers.AutoModel.from_pretrained("{output}")',
+        markup=False,
+    )
+
+
+def describe(
+    checkpoint: Checkpoint, tensors: Mapping[str, np.ndarray], missing: list[str]
+) -> list[str]:
+    """What a checkpoint is, what it lacks and what of it is left out, in lines for the user.
+
+    Args:
+        checkpoint: the checkpoint.
+        tensors, missing: see `checked_tensors`.
+    """
+    config, size = checkpoint.config, sum(tensor.size for tensor in tensors.values())
+    case = "lower-cased" if checkpoint.settings.lowercase else "cased"
+    lines = [
+        f"{checkpoint.source}: {config.num_layers} layers, {config.hidden_dim} wide, "
+        f"{config.num_heads} heads, {config.max_positions} positions, {size:,} parameters",
+        f"{len(checkpoint.vocabulary):,} word pieces, {case}",
+    ]
+    if missing:
+        lines.append(f"It has no {' and no '.join(missing)}; training would start with fresh ones.")
+    unused = [name for name in checkpoint.tensors if name not in tensors and name not in COPIES]
+    if unused:
+        more = f" and {len(unused) - NAMES_SHOWN} more" if len(unused) > NAMES_SHOWN else ""
+        lines.append(f"Left out: {', '.join(unused[:NAMES_SHOWN])}{more}")
+    return lines

@@ -1,0 +1,231 @@
+"""Weights between a checkpoint and the suite's own layers."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from apps.bert.checkpoint.checkpoint import Checkpoint
+from apps.bert.checkpoint.names import (
+    COPIES,
+    OPTIONAL,
+    TIED_DECODER,
+    WORD_EMBEDDINGS,
+    Weight,
+    encoder_weights,
+    masked_lm_weights,
+    next_sentence_weights,
+)
+from apps.bert.encoder_config import EncoderConfig
+from shared.engine.errors import KerasuiteError
+
+if TYPE_CHECKING:
+    import keras
+
+    from apps.bert.encoder import BertEncoder
+
+# === From a checkpoint ===
+
+
+def load_encoder(checkpoint: Checkpoint, encoder: "BertEncoder") -> list[str]:
+    """Gives an encoder the weights of a checkpoint.
+
+    Args:
+        checkpoint: the checkpoint.
+        encoder: an encoder of its shape; one with fewer blocks gets the first ones.
+
+    Returns:
+        The parts that the checkpoint lacks and that stay as they were, such as "pooler".
+
+    Raises:
+        KerasuiteError: if another tensor is missing, or one has a wrong shape; names it.
+    """
+    if encoder.embedding_dim:
+        raise KerasuiteError(
+            f"{checkpoint.source}: holds token embeddings in one matrix, not factorised ones; "
+            f"start without --embedding-dim and factorise the encoder afterwards"
+        )
+    variables = _encoder_variables(encoder)
+    present, missing = _present(checkpoint, encoder_weights(encoder, encoder.vocabulary_size))
+    for weight in present:
+        variables[weight.variable].assign(_read_weight(checkpoint, weight))
+    return missing
+
+
+def load_pretraining_heads(checkpoint: Checkpoint, heads: Any) -> list[str]:
+    """Gives the pretraining heads the weights of a checkpoint.
+
+    Args:
+        checkpoint: the checkpoint.
+        heads: has the built layers `transform` (Dense) and `norm` (LayerNormalization) and the
+            variable `bias` (V,) of the masked-LM head, and `next_sentence`, a Dense or None.
+
+    Returns:
+        The parts that the checkpoint lacks: "masked-LM head", "next-sentence head".
+
+    Raises:
+        KerasuiteError: if a part is there in part only, a shape is wrong, or the masked-LM head
+            has an output matrix of its own.
+    """
+    present, missing = _present(checkpoint, _heads_weights(heads))
+    _check_tied(checkpoint)
+    for weight in present:
+        _head_variable(heads, weight).assign(_read_weight(checkpoint, weight))
+    return missing
+
+
+def checked_tensors(checkpoint: Checkpoint) -> tuple[dict[str, np.ndarray], list[str]]:
+    """All tensors of the encoder and of the pretraining heads.
+
+    Returns:
+        The tensors by name, and the parts that the checkpoint lacks.
+
+    Raises:
+        KerasuiteError: as `load_encoder` and `load_pretraining_heads`.
+    """
+    width, words = checkpoint.config.hidden_dim, len(checkpoint.vocabulary)
+    weights = [
+        *encoder_weights(checkpoint.config, words),
+        *masked_lm_weights(width, words),
+        *next_sentence_weights(width),
+    ]
+    present, missing = _present(checkpoint, weights)
+    tensors = {
+        name: _tensor(checkpoint, name, weight.tensor_shape)
+        for weight in present
+        for name in weight.tensors
+    }
+    _check_tied(checkpoint)
+    return tensors, missing
+
+
+def _read_weight(checkpoint: Checkpoint, weight: Weight) -> np.ndarray:
+    """The value of a variable; a tensor that is missing or has a wrong shape is named."""
+    return weight.join([_tensor(checkpoint, name, weight.tensor_shape) for name in weight.tensors])
+
+
+def _tensor(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    if name not in checkpoint.tensors:
+        raise KerasuiteError(
+            f"{checkpoint.source}: the tensor '{name}' is missing; the checkpoint is incomplete: "
+            f"fetch or convert it again"
+        )
+    tensor = checkpoint.tensors[name]
+    if tensor.shape != shape:
+        raise KerasuiteError(
+            f"{checkpoint.source}: the tensor '{name}' has the shape {tensor.shape} instead of "
+            f"{shape}; its configuration belongs to another model: fetch or convert it again"
+        )
+    return tensor
+
+
+def _present(checkpoint: Checkpoint, weights: Iterable[Weight]) -> tuple[list[Weight], list[str]]:
+    """The weights that must be there, and the optional parts that are missing as a whole."""
+    present, missing = [], {}
+    for weight in weights:
+        part = next((p for p in OPTIONAL if weight.tensors[0].startswith(OPTIONAL[p])), None)
+        if part is None or _has_part(checkpoint, part):
+            present.append(weight)
+        else:
+            missing[part] = None
+    return present, list(missing)
+
+
+def _has_part(checkpoint: Checkpoint, part: str) -> bool:
+    names = (name for name in checkpoint.tensors if name not in COPIES)
+    return any(name.startswith(OPTIONAL[part]) for name in names)
+
+
+def _check_tied(checkpoint: Checkpoint) -> None:
+    if TIED_DECODER not in checkpoint.tensors:
+        return
+    if not np.array_equal(checkpoint.tensors[TIED_DECODER], checkpoint.tensors[WORD_EMBEDDINGS]):
+        raise KerasuiteError(
+            f"{checkpoint.source}: the tensor '{TIED_DECODER}' is not equal to the word "
+            f"embeddings; a masked-LM head with a matrix of its own is not supported"
+        )
+
+
+# === To a checkpoint ===
+
+
+def encoder_tensors(encoder: "BertEncoder") -> dict[str, np.ndarray]:
+    """All tensors of an encoder, as Hugging Face's BERT computes the same.
+
+    That BERT has neither factorised embeddings nor blocks with fewer heads: the factors are
+    multiplied, and heads that were pruned come back as zeros, which add nothing.
+    """
+    values = {path: np.asarray(variable) for path, variable in _encoder_variables(encoder).items()}
+    _multiply_embeddings(values)
+    for index in range(encoder.num_layers):
+        _pad_heads(values, f"block_{index}/attention", encoder.hidden_dim)
+    return _split(values, encoder_weights(whole_config(encoder), encoder.vocabulary_size))
+
+
+def whole_config(encoder: "BertEncoder") -> EncoderConfig:
+    """The shape of an encoder, as if no head had been pruned and no embedding factorised."""
+    shape = {name: getattr(encoder, name) for name in EncoderConfig.__dataclass_fields__}
+    return EncoderConfig(**{**shape, "heads_per_layer": (), "embedding_dim": 0})
+
+
+def heads_tensors(heads: Any) -> dict[str, np.ndarray]:
+    """All tensors of the pretraining heads; see `load_pretraining_heads`."""
+    weights = _heads_weights(heads)
+    values = {weight.variable: np.asarray(_head_variable(heads, weight)) for weight in weights}
+    return _split(values, weights)
+
+
+def _split(values: Mapping[str, np.ndarray], weights: Iterable[Weight]) -> dict[str, np.ndarray]:
+    return {
+        name: tensor
+        for weight in weights
+        for name, tensor in weight.split(values[weight.variable]).items()
+    }
+
+
+def _multiply_embeddings(values: dict[str, np.ndarray]) -> None:
+    kernel = values.get("embedding_projection/kernel")
+    if kernel is not None:
+        narrow = values["token_embedding/embeddings"].astype(np.float64)
+        wide = narrow @ kernel + values["embedding_projection/bias"]
+        values["token_embedding/embeddings"] = wide.astype(np.float32)
+
+
+def _pad_heads(values: dict[str, np.ndarray], attention: str, width: int) -> None:
+    """Zeros at the end of queries, keys and values, and where the output reads them."""
+    absent = width - values[f"{attention}/query/bias"].shape[-1]
+    for part in ("kernel", "bias"):
+        query, key_value = f"{attention}/query/{part}", f"{attention}/key_value/{part}"
+        keys, rest = np.split(values[key_value], 2, axis=-1)
+        values[query] = _pad(values[query], absent)
+        values[key_value] = np.concatenate([_pad(keys, absent), _pad(rest, absent)], axis=-1)
+    output = f"{attention}/output/kernel"
+    values[output] = _pad(values[output].T, absent).T
+
+
+def _pad(array: np.ndarray, count: int) -> np.ndarray:
+    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, count)])
+
+
+# === Variables by path ===
+
+
+def _encoder_variables(encoder: "BertEncoder") -> "dict[str, keras.Variable]":
+    if not encoder.built:
+        encoder.build()
+    return {
+        variable.path.removeprefix(f"{encoder.path}/"): variable for variable in encoder.weights
+    }
+
+
+def _heads_weights(heads: Any) -> list[Weight]:
+    width, words = heads.transform.kernel.shape[0], heads.bias.shape[0]
+    weights = masked_lm_weights(width, words)
+    if getattr(heads, "next_sentence", None) is not None:
+        weights += next_sentence_weights(width)
+    return weights
+
+
+def _head_variable(heads: Any, weight: Weight) -> "keras.Variable":
+    layer, _, name = weight.variable.rpartition("/")
+    return getattr(getattr(heads, layer) if layer else heads, name)

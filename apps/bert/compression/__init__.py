@@ -1,0 +1,1 @@
+"""Smaller models of a trained one: pruning, factorisation, int8."""

@@ -1,0 +1,153 @@
+"""What `kerasuite bert compress` does: a smaller run of a run, and what that costs."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import keras
+from rich.console import Console
+from rich.table import Table
+
+from apps.bert.compression.factorisation import copy_factorised, factorised_config
+from apps.bert.compression.head_pruning import (
+    copy_heads,
+    head_importance,
+    heads_to_keep,
+    pruned_config,
+)
+from apps.bert.compression.measure import Figures, measure
+from apps.bert.compression.quantisation import quantise_weights
+from apps.bert.compression.weight_pruning import prune_weights
+from apps.bert.start import encoder_shape
+from shared.engine.errors import KerasuiteError
+from shared.engine.export import export
+from shared.engine.files import atomic_folder
+from shared.engine.run import Run, load_best, open_run, save_model
+from shared.engine.verbs import load_app
+
+console = Console(soft_wrap=True, highlight=False)
+# Batches of the training data that the importance of heads is measured on.
+IMPORTANCE_BATCHES = 32
+
+
+def compress(
+    place: str,
+    folder: Path,
+    output: Path,
+    *,
+    sparsity: float = 0.0,
+    prune_heads: int = 0,
+    embedding_dim: int = 0,
+    int8: bool = False,
+    saved_models: Path = Path("saved_models"),
+) -> None:
+    """Writes a compressed copy of a run, or its int8 SavedModel, and prints the figures.
+
+    Args:
+        place: of the application that made the run.
+        folder: a fine-tuned or distilled run.
+        output: a new run folder.
+        sparsity: share of the weights to set to zero.
+        prune_heads: attention heads to cut out.
+        embedding_dim: width of factorised token embeddings.
+        int8: whether to write a SavedModel with int8 weights as well.
+        saved_models: where that goes.
+
+    Raises:
+        KerasuiteError: if nothing is to be done, or it cannot be.
+    """
+    if not (sparsity or prune_heads or embedding_dim or int8):
+        raise KerasuiteError(
+            "compress: say how with --sparsity, --prune-heads, --embedding-dim or --int8"
+        )
+    if output.exists():
+        raise KerasuiteError(f"{output}: exists already; choose a new --output")
+    app = load_app(place)
+    run = open_run(app, folder)
+    model = load_best(app, run)
+    rows = {"before": measure(app, run, model, app.serving(run, model)[""])}
+    if prune_heads:
+        run, model = _without_heads(app, run, model, prune_heads)
+        rows[f"{prune_heads} heads less"] = measure(app, run, model, app.serving(run, model)[""])
+    if embedding_dim:
+        run, model = _factorised(app, run, model, embedding_dim)
+        rows[f"embeddings of {embedding_dim}"] = measure(
+            app, run, model, app.serving(run, model)[""]
+        )
+    if sparsity:
+        zeros = prune_weights(model, sparsity)
+        rows[f"{zeros:.0%} zeros"] = measure(app, run, model, app.serving(run, model)[""])
+    if sparsity or prune_heads or embedding_dim:
+        _write_run(folder, run, model, output)
+        console.print(f"The compressed run is in {output}.", markup=False)
+    if int8:
+        quantise_weights(model)
+        paths = export(app, run, model, saved_models, name=f"{output.name}-int8")
+        rows["int8 weights"] = measure(app, run, model, app.serving(run, model)[""])
+        console.print(f"The int8 SavedModel is in {paths['']}.", markup=False)
+    show(rows)
+
+
+def _without_heads(app, run: Run, model: keras.Model, count: int) -> tuple[Run, keras.Model]:
+    config = encoder_shape(run)
+    heads = sum(block.attention.num_heads for block in model.encoder.blocks)
+    if count > heads - len(model.encoder.blocks):
+        raise KerasuiteError(
+            f"--prune-heads {count}: the model has {heads}, and each of its "
+            f"{len(model.encoder.blocks)} blocks keeps one"
+        )
+    batches = app.dataset(run, "train").take(IMPORTANCE_BATCHES)
+    kept = heads_to_keep(head_importance(model, batches), count)
+    return _rebuilt(
+        app, run, pruned_config(config, kept), lambda target: copy_heads(model, target, kept)
+    )
+
+
+def _factorised(app, run: Run, model: keras.Model, width: int) -> tuple[Run, keras.Model]:
+    config = encoder_shape(run)
+    if config.embedding_dim or width >= config.hidden_dim:
+        raise KerasuiteError(
+            f"--embedding-dim {width}: give less than the encoder's width of {config.hidden_dim}, "
+            f"and a model that is not factorised yet"
+        )
+    return _rebuilt(
+        app, run, factorised_config(config, width), lambda target: copy_factorised(model, target)
+    )
+
+
+def _rebuilt(app, run: Run, config, fill) -> tuple[Run, keras.Model]:
+    """The same run with an encoder of another shape."""
+    run = dataclasses.replace(
+        run, artifacts=run.artifacts | {"encoder": dataclasses.asdict(config)}
+    )
+    model = app.build(run)
+    fill(model)
+    return run, model
+
+
+def _write_run(source: Path, run: Run, model: keras.Model, output: Path) -> None:
+    with atomic_folder(output) as temporary:
+        left_out = shutil.ignore_patterns("checkpoints", "tensorboard", "*.partial*")
+        shutil.copytree(source, temporary, dirs_exist_ok=True, ignore=left_out)
+        copy = dataclasses.replace(run, folder=temporary)
+        copy.save_artifacts()
+        save_model(model, temporary / "model.keras")
+
+
+def show(rows: dict[str, Figures]) -> None:
+    """Prints a row of figures for each step, each with its share of the first."""
+    table = Table(box=None)
+    for name in ("", "weights", "MB", "MB packed", "texts/s", "score"):
+        table.add_column(name, justify="left" if not name else "right")
+    first = next(iter(rows.values()))
+    for name, figures in rows.items():
+        faster = figures.texts_per_second / first.texts_per_second
+        table.add_row(
+            name,
+            f"{figures.parameters / 1e6:.2f} M",
+            f"{figures.megabytes:.1f}",
+            f"{figures.packed_megabytes:.1f}",
+            f"{figures.texts_per_second:.0f} ({faster:.2f}x)",
+            f"{figures.score:.4f}",
+        )
+    console.print(table)

@@ -1,0 +1,85 @@
+"""Configuration of distillation."""
+
+from typing import Any, ClassVar, Literal
+
+from apps.bert.finetuning.config import FinetuneConfig
+from shared.engine.config import config_class, group, option
+
+# Shapes of the students of the TinyBERT paper, for a teacher with 12 heads.
+TINYBERT_4 = {"num_layers": 4, "hidden_dim": 312, "num_heads": 12, "intermediate_dim": 1200}
+TINYBERT_6 = {"num_layers": 6, "hidden_dim": 768, "num_heads": 12, "intermediate_dim": 3072}
+# Without what TinyBERT learns from layers; and what BERT-PKD learns in its place.
+NO_LAYERS = {"embedding_weight": 0.0, "hidden_weight": 0.0, "attention_weight": 0.0}
+PATIENT = {**NO_LAYERS, "patient_weight": 10.0, "soft_weight": 0.5, "temperature": 10.0}
+
+
+@config_class
+class TransferConfig:
+    """What the student learns from; the defaults are TinyBERT's."""
+
+    teacher: str = option("", "The teacher: a fine-tuned run.")
+    mapping: Literal["uniform", "last", "custom"] = option(
+        "uniform", "Which layer of the teacher each layer of the student learns from."
+    )
+    teacher_layers: tuple[int, ...] = option(
+        (), "With --mapping custom: the teacher's layer for each of the student's, from 1."
+    )
+    intermediate_epochs: int = option(
+        0, "Learns only the layers for so many epochs, then only the predictions; 0 for both.", ge=0
+    )
+    embedding_weight: float = option(1.0, "Of the embeddings' squared error.", ge=0)
+    hidden_weight: float = option(1.0, "Of the hidden states' squared error.", ge=0)
+    attention_weight: float = option(1.0, "Of the attention scores' squared error.", ge=0)
+    patient_weight: float = option(0.0, "Of the normalised first positions (BERT-PKD).", ge=0)
+    cosine_weight: float = option(0.0, "Of the last layer's cosine (DistilBERT).", ge=0)
+    soft_weight: float = option(
+        1.0, "Share of the teacher's predictions; the labels have the rest.", ge=0, le=1
+    )
+    temperature: float = option(1.0, "Softens the predictions of both.", gt=0)
+
+
+@config_class
+class DistillConfig(FinetuneConfig):
+    """Everything about one distillation for a task."""
+
+    task: ClassVar[str] = "bert-distill"
+
+    epochs: int = option(10, "Passes over the training data.", ge=1)
+    learning_rate: float = option(3e-4, "Peak learning rate.", gt=0)
+    transfer: TransferConfig = group(TransferConfig)
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        "test": {
+            **FinetuneConfig.presets["test"],
+            "encoder": {
+                **FinetuneConfig.presets["test"]["encoder"], "num_layers": 1, "hidden_dim": 12,
+            },
+            "transfer": {"intermediate_epochs": 1},
+        },
+        # kerasuite bert distill sentiment --teacher runs/bert-finetune/demo --preset demo
+        "demo": {
+            "epochs": 4,
+            "learning_rate": 2e-3,
+            "encoder": {
+                "num_layers": 2, "hidden_dim": 32, "num_heads": 4, "intermediate_dim": 64,
+            },
+            "transfer": {"intermediate_epochs": 2},
+        },
+        # Jiao et al., 2020: layers first, then predictions.
+        # kerasuite bert distill sst2 --teacher runs/bert-finetune/sst2 --preset tinybert4
+        "tinybert4": {"encoder": TINYBERT_4, "transfer": {"intermediate_epochs": 7}},
+        "tinybert6": {"encoder": TINYBERT_6, "transfer": {"intermediate_epochs": 7}},
+        # Sun et al., 2019: every so many layers, or the last ones; both losses at once.
+        "pkd-skip": {"encoder": TINYBERT_6, "transfer": PATIENT},
+        "pkd-last": {"encoder": TINYBERT_6, "transfer": {**PATIENT, "mapping": "last"}},
+        # Sanh et al., 2019: predictions at a temperature and the cosine of the last layer.
+        "distilbert": {
+            "encoder": TINYBERT_6,
+            "transfer": {
+                **NO_LAYERS,
+                "cosine_weight": 0.14,
+                "soft_weight": 0.71,
+                "temperature": 2.0,
+            },
+        },
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Vectors of sentences and word pieces, and search by meaning."""

@@ -1,0 +1,74 @@
+"""Batch inference of an encoder: lines of text files to vectors."""
+
+import io
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+
+from shared.engine.errors import KerasuiteError
+from shared.engine.predictor import Predictor
+from shared.text.line_files import count_lines, read_line, split_lines
+
+VECTORS = "vectors.npy"
+# Name on the command line to the output of the SavedModel.
+POOLING = {"mean": "embedding", "cls": "cls", "last-four": "last_four"}
+
+
+class EmbeddingPredictor(Predictor):
+    """One vector for each line of text; all of them in `vectors.npy` as well.
+
+    Args:
+        pooling: "mean" over the word pieces of the last layer, "cls", its first position, or
+            "last-four", the mean over the last four layers.
+        tokens: bool. Writes the vectors of the word pieces of line n of `a.txt` into
+            `tokens/a.txt/n.npz`, as `pieces` and `vectors`, in place of one vector a line.
+    """
+
+    suffixes = (".txt", ".md", ".gz")
+    unit = "line"
+    inputs = ("text",)
+
+    def __init__(self, pooling: Literal["mean", "cls", "last-four"] = "mean", tokens: bool = False):
+        if pooling not in POOLING:
+            raise KerasuiteError(f"--pooling {pooling}: unknown; one of {', '.join(POOLING)}")
+        self.pooling, self.tokens = pooling, tokens
+        self.signature = "tokens" if tokens else "serving_default"
+        self.outputs = ("pieces", "vectors") if tokens else (POOLING[pooling],)
+
+    def settings(self):
+        return {"pooling": self.pooling, "tokens": self.tokens}
+
+    def split(self, source):
+        return split_lines(source)
+
+    def count(self, source):
+        return count_lines(source)
+
+    def read(self, source):
+        return {"text": read_line(source)}
+
+    def size(self, example):
+        return len(example["text"])
+
+    def record(self, source, outputs):
+        if self.tokens:
+            return {"pieces": [piece.decode() for piece in outputs["pieces"] if piece]}
+        return {"vector": [float(value) for value in outputs[POOLING[self.pooling]]]}
+
+    def files(self, source, outputs):
+        if not self.tokens:
+            return {}
+        real = np.array([bool(piece) for piece in outputs["pieces"]])
+        pieces = np.array([piece.decode() for piece in outputs["pieces"][real]], dtype=np.str_)
+        out = io.BytesIO()
+        np.savez(out, pieces=pieces, vectors=outputs["vectors"][real])
+        return {f"tokens/{source.name}/{source.line}.npz": out.getvalue()}
+
+    def summary(self, rows: Iterable[dict[str, Any]]):
+        vectors = [np.array(row["vector"], np.float32) for row in rows if "vector" in row]
+        if not vectors:
+            return {}
+        out = io.BytesIO()
+        np.save(out, np.stack(vectors))
+        return {VECTORS: [out.getvalue()]}

@@ -1,0 +1,63 @@
+"""Search by meaning: the lines of text files that are nearest to a query."""
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from shared.engine.errors import KerasuiteError
+from shared.engine.messages import warn
+from shared.engine.verbs import load_app
+
+console = Console(soft_wrap=True, highlight=False)
+LONGEST_SHOWN = 100
+
+
+def search(place: str, model: Path, query: str, inputs: list[str], top: int, pooling: str) -> None:
+    """Prints the lines whose vectors have the largest cosine with that of the query."""
+    app = load_app(place)
+    from shared.engine.export import saved_model_for
+    from shared.engine.inputs import find_inputs
+    from shared.engine.loaded_model import LoadedModel
+
+    if not query.strip():
+        raise KerasuiteError("QUERY: is empty; say what to look for")
+    saved_model = saved_model_for(app, model)
+    predictor = app.predictor(saved_model, pooling=pooling)
+    loaded = LoadedModel(saved_model, predictor.signature)
+    places, lines = _lines(find_inputs(inputs, predictor.suffixes), predictor)
+    vectors = _vectors([query, *lines], predictor, loaded)
+    cosines = vectors[1:] @ vectors[0]
+    for index in np.argsort(-cosines, kind="stable")[:top]:
+        text = lines[index][:LONGEST_SHOWN]
+        console.print(f"{cosines[index]:.3f}  {places[index]}  {text}", markup=False)
+
+
+def _lines(sources, predictor) -> tuple[list[str], list[str]]:
+    """Where each line stands, and the lines that hold something."""
+    places, lines = [], []
+    for source in sources:
+        try:
+            for part in predictor.split(source):
+                text = predictor.read(part)["text"]
+                if text:
+                    places.append(f"{source.name}:{part.line}")
+                    lines.append(text)
+        except KerasuiteError as error:
+            warn(f"{source.name}: {error}; left out")
+    if not lines:
+        raise KerasuiteError("INPUT: no line of text in it; name files with text")
+    return places, lines
+
+
+def _vectors(texts: list[str], predictor, loaded, batch_size: int = 32) -> np.ndarray:
+    """Vectors of length 1, (N, D); texts of like length are computed together."""
+    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    found: list = [None] * len(texts)
+    name = predictor.outputs[0]
+    for begin in range(0, len(order), batch_size):
+        part = order[begin : begin + batch_size]
+        outputs = loaded([{"text": texts[index]} for index in part])
+        for index, output in zip(part, outputs, strict=True):
+            found[index] = output[name] / max(np.linalg.norm(output[name]), 1e-12)
+    return np.stack(found)

@@ -1,0 +1,231 @@
+"""Fine-tuning, as the engine sees it."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from apps.bert.finetuning.config import FinetuneConfig, TaskDataConfig
+from apps.bert.finetuning.features import Features
+from apps.bert.finetuning.fine_tuner import FineTuner
+from apps.bert.finetuning.kinds import KINDS, Kind, balanced_weights
+from apps.bert.finetuning.layer_decay import layer_factors, scale_rates
+from apps.bert.finetuning.predictor import predictor_for
+from apps.bert.finetuning.saved_examples import load_examples, save_examples
+from apps.bert.finetuning.serving import LABELS, FineTunedServing
+from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
+from apps.bert.tasks.columns import Columns
+from apps.bert.tasks.examples import Examples
+from apps.bert.tasks.read import FoundTask, find_task, read_files
+from apps.bert.tasks.splits import validation_files
+from shared.engine.app import App, Evaluator
+from shared.engine.errors import KerasuiteError
+from shared.engine.files import write_text
+from shared.engine.messages import warn
+from shared.engine.optimizer import build_optimizer
+from shared.engine.run import Run
+from shared.engine.verbs import read_metrics
+from shared.text.batch_plan import BatchPlan
+from shared.text.text_batches import evaluation_batches, training_batches
+
+TRAIN, VALIDATION, EXAMPLES = "train.npz", "validation.npz", "validation.jsonl"
+# Examples that are validated at a time.
+VALIDATION_BATCH = 32
+
+
+class FinetuneApp(App):
+    """BERT fine-tuning: labelled texts to a model of one task."""
+
+    name = "bert-finetune"
+    config_class = FinetuneConfig
+    monitor = ("val_score", "max")
+    limits = (
+        "Probabilities are not calibrated, and a text of another kind than the training data still "
+        "gets an answer. What is longer than `max_length` word pieces is cut. The model has the "
+        "prejudices of the text that its encoder was trained on, and of its labels."
+    )
+
+    # === Data ===
+
+    def prepare(self, run: Run) -> None:
+        """Reads the examples and turns them into numbers, once."""
+        if "kind" not in run.artifacts:
+            found = read_data(run.config)
+            report(found)
+            run.artifacts = self._write(run, found)
+            run.save_artifacts()
+        self.kind = KINDS[run.artifacts["kind"]](run.config, run.artifacts["labels"])
+        self.tokenizer = load_tokenizer(run.folder)
+        self._train: Features | None = None
+        self._validation: tuple[list, Features] | None = None
+
+    def _write(self, run: Run, found: FoundTask) -> dict[str, Any]:
+        kind_class = KINDS[found.kind]
+        train, validation = found.train.examples, found.validation.examples
+        labels = self.labels_of(run, kind_class, train)
+        kind = kind_class(run.config, labels)
+        start = self.prepare_start(run, lambda: kind.texts(train))
+        tokenizer = load_tokenizer(run.folder)
+        for examples, name in ((train, TRAIN), (validation, VALIDATION)):
+            kind.features(examples, tokenizer).save(run.folder / name)
+        save_examples(validation, run.folder / EXAMPLES)
+        return start | {
+            "kind": found.kind,
+            "labels": labels,
+            "train_examples": len(train),
+            "validation_examples": len(validation),
+        }
+
+    def labels_of(self, run: Run, kind: type[Kind], examples: list) -> list[str]:
+        """Names of the classes or tags."""
+        labels = kind.labels_of(examples)
+        if kind.name == "classification" and len(labels) < 2:
+            raise KerasuiteError(
+                f"{' '.join(run.config.data)}: all labels are '{labels[0]}'; give at least two "
+                f"classes, or name the right column with --label-column"
+            )
+        return labels
+
+    def prepare_start(self, run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
+        """Word pieces and the encoder's shape, see `apps.bert.start`."""
+        return prepare_start(run, texts)
+
+    def train_features(self, run: Run) -> Features:
+        if self._train is None:
+            self._train = Features.load(run.folder / TRAIN)
+        return self._train
+
+    def validation_data(self, run: Run) -> tuple[list, Features]:
+        """Examples, and the same as numbers."""
+        if self._validation is None:
+            examples = load_examples(run.artifacts["kind"], run.folder / EXAMPLES)
+            self._validation = examples, Features.load(run.folder / VALIDATION)
+        return self._validation
+
+    def plan(self, run: Run) -> BatchPlan:
+        config = run.config
+        return BatchPlan(self.train_features(run).lengths, 0, config.batch_size, config.seed)
+
+    def steps_per_epoch(self, run: Run) -> int:
+        return self.plan(run).steps_per_epoch
+
+    def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
+        if split == "train":
+            features = self.train_features(run)
+            return training_batches(features, self.plan(run), start_step, run.worker)
+        features = self.validation_data(run)[1]
+        return evaluation_batches(features, features.lengths, VALIDATION_BATCH, run.worker)
+
+    def replace_validation_data(self, run: Run, data: list[str]) -> None:
+        options, kind = run.config.task_data, run.artifacts["kind"]
+        found = read_files(validation_files([], data), kind, columns_of(options))
+        report(found)
+        self._validation = found.examples, self.kind.features(found.examples, self.tokenizer)
+
+    def check(self, config: FinetuneConfig) -> tuple[list[str], list[str]]:
+        from apps.bert.finetuning.check import describe
+
+        return describe(config)
+
+    # === Model ===
+
+    def build(self, run: Run) -> keras.Model:
+        model = self.make_model(run)
+        model.build()
+        config = run.config
+        optimizer = build_optimizer(
+            config.optimization, config.learning_rate, max(run.total_steps, 1)
+        )
+        if config.head.layer_decay < 1:
+            paths = [variable.path for variable in model.trainable_variables]
+            layers = encoder_shape(run).num_layers
+            scale_rates(optimizer, layer_factors(paths, layers, config.head.layer_decay))
+        model.compile(optimizer=optimizer)
+        return model
+
+    def make_model(self, run: Run) -> FineTuner:
+        return FineTuner(*self.model_arguments(run))
+
+    def model_arguments(self, run: Run) -> tuple:
+        """What `FineTuner` is made with."""
+        head, kind = run.config.head, run.artifacts["kind"]
+        weights = None
+        if head.class_weights == "balanced" and self.kind.name == "classification":
+            weights = balanced_weights(self.train_features(run).labels, len(self.kind.labels))
+        return (
+            encoder_shape(run),
+            run.artifacts["vocabulary_size"],
+            kind,
+            self.kind.num_outputs,
+            head.pooling,
+            head.head_dropout,
+            weights,
+        )
+
+    def init_weights(self, run: Run, model: keras.Model) -> None:
+        start_weights(run, model)
+
+    def begin_epoch(self, run: Run, model: keras.Model, epoch: int) -> None:
+        freeze_layers(model.encoder, run.config.head.freeze_layers)
+
+    # === Results ===
+
+    def evaluator(self, run: Run) -> Evaluator:
+        return self.kind.evaluator(*self.validation_data(run))
+
+    def serving(self, run: Run, model: keras.Model) -> dict[str, FineTunedServing]:
+        labels, labels_file = self.kind.labels, run.folder / LABELS
+        write_text(labels_file, "".join(f"{label}\n" for label in labels))
+        arguments = model, self.tokenizer, labels, str(labels_file)
+        length = run.config.task_data.max_length
+        examples, _ = self.validation_data(run)
+        metrics = read_metrics(run.folder) if (run.folder / "metrics.json").is_file() else {}
+        return {"": self.kind.serving(*arguments, length, examples=examples, metrics=metrics)}
+
+    def predictor(self, saved_model: Path, **options: Any):
+        return predictor_for(saved_model, **options)
+
+
+def read_data(config: FinetuneConfig) -> FoundTask:
+    """The examples of a configuration."""
+    options = config.task_data
+    return find_task(
+        config.data,
+        options.validation,
+        options.validation_split,
+        config.seed,
+        options.kind,
+        columns_of(options),
+    )
+
+
+def columns_of(options: TaskDataConfig) -> Columns:
+    return Columns(options.text_column, options.pair_column, options.label_column)
+
+
+def report(found: FoundTask | Examples) -> None:
+    """Warns of rows that are left out, and of what else there is to know."""
+    for note in found.notes:
+        warn(note)
+    if found.problems:
+        warn(
+            f"{len(found.problems)} rows are left out; the first: {found.problems[0]} "
+            f"('kerasuite bert check' lists them)"
+        )
+
+
+def freeze_layers(encoder: keras.layers.Layer, count: int) -> None:
+    """Leaves the embeddings and `count` blocks of an encoder as they are; all of it with -1."""
+    if not count:
+        return
+    if count < 0:
+        encoder.trainable = False
+        return
+    embeddings = (
+        encoder.token_embedding, encoder.segment_embedding, encoder.positions,
+        encoder.embedding_norm,
+    )  # fmt: skip
+    for layer in (*embeddings, *encoder.blocks[:count]):
+        layer.trainable = False

@@ -1,0 +1,115 @@
+"""What is in the data of a task, and what is wrong with it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from apps.bert.finetuning.app import read_data
+from apps.bert.finetuning.config import FinetuneConfig
+from apps.bert.finetuning.kinds import KINDS
+from apps.bert.tasks.examples import (
+    ChoiceExample,
+    Example,
+    QuestionExample,
+    TaggedSentence,
+    TextExample,
+)
+from apps.bert.tasks.read import FoundTask
+
+LABELS_SHOWN = 20
+# A class with a smaller share is named.
+RARE = 0.01
+
+
+def describe(config: FinetuneConfig) -> tuple[list[str], list[str]]:
+    """(contents, problems) of the data of a configuration, a line each."""
+    found = read_data(config)
+    train, validation = found.train.examples, found.validation.examples
+    origin = "held out of them" if found.from_split else "from files of their own"
+    contents = [
+        f"kind: {found.kind}",
+        f"{len(train):,} examples to train on, {len(validation):,} to validate ({origin})",
+        *_labels(found),
+        _lengths(found),
+        *found.notes,
+    ]
+    problems = list(found.problems) + _unseen(found) + _rare(found) + _repeated(train, validation)
+    return contents, problems
+
+
+def _labels(found: FoundTask) -> list[str]:
+    if found.kind == "regression":
+        numbers = [example.label for example in found.train.examples]
+        return [f"labels from {min(numbers):g} to {max(numbers):g}, mean {np.mean(numbers):.3g}"]
+    counts = _label_counts(found.train.examples)
+    lines = [f"  {label}: {count:,}" for label, count in counts.most_common(LABELS_SHOWN)]
+    more = [f"  and {len(counts) - LABELS_SHOWN} more"] if len(counts) > LABELS_SHOWN else []
+    return [f"{len(counts)} labels", *lines, *more] if counts else []
+
+
+def _label_counts(examples: Sequence[Example]) -> Counter:
+    counts: Counter = Counter()
+    for example in examples:
+        match example:
+            case TaggedSentence():
+                counts.update(example.tags)
+            case QuestionExample():
+                counts["without answer" if not example.answers else "with answer"] += 1
+            case _:
+                counts[str(example.label)] += 1
+    return counts
+
+
+def _lengths(found: FoundTask) -> str:
+    examples = found.train.examples
+    words = [len(text.split()) for text in KINDS[found.kind].texts(examples)]
+    return f"{np.median(words):.0f} words a text in the middle, {max(words):,} at most"
+
+
+def _unseen(found: FoundTask) -> list[str]:
+    if found.kind in ("regression", "question-answering"):
+        return []
+    known = _label_counts(found.train.examples)
+    unseen = sorted(set(_label_counts(found.validation.examples)) - set(known))
+    return [f"label '{label}' is in the validation data only; the model cannot learn it"
+            for label in unseen]  # fmt: skip
+
+
+def _rare(found: FoundTask) -> list[str]:
+    if found.kind not in ("classification", "pair"):
+        return []
+    counts = _label_counts(found.train.examples)
+    total = sum(counts.values())
+    return [
+        f"label '{label}': {count} of {total:,} examples; add some or use --class-weights balanced"
+        for label, count in sorted(counts.items())
+        if count < RARE * total
+    ]
+
+
+def _repeated(train: Sequence[Example], validation: Sequence[Example]) -> list[str]:
+    problems = []
+    seen = Counter(_content(example) for example in train)
+    copies = sum(count - 1 for count in seen.values())
+    if copies:
+        problems.append(f"{copies:,} training examples stand there more than once")
+    leaks = sum(_content(example) in seen for example in validation)
+    if leaks:
+        problems.append(
+            f"{leaks:,} validation examples are in the training data as well; their scores say "
+            f"nothing about new text"
+        )
+    return problems
+
+
+def _content(example: Example):
+    match example:
+        case TextExample():
+            return example.text, example.text_pair
+        case ChoiceExample():
+            return example.context, example.choices
+        case TaggedSentence():
+            return example.words
+        case QuestionExample():
+            return example.question, example.context

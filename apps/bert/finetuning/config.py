@@ -1,0 +1,123 @@
+"""Configuration of fine-tuning."""
+
+from typing import Any, ClassVar, Literal
+
+from apps.bert.encoder_config import EncoderConfig
+from apps.bert.vocabulary import VocabularyConfig
+from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
+
+Kind = Literal[
+    "auto", "classification", "pair", "regression", "choice", "tagging", "question-answering"
+]
+
+
+@config_class
+class TaskDataConfig:
+    """What the data are, and how they are read."""
+
+    kind: Kind = option("auto", "What is to be learnt; auto tells it from the data.")
+    text_column: str = option("", "Column of the text; auto knows the usual names.")
+    pair_column: str = option("", "Column of the second text of a pair.")
+    label_column: str = option("", "Column of the label.")
+    validation: tuple[str, ...] = option(
+        (), "Held-out files; by default dev.* or validation.* of a folder, or a split."
+    )
+    validation_split: float = option(
+        0.1, "Share held out where there are no such files.", gt=0, le=0.5
+    )
+    max_length: int = option(128, "Longest sequence in word pieces; the rest is cut.", ge=8)
+    stride: int = option(
+        64, "Question answering: word pieces that windows of a long context share.", ge=0
+    )
+    max_answer_length: int = option(30, "Question answering: longest answer in word pieces.", ge=1)
+
+
+@config_class
+class HeadConfig:
+    """The layers on top of the encoder, and what of it is trained."""
+
+    pooling: Literal["pooler", "cls", "mean"] = option(
+        "pooler", "What stands for a sentence: BERT's pooler, its first position, or the mean."
+    )
+    head_dropout: float = option(0.1, "Dropout before the last layer.", ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] = option(
+        "none", "Weighs each class by the inverse of its frequency."
+    )
+    layer_decay: float = option(
+        1.0, "Learning rate of each block as a factor of that of the block above it.", gt=0, le=1
+    )
+    freeze_layers: int = option(
+        0, "Leaves the embeddings and so many blocks as they are; -1 trains the head only.", ge=-1
+    )
+
+
+@config_class
+class FinetuneConfig(RunConfig):
+    """Everything about one fine-tuning."""
+
+    task: ClassVar[str] = "bert-finetune"
+
+    epochs: int = option(3, "Passes over the training data.", ge=1)
+    batch_size: int = option(32, "Global batch size, over all devices.", ge=1)
+    learning_rate: float = option(5e-5, "Peak learning rate.", gt=0)
+    task_data: TaskDataConfig = group(TaskDataConfig)
+    tokens: VocabularyConfig = group(VocabularyConfig)
+    encoder: EncoderConfig = group(EncoderConfig)
+    head: HeadConfig = group(HeadConfig)
+    optimization: OptimizationConfig = group(
+        lambda: OptimizationConfig(weight_decay=0.01, schedule="linear", warmup=0.1, clip_norm=1.0)
+    )
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Small enough for tests; no dropout, so that any number of devices agrees.
+        "test": {
+            "epochs": 2,
+            "batch_size": 8,
+            "learning_rate": 1e-3,
+            "deterministic": True,
+            "tokens": {"vocabulary_size": 150},
+            "task_data": {"max_length": 32},
+            "encoder": {
+                "num_layers": 2,
+                "hidden_dim": 16,
+                "num_heads": 2,
+                "intermediate_dim": 32,
+                "dropout": 0.0,
+                "attention_dropout": 0.0,
+            },
+            "head": {"head_dropout": 0.0},
+        },
+        # From scratch, on thousands of short sentences: a minute on two cores.
+        # kerasuite bert finetune sentiment --preset demo
+        "demo": {
+            "epochs": 4,
+            "learning_rate": 1e-3,
+            "tokens": {"vocabulary_size": 300},
+            "encoder": {
+                "num_layers": 4,
+                "hidden_dim": 128,
+                "num_heads": 4,
+                "intermediate_dim": 256,
+            },
+        },
+        # With an encoder of --init.
+        # kerasuite bert finetune sst2 --init minilm --preset sentences
+        "sentences": {"batch_size": 32, "learning_rate": 5e-5, "task_data": {"max_length": 128}},
+        # kerasuite bert finetune conll2003 --init minilm --preset tagging
+        "tagging": {
+            "learning_rate": 2e-4,
+            "epochs": 3,
+            "task_data": {"kind": "tagging", "max_length": 256},
+        },
+        # kerasuite bert finetune squad --init minilm --preset questions
+        "questions": {
+            "batch_size": 16,
+            "learning_rate": 1e-4,
+            "epochs": 2,
+            "task_data": {
+                "kind": "question-answering",
+                "max_length": 384,
+                "stride": 128,
+            },
+        },
+    }

@@ -1,0 +1,1 @@
+"""Pretraining on plain text: masked words, and whether two segments belong together."""

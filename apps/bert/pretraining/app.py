@@ -1,0 +1,112 @@
+"""Pretraining, as the engine sees it."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from apps.bert.embedding.predictor import EmbeddingPredictor
+from apps.bert.encoder_serving import EncoderServing
+from apps.bert.pretraining import data
+from apps.bert.pretraining.config import PretrainConfig
+from apps.bert.pretraining.evaluator import PretrainingEvaluator
+from apps.bert.pretraining.examples import PretrainingExamples
+from apps.bert.pretraining.pretrainer import Pretrainer
+from apps.bert.pretraining.sequences import EncodedText, encode_text
+from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
+from shared.engine import stream
+from shared.engine.app import App
+from shared.engine.errors import KerasuiteError
+from shared.engine.optimizer import build_optimizer
+from shared.engine.run import Run
+from shared.text.text_files import lines_of
+
+
+class PretrainApp(App):
+    """BERT pretraining: plain text to an encoder that knows the language."""
+
+    name = "bert-pretrain"
+    config_class = PretrainConfig
+    monitor = ("val_masked_accuracy", "max")
+    predict_verb = "embed"
+    limits = (
+        "The encoder knows the kind of text that it was trained on, its prejudices included. Its "
+        "vectors are a start for fine-tuning; without it they compare sentences only roughly."
+    )
+
+    # === Data ===
+
+    def prepare(self, run: Run) -> None:
+        """Learns the word pieces and turns the text into numbers, once."""
+        if "encoder" not in run.artifacts:
+            start = prepare_start(run, lambda: lines_of(run.config.data))
+            tokenizer = load_tokenizer(run.folder)
+            run.artifacts = start | data.prepare_text(run.config, tokenizer, run.folder)
+            run.save_artifacts()
+        self.tokenizer = load_tokenizer(run.folder)
+        self._made: dict[str, PretrainingExamples] = {}
+
+    def _examples(self, run: Run, name: str) -> PretrainingExamples:
+        if name not in self._made:
+            if not (run.folder / name).is_file():
+                raise KerasuiteError(
+                    f"{run.folder}: was imported and has no text of its own; name text files to "
+                    f"evaluate it on"
+                )
+            text = EncodedText.load(run.folder / name)
+            training = name == data.TRAIN
+            self._made[name] = data.make_examples(text, run.config, self.tokenizer, training)
+        return self._made[name]
+
+    def steps_per_epoch(self, run: Run) -> int:
+        return stream.steps_per_epoch(len(self._examples(run, data.TRAIN)), run.config.batch_size)
+
+    def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
+        if split == "train":
+            examples = self._examples(run, data.TRAIN)
+            return data.training_dataset(examples, run.config, start_step, run.worker)
+        return data.validation_dataset(self._examples(run, data.VALIDATION), run.worker)
+
+    def unit(self, run: Run) -> str:
+        return "sequences"
+
+    def replace_validation_data(self, run: Run, data_paths: list[str]) -> None:
+        text = encode_text(lines_of(data_paths), self.tokenizer)
+        examples = data.make_examples(text, run.config, self.tokenizer, training=False)
+        self._made[data.VALIDATION] = examples
+
+    def check(self, config: PretrainConfig) -> tuple[list[str], list[str]]:
+        from apps.bert.pretraining.check import describe
+
+        return describe(config)
+
+    # === Model ===
+
+    def build(self, run: Run) -> keras.Model:
+        config = run.config
+        model = Pretrainer(
+            encoder_shape(run), run.artifacts["vocabulary_size"], config.sequences.pairs != "none"
+        )
+        model.build()
+        model.compile(
+            optimizer=build_optimizer(
+                config.optimization, config.learning_rate, max(run.total_steps, 1)
+            )
+        )
+        return model
+
+    def init_weights(self, run: Run, model: keras.Model) -> None:
+        start_weights(run, model)
+
+    # === Results ===
+
+    def evaluator(self, run: Run) -> PretrainingEvaluator:
+        return PretrainingEvaluator(self.tokenizer)
+
+    def serving(self, run: Run, model: keras.Model) -> dict[str, EncoderServing]:
+        longest = encoder_shape(run).max_positions
+        return {"": EncoderServing(model, self.tokenizer, longest)}
+
+    def predictor(self, saved_model: Path, **options: Any) -> EmbeddingPredictor:
+        return EmbeddingPredictor(**options)

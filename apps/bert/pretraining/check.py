@@ -1,0 +1,47 @@
+"""What is in plain text for pretraining, and what is wrong with it."""
+
+from collections import Counter
+
+from apps.bert.pretraining.config import PretrainConfig
+from shared.text.text_files import lines_of
+
+# Longer lines hold several sentences, of which sequences are cut anywhere.
+LONG_LINE = 4000
+
+
+def describe(config: PretrainConfig) -> tuple[list[str], list[str]]:
+    """(contents, problems) of the text of a configuration, a line each."""
+    lines = words = characters = documents = long = damaged = 0
+    empty, seen, repeated = True, Counter(), 0
+    for line in lines_of(config.data):
+        text = line.strip()
+        if not text:
+            empty = True
+            continue
+        documents += empty
+        empty = False
+        lines += 1
+        words += len(text.split())
+        characters += len(text)
+        long += len(text) > LONG_LINE
+        damaged += "\ufffd" in text
+        seen[hash(text)] += 1
+        repeated += seen[hash(text)] > 1
+    contents = [
+        f"{lines:,} lines in {documents:,} documents (empty lines end a document)",
+        f"{words:,} words, {characters:,} characters",
+    ]
+    problems = []
+    if not lines:
+        problems.append(f"{' '.join(config.data)}: no text in it")
+    if damaged:
+        problems.append(f"{damaged:,} lines hold bytes that are not UTF-8; each became U+FFFD")
+    if repeated > lines / 10:
+        problems.append(f"{repeated:,} of {lines:,} lines stand there before; remove the copies")
+    if config.sequences.pairs != "none" and documents < 2:
+        problems.append("one document only; --pairs wants several, with empty lines between them")
+    if long:
+        problems.append(
+            f"{long:,} lines are longer than {LONG_LINE:,} characters; put one sentence on a line"
+        )
+    return contents, problems

@@ -1,0 +1,97 @@
+"""Configuration of pretraining."""
+
+from typing import Any, ClassVar, Literal
+
+from apps.bert.encoder_config import EncoderConfig
+from apps.bert.vocabulary import VocabularyConfig
+from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
+
+
+@config_class
+class SequenceConfig:
+    """How text becomes sequences."""
+
+    sequence_length: int = option(128, "Word pieces of a sequence.", ge=16)
+    pairs: Literal["none", "next", "order"] = option(
+        "none",
+        "Two segments a sequence: do they follow each other (BERT), or in this order (ALBERT)?",
+    )
+    validation: tuple[str, ...] = option((), "Held-out text; by default a part of the data.")
+    validation_split: float = option(
+        0.05, "Share of the sequences held out where there is no such text.", gt=0, le=0.5
+    )
+
+
+@config_class
+class MaskingConfig:
+    """Which word pieces are to be guessed."""
+
+    masking: Literal["dynamic", "static"] = option(
+        "dynamic", "New ones every epoch (RoBERTa), or the same ones (BERT)."
+    )
+    mask_share: float = option(0.15, "Share of the word pieces.", gt=0, lt=1)
+    whole_word: bool = option(False, "Chooses words, with all their pieces.")
+
+
+@config_class
+class PretrainConfig(RunConfig):
+    """Everything about one pretraining."""
+
+    task: ClassVar[str] = "bert-pretrain"
+
+    epochs: int = option(10, "Passes over the sequences.", ge=1)
+    batch_size: int = option(64, "Global batch size, over all devices.", ge=1)
+    learning_rate: float = option(1e-3, "Peak learning rate.", gt=0)
+    tokens: VocabularyConfig = group(VocabularyConfig)
+    sequences: SequenceConfig = group(SequenceConfig)
+    masking: MaskingConfig = group(MaskingConfig)
+    encoder: EncoderConfig = group(EncoderConfig)
+    optimization: OptimizationConfig = group(
+        lambda: OptimizationConfig(weight_decay=0.01, schedule="linear", clip_norm=1.0)
+    )
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Small enough for tests; no dropout, so that any number of devices agrees.
+        "test": {
+            "epochs": 2,
+            "batch_size": 8,
+            "deterministic": True,
+            "tokens": {"vocabulary_size": 150},
+            "sequences": {"sequence_length": 32, "pairs": "next", "validation_split": 0.2},
+            "encoder": {
+                "num_layers": 2,
+                "hidden_dim": 16,
+                "num_heads": 2,
+                "intermediate_dim": 32,
+                "dropout": 0.0,
+                "attention_dropout": 0.0,
+            },
+        },
+        # BERT-tiny of Turc et al., 2019, https://arxiv.org/abs/1908.08962, on a few million words.
+        # kerasuite bert pretrain wikitext-2 --preset tiny
+        "tiny": {
+            "epochs": 20,
+            "learning_rate": 2e-3,
+            "sequences": {"sequence_length": 64},
+            "encoder": {
+                "num_layers": 2,
+                "hidden_dim": 128,
+                "num_heads": 2,
+                "intermediate_dim": 512,
+                "dropout": 0.0,
+                "attention_dropout": 0.0,
+            },
+        },
+        "mini": {
+            "encoder": {
+                "num_layers": 4, "hidden_dim": 256, "num_heads": 4, "intermediate_dim": 1024,
+            },
+        },
+        # Devlin et al., 2019; large batches want --optimizer lamb.
+        "base": {
+            "batch_size": 256,
+            "learning_rate": 1e-4,
+            "tokens": {"vocabulary_size": 30000},
+            "sequences": {"pairs": "next", "sequence_length": 512},
+        },
+    }  # fmt: skip

@@ -1,0 +1,132 @@
+"""Plain text to sequences, and sequences to tf.data."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from apps.bert.pretraining.config import PretrainConfig
+from apps.bert.pretraining.examples import NONE, PretrainingExamples
+from apps.bert.pretraining.masking import Masker
+from apps.bert.pretraining.sequences import (
+    EncodedText,
+    encode_text,
+    full_sequences,
+    paired_sequences,
+)
+from shared.engine import stream
+from shared.engine.errors import KerasuiteError
+from shared.text.text_files import lines_of
+from shared.text.wordpiece_tokenizer import WordPieceTokenizer
+
+TRAIN, VALIDATION = "train.npz", "validation.npz"
+# Sequences that are validated at a time.
+VALIDATION_BATCH = 32
+# Batches that are made ahead.
+AHEAD = 4
+
+
+def prepare_text(config: PretrainConfig, tokenizer: WordPieceTokenizer, folder: Path) -> dict:
+    """Cuts the text into word pieces and writes it; returns how much there is.
+
+    Without held-out text the last lines are held out.
+    """
+    options = config.sequences
+    train = encode_text(lines_of(config.data), tokenizer)
+    if options.validation:
+        held_out = encode_text(lines_of(options.validation), tokenizer)
+    else:
+        train, held_out = split_text(train, options.validation_split)
+    for text, name in ((train, TRAIN), (held_out, VALIDATION)):
+        if not len(stretches_of(text, config)):
+            raise KerasuiteError(
+                f"{' '.join(config.data)}: too little text for a sequence of "
+                f"{options.sequence_length} word pieces in {name.removesuffix('.npz')}; give more "
+                f"text or lower --sequence-length"
+            )
+        text.save(folder / name)
+    return {
+        "train_tokens": len(train.tokens),
+        "validation_tokens": len(held_out.tokens),
+        "train_sequences": len(stretches_of(train, config)),
+        "validation_sequences": len(stretches_of(held_out, config)),
+    }
+
+
+def split_text(text: EncodedText, share: float) -> tuple[EncodedText, EncodedText]:
+    """The first lines, and the last ones with about `share` of the tokens."""
+    border = int(np.searchsorted(text.line_ends, len(text.tokens) * (1 - share)))
+    border = min(max(border, 1), len(text.documents) - 1)
+    at = text.line_ends[border]
+    return (
+        EncodedText(text.tokens[:at], text.line_ends[: border + 1], text.documents[:border]),
+        EncodedText(text.tokens[at:], text.line_ends[border:] - at, text.documents[border:]),
+    )
+
+
+def stretches_of(text: EncodedText, config: PretrainConfig) -> np.ndarray:
+    """Where the sequences of a text are, see `sequences.py`."""
+    length = config.sequences.sequence_length
+    if config.sequences.pairs == NONE:
+        return full_sequences(text, length - 2)
+    return paired_sequences(text, length - 3)
+
+
+def make_examples(
+    text: EncodedText, config: PretrainConfig, tokenizer: WordPieceTokenizer, training: bool
+) -> PretrainingExamples:
+    """The sequences of a text with their masks; for validation always the same."""
+    length = config.sequences.sequence_length
+    masking = config.masking
+    masker = Masker(
+        tokenizer,
+        masking.mask_share,
+        masking.whole_word,
+        max(1, round(masking.mask_share * length)),
+    )
+    return PretrainingExamples(
+        text,
+        stretches_of(text, config),
+        config.sequences.pairs,
+        tokenizer,
+        masker,
+        length,
+        config.seed if training else config.seed + 1,
+        static=not training or masking.masking == "static",
+    )
+
+
+def training_dataset(
+    examples: PretrainingExamples,
+    config: PretrainConfig,
+    start_step: int = 0,
+    worker: tuple[int, int] = (0, 1),
+) -> tf.data.Dataset:
+    """Endless batches (x, y): this worker's rows of each."""
+    size, begin_end = config.batch_size, stream.worker_slice(config.batch_size, worker)
+
+    def batches() -> Iterator[Any]:
+        for step in itertools.count(start_step):
+            positions = step * size + np.arange(*begin_end)
+            indices = stream.examples_at(tf.constant(positions), len(examples), config.seed).numpy()
+            yield examples.batch(indices, positions)
+
+    return _dataset(examples, batches)
+
+
+def validation_dataset(
+    examples: PretrainingExamples, worker: tuple[int, int] = (0, 1)
+) -> tf.data.Dataset:
+    """This worker's batches of all sequences."""
+    index, count = worker
+    numbers = np.arange(len(examples))
+    parts = np.split(numbers, range(VALIDATION_BATCH, len(numbers), VALIDATION_BATCH))
+    return _dataset(examples, lambda: (examples.batch(part) for part in parts[index::count]))
+
+
+def _dataset(examples: PretrainingExamples, batches) -> tf.data.Dataset:
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=examples.batch_spec())
+    return dataset.prefetch(AHEAD)

@@ -1,0 +1,49 @@
+"""A checkpoint of others as a pretraining run: to embed, fine-tune, distil from and evaluate."""
+
+import dataclasses
+from pathlib import Path
+
+from apps.bert.checkpoint.checkpoint import Checkpoint
+from apps.bert.checkpoint.tokenizer_files import make_tokenizer
+from apps.bert.checkpoint.weights import load_encoder, load_pretraining_heads
+from apps.bert.pretraining.app import PretrainApp
+from apps.bert.pretraining.config import PretrainConfig
+from apps.bert.start import write_vocabulary
+from shared.engine import config as configs
+from shared.engine.files import atomic_folder
+from shared.engine.run import Run, save_model
+
+
+def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -> None:
+    """Writes configuration, vocabulary and weights; heads that the checkpoint lacks are fresh.
+
+    Its masked words can be evaluated where it has the head for it; sequences have two segments
+    where it has a next-sentence head.
+    """
+    values = {
+        "name": output.name,
+        "sequences.pairs": "next"
+        if "cls.seq_relationship.weight" in checkpoint.tensors
+        else "none",
+    }
+    values |= {
+        f"encoder.{name}": value for name, value in dataclasses.asdict(checkpoint.config).items()
+    }
+    config = configs.resolve(PretrainConfig, values)
+    with atomic_folder(output) as temporary:
+        run = Run(config, temporary)
+        run.artifacts = {
+            "encoder": dataclasses.asdict(checkpoint.config),
+            "vocabulary_size": len(checkpoint.vocabulary),
+            "imported_from": checkpoint.source,
+        }
+        configs.save(config, temporary / "config.yaml")
+        run.save_artifacts()
+        write_vocabulary(make_tokenizer(checkpoint.vocabulary, checkpoint.settings), temporary)
+        app.prepare(run)
+        model = app.build(run)
+        missing = load_encoder(checkpoint, model.encoder)
+        missing += load_pretraining_heads(checkpoint, model.pretraining_heads)
+        run.artifacts["untrained"] = missing
+        run.save_artifacts()
+        save_model(model, temporary / "model.keras")

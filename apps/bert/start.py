@@ -1,0 +1,126 @@
+"""Where a run starts: the encoder's shape, word pieces and weights, from --init or from nothing."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from apps.bert.checkpoint.places import resolve_checkpoint
+from apps.bert.checkpoint.tokenizer_files import (
+    SETTINGS,
+    VOCABULARY,
+    make_tokenizer,
+    read_settings,
+    read_vocabulary,
+    read_vocabulary_file,
+    settings_json,
+    settings_of,
+    vocabulary_text,
+)
+from apps.bert.checkpoint.weights import load_encoder
+from apps.bert.encoder_config import EncoderConfig
+from apps.bert.vocabulary import VocabularyConfig
+from shared.engine.errors import KerasuiteError
+from shared.engine.files import write_text
+from shared.engine.messages import warn
+from shared.engine.run import Run, load_init
+from shared.text.wordpiece_tokenizer import WordPieceTokenizer
+from shared.text.wordpiece_training import learn_wordpiece
+
+
+def prepare_start(run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
+    """Writes the run's vocabulary into its folder and returns the encoder's shape.
+
+    Args:
+        run: a new run.
+        texts: gives the training texts, if word pieces have to be learnt.
+
+    Returns:
+        Artifacts "encoder" and "vocabulary_size".
+
+    Raises:
+        KerasuiteError: if --init or the vocabulary cannot be used.
+    """
+    config = run.config
+    if is_run(config.init):
+        shape = _copy_from_run(Path(config.init), run.folder)
+    elif config.init:
+        checkpoint = resolve_checkpoint(config.init)
+        write_vocabulary(make_tokenizer(checkpoint.vocabulary, checkpoint.settings), run.folder)
+        shape = checkpoint.config
+    else:
+        shape = config.encoder
+        _write_own_vocabulary(config.tokens, texts, run.folder)
+    tokenizer = load_tokenizer(run.folder)
+    dropout = {name: getattr(config.encoder, name) for name in ("dropout", "attention_dropout")}
+    encoder = dataclasses.asdict(dataclasses.replace(shape, **dropout))
+    return {"encoder": encoder, "vocabulary_size": tokenizer.vocabulary_size}
+
+
+def start_weights(run: Run, model: keras.Model) -> None:
+    """Takes the weights of --init: all that fit of a run, or the encoder of a checkpoint."""
+    if is_run(run.config.init):
+        load_init(run, model)
+    elif run.config.init:
+        missing = load_encoder(resolve_checkpoint(run.config.init), model.encoder)
+        if missing:
+            warn(f"--init {run.config.init}: has no {', '.join(missing)}; begins untrained")
+
+
+def is_run(place: str) -> bool:
+    return bool(place) and (Path(place) / "config.yaml").is_file()
+
+
+def encoder_shape(run: Run) -> EncoderConfig:
+    """The shape of a prepared run's encoder."""
+    return EncoderConfig(**run.artifacts["encoder"])
+
+
+# === Vocabulary files ===
+
+
+def load_tokenizer(folder: Path) -> WordPieceTokenizer:
+    """The word pieces of a run folder, or of a checkpoint's."""
+    vocabulary = read_vocabulary(folder)
+    return make_tokenizer(vocabulary, read_settings(folder, vocabulary))
+
+
+def vocabulary_assets(tokenizer: WordPieceTokenizer, longest: int = 512) -> dict[str, str]:
+    """File name to text: the vocabulary and how text is cut, as Hugging Face writes them."""
+    settings = settings_json(settings_of(tokenizer), longest)
+    return {
+        VOCABULARY: vocabulary_text(tokenizer.vocabulary),
+        SETTINGS: json.dumps(settings, indent=2) + "\n",
+    }
+
+
+def write_vocabulary(tokenizer: WordPieceTokenizer, folder: Path) -> None:
+    for name, text in vocabulary_assets(tokenizer).items():
+        write_text(folder / name, text)
+
+
+def _copy_from_run(source: Path, folder: Path) -> EncoderConfig:
+    artifacts = source / "artifacts.json"
+    values = json.loads(artifacts.read_text(encoding="utf-8")) if artifacts.is_file() else {}
+    if "encoder" not in values or not (source / VOCABULARY).is_file():
+        raise KerasuiteError(f"--init {source}: is no run of 'kerasuite bert'; give one, or an "
+                             f"encoder such as minilm")  # fmt: skip
+    for name in (VOCABULARY, SETTINGS):
+        shutil.copyfile(source / name, folder / name)
+    return EncoderConfig(**values["encoder"])
+
+
+def _write_own_vocabulary(
+    config: VocabularyConfig, texts: Callable[[], Iterable[str]], folder: Path
+) -> None:
+    if not config.vocabulary:
+        pieces = learn_wordpiece(texts(), config.vocabulary_size, config.lowercase)
+    elif Path(config.vocabulary).is_file():
+        pieces = read_vocabulary_file(Path(config.vocabulary))
+    else:
+        raise KerasuiteError(f"--vocabulary {config.vocabulary}: no such file; give a vocab.txt")
+    write_vocabulary(WordPieceTokenizer(pieces, config.lowercase), folder)

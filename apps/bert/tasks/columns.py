@@ -1,0 +1,142 @@
+"""Which columns of a table hold the text, its pair and the label: GLUE's names are known."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from apps.bert.tasks.tables import Table
+from shared.engine.errors import KerasuiteError
+
+# In the order in which they are looked for. MRPC: "#1 String"; QNLI: question, sentence.
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("premise", "hypothesis"),
+    ("text_a", "text_b"),
+    ("text1", "text2"),
+    ("text", "text_pair"),
+    ("#1 string", "#2 string"),
+    ("question", "sentence"),
+    ("question", "passage"),
+)
+SINGLE = ("sentence", "text", "text_a", "review", "content", "document", "tweet", "question")
+LABELS = (
+    "gold_label",
+    "label",
+    "labels",
+    "score",
+    "similarity",
+    "is_duplicate",
+    "quality",
+    "class",
+    "category",
+    "sentiment",
+    "target",
+)
+NUMERIC = ("score", "similarity")
+# SWAG: what follows the second sentence, of which the beginning is given.
+CONTEXTS = ("sent1", "context", "startphrase", "premise", "question")
+BEGINNINGS = ("sent2", "question")
+_CHOICE = re.compile(r"(?:ending|choice|option)_?\d+")
+
+KNOWN = {name for pair in PAIRS for name in pair} | {*SINGLE, *LABELS, *CONTEXTS, *BEGINNINGS}
+# Most different values that the column of a class has in a table without a header.
+_MOST_CLASSES = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """Names of columns, "" for what is not there (a label) or not known.
+
+    In a file without a header, columns are numbered from 1.
+    """
+
+    text: str = ""
+    pair: str = ""
+    label: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ChoiceColumns:
+    """Columns of a multiple-choice table; `beginning` stands before each choice, or is ""."""
+
+    context: str
+    beginning: str
+    choices: tuple[str, ...]
+    label: str
+
+
+def known_columns(named: Columns) -> set[str]:
+    """Names, in small letters, by which a header is known."""
+    given = {name.lower() for name in dataclasses.astuple(named) if name and not name.isdigit()}
+    return KNOWN | given
+
+
+def find_columns(table: Table, named: Columns) -> Columns:
+    """The columns of a table of sentences or pairs.
+
+    Raises:
+        KerasuiteError: if a named column is not there, or it is not clear where the text is.
+    """
+    for option in dataclasses.fields(named):
+        _check_named(table, option.name, getattr(named, option.name))
+    guess = _by_name(table) if table.has_header else _by_content(table)
+    if named.text and not named.pair:
+        # Who names one text wants no pair.
+        guess = dataclasses.replace(guess, pair="")
+    found = Columns(named.text or guess.text, named.pair or guess.pair, named.label or guess.label)
+    if not found.text:
+        raise KerasuiteError(
+            f"{table.path}: which column holds the text? Name it with --text-column, one of: "
+            f"{', '.join(table.columns)}"
+        )
+    return found
+
+
+def find_choice_columns(table: Table) -> ChoiceColumns | None:
+    """The columns of a multiple-choice table such as SWAG; None if it is none."""
+    names = {name.lower(): name for name in table.columns}
+    choices = tuple(name for small, name in names.items() if _CHOICE.fullmatch(small))
+    if len(choices) < 2:
+        return None
+    context = _first(names, CONTEXTS)
+    beginning = next((names[n] for n in BEGINNINGS if n in names and names[n] != context), "")
+    return ChoiceColumns(context, beginning, choices, _first(names, LABELS))
+
+
+def _check_named(table: Table, option: str, name: str) -> None:
+    if name and name not in table.columns:
+        raise KerasuiteError(
+            f"{table.path}: no column '{name}' (--{option}-column); it has: "
+            f"{', '.join(table.columns)}"
+        )
+
+
+def _by_name(table: Table) -> Columns:
+    names = {name.lower(): name for name in table.columns}
+    label = _first(names, LABELS)
+    for text, pair in PAIRS:
+        if text in names and pair in names:
+            return Columns(names[text], names[pair], label)
+    return Columns(_first(names, SINGLE), "", label)
+
+
+def _by_content(table: Table) -> Columns:
+    """Files without a header: one column, CoLA's four, or a text and a class in either order."""
+    width, values = len(table.columns), list(zip(*(row for _, row in table.rows), strict=True))
+    if width == 1:
+        return Columns("1")
+    # CoLA: source, 0 or 1, the linguists' mark, sentence.
+    if width == 4 and set(values[1]) <= {"0", "1"} and set(values[2]) <= {"", "*", "?", "??"}:
+        return Columns("4", "", "2")
+    if width != 2:
+        return Columns()
+    kinds = [len(set(column)) for column in values]
+    label = 0 if kinds[0] < kinds[1] else 1
+    if kinds[label] > min(_MOST_CLASSES, max(1, len(table.rows) // 2)):
+        return Columns()
+    return Columns(str(2 - label), "", str(label + 1))
+
+
+def _first(names: dict[str, str], wanted: Sequence[str]) -> str:
+    return next((names[name] for name in wanted if name in names), "")

@@ -1,0 +1,154 @@
+"""Tagged words in CoNLL's columns, and the ways to write spans as tags.
+
+[Ramshaw and Marcus, 1995](https://arxiv.org/abs/cmp-lg/9505040) tag words as Inside or Outside of
+a span, or as its Beginning, in IOB1 only where it follows another of its type; in IOB2 always. In
+IOBES the End of a span and Single words are told as well. Everything is read to IOB2.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from apps.bert.tasks.examples import TAGGING, Examples, TaggedSentence
+from shared.engine.errors import KerasuiteError
+from shared.engine.files import write_text
+from shared.text.text_lines import read_lines
+
+ENDINGS = (".conll", ".conll2003", ".iob", ".iob2", ".bio", ".bioes", ".iobes", ".ner")
+DOCUMENT = "-DOCSTART-"
+OUTSIDE = "O"
+IOB1, IOB2, IOBES, PLAIN = "IOB1", "IOB2", "IOBES", "plain"
+# BILOU and BMEWO have other letters for the same.
+_LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S"}
+_SPAN_TAG = re.compile(r"[BIESLUMW]-\S+")
+_COMMENT = re.compile(r"# ?\S+ ?=|# id")
+
+
+def read_conll(path: Path, labelled: bool = True) -> Examples:
+    """Reads sentences of one word a line: word first, tag last, an empty line after each sentence.
+
+    Columns are parted by tabs, where the first line has any, else by spaces. `-DOCSTART-` lines
+    and comments are left out. Tags of spans are converted to IOB2; others (parts of speech) stay.
+
+    Args:
+        path: the file, also as .gz.
+        labelled: bool. If not, lines may hold just a word.
+
+    Raises:
+        KerasuiteError: if the file cannot be read, or has no tags where these are needed.
+    """
+    sentences, problems = _sentences(path, labelled)
+    if not sentences:
+        first = f"; {problems[0]}" if problems else ""
+        raise KerasuiteError(f"{path}: no tagged sentences in it{first}; give CoNLL columns")
+    tags = [sentence.tags for sentence in sentences if sentence.tags]
+    scheme = tag_scheme(tags)
+    notes = ()
+    if scheme not in (IOB2, PLAIN):
+        notes = (f"{path}: tags are {scheme}; converted to IOB2",)
+    if scheme != PLAIN:
+        kept = []
+        for sentence in sentences:
+            wrong = [
+                tag for tag in sentence.tags if tag != OUTSIDE and not _SPAN_TAG.fullmatch(tag)
+            ]
+            if wrong:
+                problems.append(f"{sentence.id}: tag '{wrong[0]}' among tags like B-X, I-X and O")
+            else:
+                kept.append(TaggedSentence(sentence.words, to_iob2(sentence.tags), sentence.id))
+        sentences = kept
+    return Examples(TAGGING, sentences, tuple(problems), notes)
+
+
+def tag_scheme(tags: Sequence[Sequence[str]]) -> str:
+    """Which scheme the tags of sentences follow: IOB1, IOB2, IOBES, or none (plain)."""
+    spans = [tag for row in tags for tag in row if tag != OUTSIDE]
+    if not spans or sum(bool(_SPAN_TAG.fullmatch(tag)) for tag in spans) < len(spans) / 2:
+        return PLAIN
+    if any(_LETTERS.get(tag[0]) in ("E", "S") for tag in spans if _SPAN_TAG.fullmatch(tag)):
+        return IOBES
+    return IOB2 if all(tuple(row) == to_iob2(row) for row in tags) else IOB1
+
+
+def to_iob2(tags: Sequence[str]) -> tuple[str, ...]:
+    """Tags of spans in any scheme, as IOB2.
+
+    A span begins with B or S, after E, S or O, and where the type changes.
+
+    >>> to_iob2(["I-PER", "I-PER", "B-PER", "O", "S-LOC", "B-ORG", "E-ORG", "I-ORG"])
+    ('B-PER', 'I-PER', 'B-PER', 'O', 'B-LOC', 'B-ORG', 'I-ORG', 'B-ORG')
+    """
+    converted, before = [], (OUTSIDE, "")
+    for tag in tags:
+        letter, _, kind = tag.partition("-")
+        letter = _LETTERS.get(letter, OUTSIDE)
+        if letter == OUTSIDE:
+            converted.append(tag)
+        else:
+            goes_on = letter in "IE" and before[0] in ("B", "I") and before[1] == kind
+            converted.append(f"{'I' if goes_on else 'B'}-{kind}")
+        before = letter, kind
+    return tuple(converted)
+
+
+def conll_lines(sentences: Iterable[Sequence[Sequence[str]]]) -> Iterator[str]:
+    """The lines of sentences, each a list of columns such as (words, tags)."""
+    for columns in sentences:
+        for row in zip(*columns, strict=True):
+            yield " ".join(row)
+        yield ""
+
+
+def write_conll(path: Path, sentences: Iterable[Sequence[Sequence[str]]]) -> None:
+    """Writes columns, (words, tags) or (words, right tags, predicted tags), a word a line."""
+    write_text(path, "".join(f"{line}\n" for line in conll_lines(sentences)))
+
+
+def looks_like_conll(path: Path) -> bool:
+    """Whether a file has the name of one, or short lines with a tag as last word."""
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith(ENDINGS):
+        return True
+    lines = read_lines(path).lines[:200]
+    rows = [_columns(line, "\t" in line) for line in lines if line.strip()]
+    if any(row[0] == DOCUMENT for row in rows):
+        return True
+    tagged = [r for r in rows if len(r) > 1 and (r[-1] == "O" or _SPAN_TAG.fullmatch(r[-1]))]
+    return "" in lines and len(tagged) > 0.9 * len(rows)
+
+
+def _sentences(path: Path, labelled: bool) -> tuple[list[TaggedSentence], list[str]]:
+    sentences, problems, rows, width, begin = [], [], [], None, 1
+    ragged, tabs = False, None
+    for number, line in enumerate([*read_lines(path).lines, ""], 1):
+        if line.strip() and (tabs is None):
+            tabs = "\t" in line
+        columns = _columns(line, bool(tabs)) if line.strip() else []
+        if not columns or columns[0] == DOCUMENT:
+            if rows and not ragged:
+                sentences.append(_sentence(rows, f"{path}:{begin}"))
+            rows, ragged, begin = [], False, number + 1
+        elif _COMMENT.match(line) and not rows:
+            begin = number + 1
+        elif labelled and len(columns) < 2:
+            ragged = True
+            problems.append(f"{path}:{number}: a word without a tag; write 'word tag'")
+        elif width not in (None, len(columns)):
+            ragged = True
+            problems.append(
+                f"{path}:{number}: {len(columns)} columns instead of {width}; mend the line"
+            )
+        else:
+            width = len(columns)
+            rows.append(columns)
+    return sentences, problems
+
+
+def _columns(line: str, tabs: bool) -> list[str]:
+    # Not `split()`: it also splits at the spaces without a break that words contain.
+    return line.strip("\t ").split("\t") if tabs else re.split(" +", line.strip(" \t"))
+
+
+def _sentence(rows: list[list[str]], where: str) -> TaggedSentence:
+    tags = tuple(row[-1] for row in rows) if len(rows[0]) > 1 else ()
+    return TaggedSentence(tuple(row[0] for row in rows), tags, where)

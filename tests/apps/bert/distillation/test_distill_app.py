@@ -1,0 +1,116 @@
+"""Distillation from the command line: stages, resume, devices, bad options."""
+
+import numpy as np
+import pytest
+
+from apps.bert.distillation.app import DistillApp
+from shared.engine import config as configs
+from shared.engine.errors import KerasuiteError
+from shared.engine.history import read_csv
+from shared.engine.run import load_best, open_run
+from shared.engine.train import train
+from shared.testing.app_test import (
+    AppCase,
+    expect_success,
+    kerasuite,
+    run_killed_training_test,
+    step_losses,
+)
+from tests.apps.test_all_apps import write_lines, write_sentences
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write_sentences(tmp_path_factory.mktemp("sentences"))
+
+
+@pytest.fixture(scope="module")
+def teacher(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("teacher") / "run"
+    options = ("--preset", "test", "--output", folder)
+    expect_success(kerasuite("bert", "finetune", *data, *options))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def student(data, teacher, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("student") / "run"
+    expect_success(kerasuite(*case(teacher).training(data, folder)))
+    return folder
+
+
+def case(teacher):
+    return AppCase(
+        "bert",
+        "apps.bert.distillation.app:DistillApp",
+        write_sentences,
+        write_lines,
+        verb="distill",
+        options=("--teacher", str(teacher)),
+    )
+
+
+def test_layers_come_first_and_predictions_after(student):
+    first, second = read_csv(student / "history.csv")
+    for name in ("embedding", "hidden", "attention"):
+        assert np.isfinite(first[name])
+        assert second.get(name) in (None, "") or np.isnan(second[name])
+    assert np.isfinite(second["soft"])
+
+
+def test_a_student_is_evaluated_and_exported_without_its_teacher(student, teacher, tmp_path):
+    hidden = teacher.with_name("away")
+    teacher.rename(hidden)
+    try:
+        expect_success(kerasuite("bert", "evaluate", student))
+        done = kerasuite("bert", "export", student, "--output", tmp_path)
+        expect_success(done)
+    finally:
+        hidden.rename(teacher)
+    assert (tmp_path / "bert-distill" / "run" / "1" / "saved_model.pb").is_file()
+
+
+def test_killed_and_resumed_distillation_is_bit_identical(data, teacher, student, tmp_path):
+    run_killed_training_test(case(teacher), data, student, tmp_path / "run")
+
+
+def test_two_devices_agree_with_one(data, teacher):
+    options = {"set": f"transfer.teacher={teacher}"}
+    one = step_losses(case(teacher), data, 7, "single", **options)
+    two = step_losses(case(teacher), data, 7, "mirrored", devices="cpu:2", **options)
+    np.testing.assert_allclose(two, one, rtol=2e-4)
+
+
+def overrides(data, teacher, **more):
+    return {"preset": "test", "data": tuple(data), "transfer.teacher": str(teacher), **more}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"transfer.teacher": ""}, "--teacher: name the fine-tuned run"),
+        ({"transfer.teacher": "nowhere"}, "--teacher nowhere: is no fine-tuned run"),
+        ({"encoder.num_layers": 5}, "--num-layers 5: the teacher has 2"),
+    ],
+)
+def test_bad_options(data, teacher, tmp_path, more, message):
+    config = configs.resolve(DistillApp.config_class, overrides(data, teacher, **more))
+    with pytest.raises(KerasuiteError, match=message):
+        train(DistillApp(), config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_student_learns_its_teacher(data, teacher, tmp_path):
+    """Golden: both stages lower what they are for, and only that."""
+    given = overrides(
+        data, teacher, epochs=30, learning_rate=5e-3, validate_every=30,
+    ) | {"transfer.intermediate_epochs": 15}  # fmt: skip
+    train(DistillApp(), configs.resolve(DistillApp.config_class, given), tmp_path / "run")
+    rows = read_csv(tmp_path / "run" / "history.csv")
+    for name in ("embedding", "hidden", "attention"):
+        assert rows[14][name] < 0.7 * rows[0][name]
+    app = DistillApp()
+    run = open_run(app, tmp_path / "run")
+    model = load_best(app, run)
+    assert model.encoder.num_layers == 1 and model.encoder.hidden_dim == 12
+    assert rows[29]["soft"] < rows[15]["soft"]

@@ -1,0 +1,166 @@
+"""Fine-tuning of every kind on a few made-up examples, and bad data."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from apps.bert.finetuning.app import FinetuneApp, freeze_layers
+from shared.engine import config as configs
+from shared.engine.errors import KerasuiteError
+from shared.engine.run import load_best, open_run
+from shared.engine.train import train
+
+NAMES, PLACES = ["Anna", "Bob", "Carl", "Dora"], ["Paris", "Rome", "Oslo", "Lima"]
+VERBS = ["saw", "left", "likes", "knows"]
+# What must be learnt by heart: enough epochs for the smallest of models.
+LEARN = {"epochs": 60, "learning_rate": 1e-2, "validate_every": 60}
+
+
+def sentences():
+    return [f"{name} {verb} {place}" for name in NAMES for verb in VERBS for place in PLACES]
+
+
+def write_table(folder, header, rows):
+    folder.mkdir()
+    for name in ("train.tsv", "dev.tsv"):
+        lines = ["\t".join(header), *("\t".join(map(str, row)) for row in rows)]
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    return folder
+
+
+def trained(data, folder, **more):
+    values = {"preset": "test", "data": (str(data),), **LEARN, **more}
+    app = FinetuneApp()
+    train(app, configs.resolve(FinetuneApp.config_class, values), folder)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    run = open_run(app, folder)
+    return app.serving(run, load_best(app, run))[""], metrics
+
+
+def call(serving, **inputs):
+    _, function = serving.signatures()["serving_default"]
+    return function(**{name: tf.constant(values) for name, values in inputs.items()})
+
+
+def test_pairs(tmp_path):
+    """Whether two sentences end alike."""
+    generator = np.random.default_rng(0)
+    texts = sentences()
+    pairs = [(generator.choice(texts), generator.choice(texts)) for _ in range(48)]
+    rows = [(a, b, "same" if a.split()[0] == b.split()[0] else "other") for a, b in pairs]
+    data = write_table(tmp_path / "data", ("sentence1", "sentence2", "label"), rows)
+    serving, metrics = trained(data, tmp_path / "run", epochs=100, validate_every=100)
+    assert metrics["accuracy"] > 0.9
+    found = call(serving, text=[rows[0][0]], text_pair=[rows[0][1]])
+    assert found["label"].numpy()[0].decode() in ("same", "other")
+    np.testing.assert_allclose(tf.reduce_sum(found["probabilities"], axis=1), 1.0, rtol=1e-5)
+
+
+def test_numbers(tmp_path):
+    rows = [(f"{'very ' * n}good", n / 2) for n in range(6)] * 4
+    data = write_table(tmp_path / "data", ("sentence", "score"), rows)
+    serving, metrics = trained(data, tmp_path / "run")
+    assert metrics["pearson"] > 0.9
+    scores = call(serving, text=["good", "very very very very good"])["score"].numpy()
+    assert scores[0] < scores[1]
+
+
+def test_choices(tmp_path):
+    rows = [
+        (f"{name} {verb}", PLACES[n % 4], NAMES[n % 4], VERBS[n % 4], VERBS[(n + 1) % 4], 0)
+        for n, (name, verb) in enumerate((name, verb) for name in NAMES for verb in VERBS)
+    ]
+    header = ("sent1", "ending0", "ending1", "ending2", "ending3", "label")
+    data = write_table(tmp_path / "data", header, rows)
+    serving, metrics = trained(data, tmp_path / "run")
+    assert metrics["accuracy"] > 0.9
+    found = call(serving, text=["Anna saw"], choices=[["Bob", "Rome", "left"]])
+    assert found["probabilities"].shape == (1, 3)
+
+
+def test_tags_and_spans(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lines = []
+    for text in sentences()[::2]:
+        name, verb, place = text.split()
+        lines += [f"{name} B-PER", "Lee I-PER", f"{verb} O", f"U.{place} B-LOC", ". O", ""]
+    for name in ("train.conll", "dev.conll"):
+        (folder / name).write_text("\n".join(lines))
+    serving, metrics = trained(folder, tmp_path / "run", epochs=100, validate_every=100)
+    assert metrics["f1"] > 0.95
+    text = "Anna Lee saw U.Rome ."
+    found = {name: value.numpy() for name, value in call(serving, text=[text, ""]).items()}
+    assert found["num_spans"].tolist() == [2, 0]
+    places = zip(found["span_start"][0], found["span_end"][0], strict=True)
+    labels = [label.decode() for label in found["span_label"][0]]
+    spans = [(label, text[a:b]) for label, (a, b) in zip(labels, places, strict=True)]
+    assert spans == [("PER", "Anna Lee"), ("LOC", "U.Rome")]
+    assert [found["span_text"][0, n].decode() for n in range(2)] == ["Anna Lee", "U.Rome"]
+    _, words = serving.signatures()["words"]
+    tags = words(words=tf.constant([["Bob", "Lee", "left", "U.Oslo", "."]]))["tags"].numpy()[0]
+    assert [tag.decode() for tag in tags] == ["B-PER", "I-PER", "O", "B-LOC", "O"]
+
+
+def test_answers(tmp_path):
+    paragraphs = []
+    for n, text in enumerate(sentences()[::2]):
+        name, verb, place = text.split()
+        answer = {"text": place, "answer_start": text.index(place)}
+        question = {"id": f"q{n}", "question": f"where {name} ?", "answers": [answer]}
+        paragraphs.append({"context": text, "qas": [question]})
+    data = {"data": [{"title": "a", "paragraphs": paragraphs}]}
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name in ("train.json", "dev.json"):
+        (folder / name).write_text(json.dumps(data))
+    serving, metrics = trained(folder, tmp_path / "run")
+    assert metrics["exact_match"] > 0.9
+    long = "Bob knows " * 40 + "Bob left Oslo"
+    found = call(serving, question=["where Bob ?", "where ?"], context=[long, ""])
+    answer, start = found["answer"].numpy(), found["start"].numpy()
+    assert answer[0].decode() == long[start[0] : found["end"].numpy()[0]] == "Oslo"
+    assert answer[1] == b""
+
+
+def test_frozen_layers_stay(tmp_path):
+    rows = [(text, text.split()[0]) for text in sentences()]
+    data = write_table(tmp_path / "data", ("sentence", "label"), rows)
+    values = {"preset": "test", "data": (str(data),), "epochs": 1, "head.freeze_layers": 1}
+    app = FinetuneApp()
+    run = train(app, configs.resolve(FinetuneApp.config_class, values), tmp_path / "run")
+    model = app.build(run)
+    every = len(model.trainable_variables)
+    freeze_layers(model.encoder, 1)
+    # Three embeddings, the normalisation's two, and sixteen of a block less.
+    assert every - len(model.trainable_variables) == 3 + 2 + 14
+    freeze_layers(model.encoder, -1)
+    assert {v.path for v in model.trainable_variables} == {
+        "bert/head/dense/kernel", "bert/head/dense/bias",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "message"),
+    [
+        (("sentence", "label"), [("a b", 1), ("c", 1)], "all labels are '1'"),
+        (("sentence", "label"), [], "no row"),
+        (("alpha", "beta", "gamma"), [("a", "b", "c")] * 4, "--text-column"),
+    ],
+)
+def test_bad_tables(tmp_path, header, rows, message):
+    data = write_table(tmp_path / "data", header, rows)
+    values = {"preset": "test", "data": (str(data),)}
+    with pytest.raises(KerasuiteError, match=message):
+        train(FinetuneApp(), configs.resolve(FinetuneApp.config_class, values), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_label_never_seen_in_training_is_named(tmp_path):
+    data = write_table(tmp_path / "data", ("sentence", "label"), [("a", "x"), ("b", "y")] * 4)
+    (data / "dev.tsv").write_text("sentence\tlabel\na\tz\n")
+    values = {"preset": "test", "data": (str(data),)}
+    with pytest.raises(KerasuiteError, match="label 'z' is not one of the training data's: x, y"):
+        train(FinetuneApp(), configs.resolve(FinetuneApp.config_class, values), tmp_path / "run")

@@ -1,0 +1,171 @@
+"""CoNLL columns: schemes are recognised and converted, ragged lines named, spans never lost."""
+
+import gzip
+import itertools
+
+import pytest
+
+from apps.bert.tasks.conll import (
+    looks_like_conll,
+    read_conll,
+    tag_scheme,
+    to_iob2,
+    write_conll,
+)
+from apps.bert.tasks.labels import tag_names
+from shared.engine.errors import KerasuiteError
+
+IOB1 = """-DOCSTART- -X- O O
+
+West NNP I-NP I-MISC
+Indian NNP I-NP I-MISC
+Phil NNP I-NP I-PER
+Smith NNP I-NP B-PER
+said VBD I-VP O
+
+LONDON NNP I-NP I-LOC
+1996-08-30 CD I-NP O
+"""
+
+
+def write(path, text):
+    content = text.encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def spans(tags, scheme):
+    """(type, first, last) of each span, by the definition of one scheme."""
+    found, begin = [], None
+    for place, tag in enumerate([*tags, "O"]):
+        letter, _, kind = tag.partition("-")
+        before = tags[place - 1] if place else "O"
+        if scheme == "IOB1":
+            new = tag != "O" and (letter == "B" or before == "O" or before[2:] != kind)
+        else:
+            new = letter in ("B", "S")
+        if begin is not None and (tag == "O" or new):
+            found.append((tags[begin][2:], begin, place - 1))
+            begin = None
+        if new:
+            begin = place
+    return found
+
+
+def written(parts, scheme):
+    """Tags of a row of spans and gaps: (type, length), "" for a gap."""
+    tags, before = [], ""
+    for kind, length in parts:
+        inside = [f"I-{kind}"] * length
+        if not kind:
+            inside = ["O"] * length
+        elif scheme == "IOB1":
+            inside[0] = f"{'B' if before == kind else 'I'}-{kind}"
+        elif scheme == "IOB2":
+            inside[0] = f"B-{kind}"
+        else:
+            inside[0], inside[-1] = f"B-{kind}", f"E-{kind}"
+            if length == 1:
+                inside = [f"S-{kind}"]
+        tags, before = tags + inside, kind
+    return tags
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_conll_2003(tmp_path, ending):
+    path = write(tmp_path / f"eng.train{ending}", IOB1)
+    examples = read_conll(path)
+    first, second = examples.examples
+    assert first.words == ("West", "Indian", "Phil", "Smith", "said")
+    assert first.tags == ("B-MISC", "I-MISC", "B-PER", "B-PER", "O")
+    assert (second.words, second.tags) == (("LONDON", "1996-08-30"), ("B-LOC", "O"))
+    assert (first.id, second.id) == (f"{path}:3", f"{path}:9")
+    assert examples.problems == ()
+    assert examples.notes == (f"{path}: tags are IOB1; converted to IOB2",)
+    names = ["O", "B-LOC", "I-LOC", "B-MISC", "I-MISC", "B-PER", "I-PER"]
+    assert tag_names(examples.examples) == names
+
+
+def test_every_scheme_gives_the_same_spans():
+    """All rows of up to three parts: gaps and spans of two types, one or three words long."""
+    parts = list(itertools.product(["", "A", "B"], [1, 3]))
+    for row in itertools.chain(*(itertools.product(parts, repeat=n) for n in (1, 2, 3))):
+        expected = written(row, "IOB2")
+        for scheme in ("IOB1", "IOB2", "IOBES"):
+            assert list(to_iob2(written(row, scheme))) == expected, (row, scheme)
+        assert spans(expected, "IOB2") == spans(written(row, "IOB1"), "IOB1")
+
+
+def test_schemes_are_recognised():
+    row = [("A", 2), ("A", 1), ("", 1), ("B", 1)]
+    for scheme in ("IOB1", "IOB2", "IOBES"):
+        assert tag_scheme([written(row, scheme)]) == scheme
+    assert tag_scheme([["B-A", "L-A", "U-B"]]) == "IOBES"
+    assert to_iob2(["B-A", "L-A", "U-B"]) == to_iob2(["B-A", "M-A", "W-B"]) == ("B-A", "I-A", "B-B")
+    assert tag_scheme([["NN", "VB", "O"]]) == "plain"
+    assert tag_scheme([["O", "O"]]) == "plain"
+
+
+def test_tags_that_are_no_spans_stay(tmp_path):
+    path = write(tmp_path / "pos.conll", "The\tDT\nend\tNN\n\n")
+    assert read_conll(path).examples[0].tags == ("DT", "NN")
+    assert tag_names(read_conll(path).examples) == ["DT", "NN"]
+
+
+def test_tabs_and_spaces_in_words(tmp_path):
+    path = write(tmp_path / "a.conll", "New York\tB-LOC\n10\u00a0000\tO\n\n\n\nx\tO")
+    words = [sentence.words for sentence in read_conll(path).examples]
+    assert words == [("New York", "10\u00a0000"), ("x",)]
+    path = write(tmp_path / "b.conll", "# id 1\n# text = a b\na  O \n# O\n10\u00a0000 O\n")
+    assert read_conll(path).examples[0].words == ("a", "#", "10\u00a0000")
+
+
+def test_ragged_lines_are_named(tmp_path):
+    path = write(tmp_path / "a.conll", "a X O\nb X O\n\nc X O\nd O\n\ne X B-A\nf\n\ng X O\n")
+    examples = read_conll(path)
+    assert [sentence.words for sentence in examples.examples] == [("a", "b"), ("g",)]
+    assert examples.problems == (
+        f"{path}:5: 2 columns instead of 3; mend the line",
+        f"{path}:8: a word without a tag; write 'word tag'",
+    )
+
+
+def test_a_tag_of_another_kind_is_named(tmp_path):
+    path = write(tmp_path / "a.conll", "a B-A\nb I-A\nc B-B\n\nd PER\n")
+    examples = read_conll(path)
+    assert len(examples) == 1
+    assert examples.problems == (f"{path}:5: tag 'PER' among tags like B-X, I-X and O",)
+
+
+def test_words_alone_for_prediction(tmp_path):
+    path = write(tmp_path / "a.conll", "a\nb\n\nc\n")
+    sentences = read_conll(path, labelled=False).examples
+    assert [(s.words, s.tags) for s in sentences] == [(("a", "b"), ()), (("c",), ())]
+    with pytest.raises(KerasuiteError, match="no tagged sentences in it; .*a.conll:1: a word wit"):
+        read_conll(path)
+
+
+def test_written_and_read(tmp_path):
+    sentences = read_conll(write(tmp_path / "a.conll", IOB1)).examples
+    path = tmp_path / "out" / "b.conll"
+    write_conll(path, [(s.words, s.tags, s.tags) for s in sentences])
+    assert path.read_text().startswith("West B-MISC B-MISC\nIndian I-MISC I-MISC\n")
+    again = read_conll(path).examples
+    assert [(s.words, s.tags) for s in again] == [(s.words, s.tags) for s in sentences]
+
+
+def test_files_are_recognised(tmp_path):
+    assert looks_like_conll(write(tmp_path / "eng.testa", IOB1))
+    assert looks_like_conll(write(tmp_path / "x.txt", "a O\nb B-X\n\nc O\n\n"))
+    assert looks_like_conll(write(tmp_path / "x.bio", "anything"))
+    assert not looks_like_conll(write(tmp_path / "y.txt", "some words here\nmore of them\n\nend"))
+
+
+def test_the_real_file(real_data):
+    examples = read_conll(real_data / "conll2003" / "eng.train")
+    assert len(examples) == 14_041 and examples.problems == ()
+    assert sum(len(sentence.words) for sentence in examples.examples) == 203_621
+    starts = [t for s in examples.examples for t in s.tags if t.startswith("B-")]
+    # The counts of the shared task's paper.
+    counts = {kind: starts.count(f"B-{kind}") for kind in ("LOC", "MISC", "ORG", "PER")}
+    assert counts == {"LOC": 7140, "MISC": 3438, "ORG": 6321, "PER": 6600}

@@ -1,0 +1,106 @@
+"""SQuAD's JSON: answers stand where they say, and what is wrong is named by question."""
+
+import gzip
+import json
+
+import pytest
+
+from apps.bert.tasks.squad import read_squad, write_predictions
+from shared.engine.errors import KerasuiteError
+
+CONTEXT = "Zoë 🍕 ate a pizza in Rome."
+
+
+def squad(*questions, context=CONTEXT):
+    paragraphs = [{"context": context, "qas": list(questions)}]
+    return {"version": "v2.0", "data": [{"title": "Pizza", "paragraphs": paragraphs}]}
+
+
+def question(name, *answers, **more):
+    answers = [{"text": text, "answer_start": start} for text, start in answers]
+    return {"id": name, "question": f"What {name}?", "answers": answers, **more}
+
+
+def write(path, content):
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_questions(tmp_path, ending):
+    content = squad(
+        question("q1", ("Rome", 21), ("in Rome", 18)),
+        question("q2", is_impossible=True, plausible_answers=[{"text": "x", "answer_start": 0}]),
+        question("q3", ("🍕", 4)),
+    )
+    examples = read_squad(write(tmp_path / f"a.json{ending}", content))
+    first, second, third = examples.examples
+    assert examples.kind == "question-answering" and examples.problems == ()
+    assert first.answers == (("Rome", 21), ("in Rome", 18)) and not first.is_impossible
+    assert (second.answers, second.is_impossible) == ((), True)
+    assert third.answers == (("🍕", 4),)
+    assert (first.id, first.question, first.context) == ("q1", "What q1?", CONTEXT)
+    assert first.title == "Pizza"
+
+
+def test_answers_that_are_not_there(tmp_path):
+    content = squad(
+        question("good", ("Rome", 21)),
+        question("moved", ("Rome", 22)),
+        question("bytes", ("Rome", 25)),
+        question("none"),
+        question("before", ("Rome", -5)),
+        question("empty", ("", 0)),
+        {"id": "asks nothing"},
+    )
+    path = write(tmp_path / "a.json", content)
+    examples = read_squad(path)
+    assert [example.id for example in examples.examples] == ["good"]
+    assert len(examples.problems) == 6
+    assert examples.problems[0] == (
+        f"{path}: question moved: the answer 'Rome' is not at its offset 22, there is 'ome.'; "
+        f"offsets count characters from 0"
+    )
+    assert "question none: no answer" in examples.problems[2]
+    assert len(read_squad(path, labelled=False)) == 2
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"{", "no valid JSON"),
+        (b"\xff\xfe", "no valid JSON"),
+        ({"version": "1.1"}, "no list 'data' where SQuAD has one"),
+        ([1], "no list 'data'"),
+        (
+            {"data": [{"title": "a", "paragraphs": [{"qas": []}]}]},
+            "paragraph of 'a' has no context",
+        ),
+        ({"data": []}, "no questions in it; give a SQuAD file"),
+        (squad(question("q", ("Rome", 1))), "no questions in it; .*question q: the answer 'Rome'"),
+    ],
+)
+def test_what_is_no_squad_file(tmp_path, content, message):
+    with pytest.raises(KerasuiteError, match=message):
+        read_squad(write(tmp_path / "a.json", content))
+
+
+def test_damaged_gzip(tmp_path):
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(b"{}" * 1000)[:20])
+    with pytest.raises(KerasuiteError, match="a.json.gz: is damaged"):
+        read_squad(path)
+
+
+def test_predictions(tmp_path):
+    write_predictions(tmp_path / "predictions.json", {"q1": "Zoë", "q2": ""})
+    assert json.loads((tmp_path / "predictions.json").read_text()) == {"q1": "Zoë", "q2": ""}
+
+
+def test_the_real_files(real_data):
+    examples = read_squad(real_data / "squad" / "dev-v1.1.json")
+    assert len(examples) == 10_570 and examples.problems == ()
+    assert len({example.title for example in examples.examples}) == 48
+    examples = read_squad(real_data / "squad" / "dev-v2.0-half.json")
+    assert sum(example.is_impossible for example in examples.examples) == 3168

@@ -1,0 +1,239 @@
+"""Tables of sentences, pairs and choices: the layouts that people have, and what can be wrong."""
+
+import gzip
+import json
+
+import pytest
+
+from apps.bert.tasks.columns import Columns
+from apps.bert.tasks.examples import ChoiceExample
+from apps.bert.tasks.labels import class_names
+from apps.bert.tasks.text_tables import read_text_table
+from shared.engine.errors import KerasuiteError
+
+
+def write(path, rows, separator="\t"):
+    content = "".join(separator.join(row) + "\n" for row in rows).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+def found(examples):
+    return [(e.text, e.text_pair, e.label) for e in examples.examples]
+
+
+# The headers of GLUE's own files, with the columns that count.
+GLUE = {
+    "SST-2": ("sentence\tlabel", "a film \t1", ("a film ", None, "1"), "classification"),
+    "MRPC": (
+        "\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String",
+        '1\t10\t11\tHe said "yes\tYes "he" said',
+        ('He said "yes', 'Yes "he" said', "1"),
+        "pair",
+    ),
+    "STS-B": (
+        "index\tgenre\tfilename\tyear\told_index\tsource1\tsource2\tsentence1\tsentence2\tscore",
+        "0\tmain\tx\t2012\t1\tnone\tnone\tA plane.\tA jet.\t5.000",
+        ("A plane.", "A jet.", 5.0),
+        "regression",
+    ),
+    "QQP": (
+        "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate",
+        "1\t2\t3\tWho?\tWhat?\t0",
+        ("Who?", "What?", "0"),
+        "pair",
+    ),
+    "MNLI": (
+        "index\tpromptID\tpairID\tgenre\tsentence1_binary_parse\tsentence2_binary_parse\t"
+        "sentence1_parse\tsentence2_parse\tsentence1\tsentence2\tlabel1\tgold_label",
+        "0\t1\t1n\tfiction\t( a )\t( b )\t(S a)\t(S b)\tOne.\tTwo.\tneutral\tentailment",
+        ("One.", "Two.", "entailment"),
+        "pair",
+    ),
+    "QNLI": (
+        "index\tquestion\tsentence\tlabel",
+        "0\tWhen?\tIn May.\tentailment",
+        ("When?", "In May.", "entailment"),
+        "pair",
+    ),
+    "RTE": (
+        "index\tsentence1\tsentence2\tlabel",
+        "0\tOne.\tTwo.\tnot_entailment",
+        ("One.", "Two.", "not_entailment"),
+        "pair",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GLUE)
+@pytest.mark.parametrize("ending", ["tsv", "tsv.gz"])
+def test_the_files_of_glue(tmp_path, name, ending):
+    header, row, expected, kind = GLUE[name]
+    path = write(tmp_path / f"train.{ending}", [[header], [row]])
+    examples = read_text_table(path)
+    assert (examples.kind, found(examples)) == (kind, [expected])
+    assert examples.problems == examples.notes == ()
+    assert examples.examples[0].id == f"{path}:2"
+
+
+def test_cola_has_no_header(tmp_path):
+    rows = [["gj04", "1", "", "Our friends won't buy."], ["gj04", "0", "*", "They read me."]]
+    examples = read_text_table(write(tmp_path / "train.tsv", rows))
+    assert found(examples) == [
+        ("Our friends won't buy.", None, "1"),
+        ("They read me.", None, "0"),
+    ]
+
+
+@pytest.mark.parametrize("label_first", [True, False])
+def test_two_columns_without_a_header(tmp_path, label_first):
+    rows = [(f"text {number}", "good" if number % 3 else "bad") for number in range(9)]
+    path = write(tmp_path / "x.tsv", [row[::-1] if label_first else row for row in rows])
+    assert found(read_text_table(path)) == [(text, None, label) for text, label in rows]
+
+
+def test_csv_with_quotes_and_line_ends(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text('text,label\n"one, ""two""\nthree",good\nfour,bad\n', encoding="utf-8")
+    examples = read_text_table(path)
+    assert found(examples) == [('one, "two"\nthree', None, "good"), ("four", None, "bad")]
+    assert examples.examples[1].id == f"{path}:4"
+    path.write_text('text,label\n"one"two,good\n', encoding="utf-8")
+    with pytest.raises(KerasuiteError, match="x.csv:2: no valid CSV .*give a .tsv"):
+        read_text_table(path)
+
+
+def test_json_lines(tmp_path):
+    path = tmp_path / "x.jsonl"
+    objects = [
+        {"premise": "a", "hypothesis": "b", "label": 1},
+        {"label": 0, "premise": "c", "hypothesis": "d", "more": [1]},
+        {"premise": "e", "hypothesis": "f", "label": None},
+    ]
+    lines = [json.dumps(value) for value in objects]
+    path.write_text("\n".join([*lines, "{", "[1]", '{"premise": "g"}']), encoding="utf-8")
+    examples = read_text_table(path)
+    assert examples.kind == "pair"
+    assert found(examples) == [("a", "b", "1"), ("c", "d", "0")]
+    wrong = [problem.split(": ")[0] for problem in examples.problems]
+    assert wrong == [f"{path}:4", f"{path}:5", f"{path}:6"]
+    assert examples.notes == (f"{path}: 1 rows without a label are left out",)
+
+
+def test_numbers_are_classes_unless_they_are_scores(tmp_path):
+    def kind(name, values, **options):
+        rows = [["text", name], *([f"t{n}", value] for n, value in enumerate(values))]
+        return read_text_table(write(tmp_path / "x.tsv", rows), **options).kind
+
+    assert kind("label", ["0", "1", "2"]) == "classification"
+    assert kind("label", ["0.5", "1", "2"]) == "regression"
+    assert kind("score", ["0", "1", "2"]) == "regression"
+    assert kind("score", ["low", "1", "2"]) == "classification"
+    assert kind("label", ["nan", "1", "2"]) == "classification"
+    assert kind("score", ["0", "1"], kind="classification") == "classification"
+    assert kind("label", ["0", "1"], kind="regression") == "regression"
+
+
+def test_named_columns(tmp_path):
+    path = write(tmp_path / "x.tsv", [["id", "q", "a", "ok"], ["1", "why", "so", "y"]])
+    examples = read_text_table(path, Columns("q", "a", "ok"))
+    assert (examples.kind, found(examples)) == ("pair", [("why", "so", "y")])
+    assert found(read_text_table(path, Columns("a", label="id"))) == [("so", None, "1")]
+    with pytest.raises(KerasuiteError, match="no column 'b' .--pair-column.; it has: id, q, a, ok"):
+        read_text_table(path, Columns("q", "b", "ok"))
+    with pytest.raises(KerasuiteError, match="which column holds the text.* one of: 1, 2, 3, 4"):
+        read_text_table(path)
+    rows = write(tmp_path / "y.tsv", [["why", "so", "y"], ["how", "thus", "n"]])
+    assert found(read_text_table(rows, Columns("2", "1", "3")))[1] == ("thus", "how", "n")
+
+
+def test_who_names_a_text_gets_no_pair(tmp_path):
+    rows = [["sentence1", "sentence2", "label"], ["a", "b", "1"]]
+    path = write(tmp_path / "x.tsv", rows)
+    assert found(read_text_table(path, Columns("sentence2"))) == [("b", None, "1")]
+
+
+def test_rows_that_cannot_be_used(tmp_path):
+    rows = [
+        ["sentence1", "sentence2", "gold_label"],
+        ["a", "b", "yes"],
+        ["a", "b"],
+        ["a", "", "no"],
+        ["a", "b", "-"],
+        ["a", "b", "no", "more"],
+        [""],
+        ["c\0d", "e", "no"],
+    ]
+    path = write(tmp_path / "x.tsv", rows)
+    examples = read_text_table(path)
+    assert found(examples) == [("a", "b", "yes"), ("c\0d", "e", "no")]
+    assert examples.problems == (
+        f"{path}:3: 2 columns instead of 3; check tabs and quotes",
+        f"{path}:6: 4 columns instead of 3; check tabs and quotes",
+        f"{path}:4: an empty text; fill it in or remove the row",
+    )
+    assert examples.notes == (f"{path}: 1 rows without a label are left out",)
+
+
+def test_a_label_that_is_no_number(tmp_path):
+    rows = [["text", "score"], ["a", "1.5"], ["b", "much"]]
+    path = write(tmp_path / "x.tsv", rows)
+    examples = read_text_table(path, kind="regression")
+    assert found(examples) == [("a", None, 1.5)]
+    assert examples.problems == (f"{path}:3: 'much' is no number; mend it",)
+
+
+def test_without_labels_for_prediction(tmp_path):
+    path = write(tmp_path / "x.tsv", [["sentence"], ["a"], ["b"]])
+    assert found(read_text_table(path, labelled=False)) == [("a", None, None), ("b", None, None)]
+    path = write(tmp_path / "x.txt", [["first line"], ["second line"]])
+    texts = [e.text for e in read_text_table(path, labelled=False).examples]
+    assert texts == ["first line", "second line"]
+
+
+def test_swag(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text(
+        ",video-id,fold-ind,startphrase,sent1,sent2,gold-source,ending0,ending1,ending2,ending3,label\n"
+        "0,v,1,x,She sits.,She,gold,sings,runs,eats,sleeps,2\n"
+        "1,v,1,x,He sits.,He,gold,sings,runs,eats,sleeps,4\n"
+        "2,v,1,x,He sits.,He,gold,sings,runs,eats,sleeps,\n"
+    )
+    examples = read_text_table(path)
+    choices = ("She sings", "She runs", "She eats", "She sleeps")
+    assert examples.kind == "choice"
+    assert examples.examples == [ChoiceExample("She sits.", choices, 2, f"{path}:2")]
+    assert examples.problems == (f"{path}:3: label '4' is none of 0 to 3; mend it",)
+    assert len(read_text_table(path, labelled=False)) == 2
+
+
+def test_kinds_that_the_columns_cannot_be(tmp_path):
+    path = write(tmp_path / "x.tsv", [["text", "label"], ["a", "1"]])
+    with pytest.raises(KerasuiteError, match="--kind pair needs a column of second texts"):
+        read_text_table(path, kind="pair")
+    with pytest.raises(KerasuiteError, match="--kind choice needs columns like ending0"):
+        read_text_table(path, kind="choice")
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "x.tsv: is empty"),
+        (b"text\tlabel\n", "x.tsv: no rows in it"),
+        (b"text\tlabel\nonly one\n", "x.tsv: no rows in it; .*x.tsv:2: 1 columns instead of 2"),
+        (b"\x89PNG\0\0\0\0\0\0", "x.tsv: is no text file"),
+    ],
+)
+def test_what_is_no_table(tmp_path, content, message):
+    (tmp_path / "x.tsv").write_bytes(content)
+    with pytest.raises(KerasuiteError, match=message):
+        read_text_table(tmp_path / "x.tsv")
+
+
+def test_class_names_are_sorted(tmp_path):
+    rows = [["text", "label"], *([f"t{n}", str(n)] for n in (10, 9, 2))]
+    assert class_names(read_text_table(write(tmp_path / "x.tsv", rows)).examples) == [
+        "2",
+        "9",
+        "10",
+    ]

@@ -1,0 +1,168 @@
+"""Speed of BERT: raw strings to probabilities, training steps, and how much a TinyBERT gains.
+
+The references are PyTorch with transformers of the same shapes, measured on two such cores:
+sequences of 128 tokens a second, inference at batch 8 and training at batch 16.
+"""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tests.bench.measure import Result, in_turn
+
+LENGTH, WORDS = 128, 30522
+SHAPES = {
+    "base": {"num_layers": 12, "hidden_dim": 768, "num_heads": 12, "intermediate_dim": 3072},
+    "minilm": {"num_layers": 6, "hidden_dim": 384, "num_heads": 12, "intermediate_dim": 1536},
+    "tinybert4": {"num_layers": 4, "hidden_dim": 312, "num_heads": 12, "intermediate_dim": 1200},
+}
+TORCH_INFERENCE = {"base": 9.4, "minilm": 70.0, "tinybert4": 143.0}
+TORCH_TRAINING = {"base": 2.2, "minilm": 18.0, "tinybert4": 36.0}
+FASTER = 1.5
+
+
+def inference_base() -> Result:
+    return _inference("base")
+
+
+def inference_minilm() -> Result:
+    return _inference("minilm")
+
+
+def inference_tinybert() -> Result:
+    return _inference("tinybert4")
+
+
+def training_base() -> Result:
+    return _training("base")
+
+
+def training_minilm() -> Result:
+    return _training("minilm")
+
+
+def training_tinybert() -> Result:
+    return _training("tinybert4")
+
+
+def _inference(shape: str) -> Result:
+    """Sequences a second from raw strings, batches of 8 and of 32."""
+    import tensorflow as tf
+
+    serve, texts = _serving(shape)
+    rates = {}
+    for rows in (8, 32):
+        text = tf.constant(texts[:rows])
+        seconds = _seconds(lambda text=text: serve(text=text)["probabilities"].numpy())
+        rates[rows] = rows / seconds
+    return Result(
+        f"BERT {shape}, {LENGTH} tokens, raw strings, batch 8",
+        rates[8] / TORCH_INFERENCE[shape],
+        floor=FASTER,
+        details=f"{rates[8]:.1f} sequences/s at batch 8, {rates[32]:.1f} at 32; PyTorch on two "
+        f"such cores {TORCH_INFERENCE[shape]:g}",
+    )
+
+
+def _training(shape: str) -> Result:
+    """Sequences a second of whole optimiser steps, batches of 16."""
+    import tensorflow as tf
+
+    from apps.bert.finetuning.config import FinetuneConfig
+    from shared.engine import config as configs
+    from shared.engine.optimizer import build_optimizer
+    from shared.engine.train_step import build_train_step, prepare_optimizer
+
+    model = _model(shape, dropout=0.1)
+    config = configs.resolve(FinetuneConfig, {})
+    model.compile(optimizer=build_optimizer(config.optimization, 1e-4, 100))
+    prepare_optimizer(model)
+    step = build_train_step(model, tf.distribute.get_strategy(), config.optimization)
+    generator = np.random.default_rng(0)
+    tokens = tf.constant(generator.integers(5, WORDS, (16, LENGTH)), tf.int32)
+    x = {"tokens": tokens, "segments": tf.zeros_like(tokens)}
+    batch = x, {"labels": tf.constant([0, 1] * 8), "index": tf.range(16)}
+    rate = 16 / _seconds(lambda: float(step(batch)["loss"][0]))
+    return Result(
+        f"BERT {shape}, {LENGTH} tokens, training, batch 16",
+        rate / TORCH_TRAINING[shape],
+        floor=FASTER,
+        details=f"{rate:.1f} sequences/s; PyTorch on two such cores {TORCH_TRAINING[shape]:g}",
+    )
+
+
+def tinybert_gain() -> Result:
+    """How much faster a TinyBERT of 4 layers is than BERT-base, in one run."""
+    import tensorflow as tf
+
+    calls, sizes = {}, {}
+    for shape in ("base", "tinybert4"):
+        serve, texts = _serving(shape)
+        text = tf.constant(texts[:8])
+        calls[shape] = lambda serve=serve, text=text: serve(text=text)["probabilities"].numpy()
+        calls[shape]()
+        sizes[shape] = _model(shape).count_params()
+    seconds = in_turn(calls, 7)
+    return Result(
+        "TinyBERT-4 against BERT-base, raw strings",
+        seconds["base"] / seconds["tinybert4"],
+        floor=9.4,
+        details=f"{sizes['base'] / sizes['tinybert4']:.2f} times fewer parameters "
+        f"({sizes['base'] / 1e6:.1f} M and {sizes['tinybert4'] / 1e6:.1f} M; floor 7.5)",
+    )
+
+
+def _model(shape: str, dropout: float = 0.0):
+    from apps.bert.encoder_config import EncoderConfig
+    from apps.bert.finetuning.fine_tuner import FineTuner
+    from shared.engine.quiet import import_tensorflow
+
+    import_tensorflow()
+    encoder = EncoderConfig(**SHAPES[shape], dropout=dropout, attention_dropout=dropout)
+    model = FineTuner(encoder, WORDS, "classification", 2)
+    model.build()
+    return model
+
+
+def _serving(shape: str):
+    """The signature of an untrained model, and texts of exactly 128 pieces."""
+    import tensorflow as tf
+
+    from apps.bert.finetuning.serving import TextServing
+    from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS, WordPieceTokenizer
+
+    words = [f"word{_letters(number)}" for number in range(WORDS - len(SPECIAL_TOKENS))]
+    tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, *words], lowercase=True)
+    generator = np.random.default_rng(0)
+    texts = [" ".join(generator.choice(words, LENGTH - 2)) for _ in range(32)]
+    assert tokenizer(tf.constant(texts)).row_lengths().numpy().tolist() == [LENGTH - 2] * 32
+    with tempfile.TemporaryDirectory() as folder:
+        labels = Path(folder) / "labels.txt"
+        labels.write_text("a\nb\n")
+        serving = TextServing(
+            _model(shape), tokenizer, ["a", "b"], str(labels), LENGTH, texts[:1], paired=False
+        )
+    _, function = serving.signatures()["serving_default"]
+    return tf.function(function), texts
+
+
+def _letters(number: int) -> str:
+    """A number in letters, because the tokenizer would cut figures from letters nowhere else."""
+    text = ""
+    while True:
+        number, digit = divmod(number, 26)
+        text += chr(97 + digit)
+        if not number:
+            return text
+
+
+def _seconds(call, warm: int = 2, runs: int = 8) -> float:
+    seconds = []
+    for _ in range(warm + runs):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[warm:])

