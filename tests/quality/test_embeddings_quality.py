@@ -15,12 +15,16 @@ REFERENCES = {
     "skipgram": (0.507, 0.302, 0.148),
     "cbow": (0.449, 0.203, 0.110),
     "glove": (0.373, 0.171, 0.133),
+    "skipgram-hs": (0.543, 0.269, 0.138),
+    "cbow-hs": (0.450, 0.220, 0.110),
 }
 SPREAD = (0.03, 0.05, 0.01)
 OPTIONS = {
     "skipgram": ("--epochs", "3"),
     "cbow": ("--epochs", "3", "--algorithm", "cbow"),
     "glove": ("--preset", "glove"),
+    "skipgram-hs": ("--epochs", "3", "--loss", "hierarchical-softmax"),
+    "cbow-hs": ("--epochs", "3", "--algorithm", "cbow", "--loss", "hierarchical-softmax"),
 }
 
 
