@@ -98,7 +98,7 @@ def _ratio(name: str, seconds: dict[str, float], details: str) -> Result:
 
 
 def memory() -> Result:
-    """Peak memory of x4 on a picture of 4,000 x 3,000 pixels, by the tiles of the usual --memory."""
+    """Peak memory of x4 on a picture of 4,000 x 3,000 pixels, by tiles as usual."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = untrained(folder / "run")

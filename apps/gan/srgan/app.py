@@ -57,6 +57,9 @@ class SrganApp(App):
         """Finds, checks and splits the images once; later from `pictures.jsonl`."""
         if not (run.folder / PICTURES).exists():
             self._write_pictures(run)
+        if run.config.stage == "adversarial":
+            # The best PSNR is that of the beginning: sharp is not near, so the last epoch counts.
+            self.monitor = ("epoch", "max")
         self.pictures = read_list(run.folder / PICTURES)
         self._stores: dict[str, data.PictureStore] = {}
 

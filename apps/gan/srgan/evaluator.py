@@ -1,15 +1,14 @@
 """Metrics of super-resolution beside those of bicubic enlargement, and pictures side by side."""
 
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from shared.engine.app import Evaluator
 from shared.engine.page import Page
 from shared.image import bicubic
+from shared.image.png import png_bytes
 from shared.metrics.image_quality import gradient_energy, luma, psnr, ssim, without_border
 
 DETAIL_SIDE = 96  # of the high-resolution part that the page shows
@@ -119,9 +118,7 @@ def side_by_side(images: list[np.ndarray]) -> bytes:
     gap = np.full((images[0][part].shape[0], 2, 3), 255, np.uint8)
     row = np.concatenate([x for image in images for x in (image[part], gap)][:-1], axis=1)
     row = row.repeat(DETAIL_ZOOM, axis=0).repeat(DETAIL_ZOOM, axis=1)
-    out = io.BytesIO()
-    Image.fromarray(row).save(out, "PNG")
-    return out.getvalue()
+    return png_bytes(row)
 
 
 def most_detailed(image: np.ndarray, side: int) -> tuple[int, int]:

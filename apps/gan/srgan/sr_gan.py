@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import keras
-from keras import ops
 
 from apps.gan.srgan.config import LossConfig, SrganConfig
 from apps.gan.srgan.content_features import content_loss
 from apps.gan.srgan.generator import as_levels, generator_layers, pixel_error
 from apps.gan.srgan.srgan_discriminator import build_discriminator
 from shared.engine.gan_model import GANModel
+from shared.losses.adversarial_loss import discriminator_loss, generator_loss
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -50,16 +50,15 @@ class SRGAN(GANModel):
         if weights.pixel_weight:
             terms["pixel"] = weights.pixel_weight * pixel_error(high, made, weights.pixel_loss)
         judged = self._more_real(made, high)
-        terms["adversarial"] = weights.adversarial_weight * cross_entropy(judged, real=True)
+        terms["adversarial"] = weights.adversarial_weight * generator_loss("vanilla", judged)
         return terms, made
 
     def discriminator_losses(self, batch, fakes):
         _, high = batch
         if self.loss_config.relativistic:
-            return {"discriminator": cross_entropy(self._more_real(high, fakes), real=True)}
-        real = cross_entropy(self.discriminator(high, training=True), real=True)
-        fake = cross_entropy(self.discriminator(fakes, training=True), real=False)
-        return {"judged_real": real, "judged_fake": fake}
+            return {"discriminator": generator_loss("vanilla", self._more_real(high, fakes))}
+        real, fake = (self.discriminator(images, training=True) for images in (high, fakes))
+        return {"discriminator": discriminator_loss("vanilla", real, fake)}
 
     def _more_real(self, images, others):
         """Logits that `images` are real; with the relativistic loss, more so than `others`.
@@ -89,15 +88,6 @@ class SRGAN(GANModel):
         names = ("generator", "discriminator")
         networks = [keras.saving.deserialize_keras_object(config[name]) for name in names]
         return cls(*networks, name=config["name"])
-
-
-def cross_entropy(logits, real: bool):
-    """Mean binary cross-entropy of logits against "all real" or "all made".
-
-    The generator's is -log D(G(x)) rather than log(1 - D(G(x))), whose gradient vanishes where
-    the discriminator is sure.
-    """
-    return ops.mean(ops.softplus(-logits if real else logits))
 
 
 def build_sr_gan(config: SrganConfig, synchronized: bool = False) -> SRGAN:

@@ -55,6 +55,18 @@ def test_the_second_stage_starts_where_the_first_ended(scenes, first, tmp_path):
     assert two(pixels).shape == one(pixels).shape
 
 
+def test_the_second_stage_keeps_its_last_epoch(scenes, first, tmp_path):
+    """PSNR only falls in it: by PSNR the model would be the one that it started from."""
+    second = config(scenes, init=str(first), epochs=2, learning_rate=1e-2)
+    train(SrganApp(), second, tmp_path / "second")
+    saved = keras.models.load_model(tmp_path / "second" / "model.keras", compile=False)
+    newest = max((tmp_path / "second" / "checkpoints").glob("step-*.npz"))
+    with np.load(newest) as checkpoint:
+        kernels = [v for k, v in checkpoint.items() if k.startswith("model/") and "/first/k" in k]
+    assert len(kernels) == 1
+    np.testing.assert_array_equal(saved.generator.get_layer("first").kernel, kernels[0])
+
+
 @pytest.mark.parametrize("scale", [3, 4])
 def test_a_generator_of_another_scale_is_refused(scenes, first, tmp_path, scale):
     other = config(scenes, init=str(first), **{"model.scale": scale})
