@@ -1,6 +1,7 @@
 """Where a run starts: the encoder's shape, word pieces and weights, from --init or from nothing."""
 
 import dataclasses
+import importlib
 import json
 import shutil
 from collections.abc import Callable, Iterable
@@ -30,6 +31,13 @@ from shared.engine.messages import warn
 from shared.engine.run import Run, load_init
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 from shared.text.wordpiece_training import learn_wordpiece
+
+# Where the models of runs are defined: Keras must know a class before it reads one.
+MODELS = (
+    "apps.bert.finetuning.fine_tuner",
+    "apps.bert.pretraining.pretrainer",
+    "apps.bert.distillation.distiller",
+)
 
 
 def prepare_start(run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
@@ -64,6 +72,8 @@ def prepare_start(run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any
 def start_weights(run: Run, model: keras.Model) -> None:
     """Takes the weights of --init: all that fit of a run, or the encoder of a checkpoint."""
     if is_run(run.config.init):
+        for module in MODELS:
+            importlib.import_module(module)
         load_init(run, model)
     elif run.config.init:
         missing = load_encoder(resolve_checkpoint(run.config.init), model.encoder)

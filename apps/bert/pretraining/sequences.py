@@ -109,7 +109,8 @@ def _filled(ends: np.ndarray, room: int) -> np.ndarray:
 def paired_sequences(text: EncodedText, room: int) -> np.ndarray:
     """Neighbouring stretches of one document: int64 (N, 3), begin, border and end.
 
-    Each half has at most half of the room; documents with a single line have none.
+    Each half has at most half of the room. What is left at a document's end is parted in two;
+    documents with a single line have no pair.
     """
     found = []
     borders = np.flatnonzero(np.diff(text.documents)) + 1
@@ -117,9 +118,20 @@ def paired_sequences(text: EncodedText, room: int) -> np.ndarray:
         if len(lines) == 0:
             continue
         ends = _cut_long(text.line_ends[lines[0] : lines[-1] + 2], room // 2)
-        halves = _filled(ends, room // 2)
+        halves = _filled(ends, room // 2).tolist()
+        if len(halves) % 2:
+            halves += _parted(*halves.pop(), ends)
         found += [
             (left[0], left[1], right[1])
-            for left, right in zip(halves[::2], halves[1::2], strict=False)
+            for left, right in zip(halves[::2], halves[1::2], strict=True)
         ]
     return np.array(found, np.int64).reshape(-1, 3)
+
+
+def _parted(begin: int, end: int, ends: np.ndarray) -> list[tuple[int, int]]:
+    """Two stretches of about equally many lines; none of a single line."""
+    inside = ends[(ends > begin) & (ends < end)]
+    if not len(inside):
+        return []
+    border = int(inside[len(inside) // 2])
+    return [(begin, border), (border, end)]

@@ -2,11 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.bert.finetuning.app import FinetuneApp
+from apps.bert.pretraining.app import PretrainApp
 from apps.bert.start import load_tokenizer
+from shared.engine import config as configs
 from shared.engine.errors import KerasuiteError
+from shared.engine.run import Run, load_best, open_run
+from shared.engine.train import train
 from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS
 
 VOCABULARY = [*SPECIAL_TOKENS, "cafe", "café", "Cafe", "Café", "我", "们", "我们", "\u2028", "\x85"]
@@ -58,3 +64,26 @@ def test_damaged_files(tmp_path, name, content, message):
     (write(tmp_path) / name).write_bytes(content)
     with pytest.raises(KerasuiteError, match=message):
         load_tokenizer(tmp_path)
+
+
+def test_a_run_starts_from_the_encoder_of_another(tmp_path):
+    """Pretrained, then fine-tuned: the encoder's weights are taken, heads are not."""
+    text = "the cat sat\nthe dog ran\n\nthe cat ran\nthe dog sat\n" * 20
+    (tmp_path / "text.txt").write_text(text)
+    rows = "".join(f"the {'cat ' * n}\t1\nthe {'dog ' * n}\t0\n" for n in range(1, 9))
+    (tmp_path / "train.tsv").write_text(f"sentence\tlabel\n{rows}")
+    start = tmp_path / "pretrained"
+    values = {"preset": "test", "data": (str(tmp_path / "text.txt"),), "tokens.vocabulary_size": 64}
+    train(PretrainApp(), configs.resolve(PretrainApp.config_class, values), start)
+    app = FinetuneApp()
+    values = {"preset": "test", "data": (str(tmp_path / "train.tsv"),), "init": str(start)}
+    run = Run(configs.resolve(FinetuneApp.config_class, values), tmp_path / "run")
+    run.folder.mkdir()
+    app.prepare(run)
+    run.steps_per_epoch = app.steps_per_epoch(run)
+    model = app.build(run)
+    app.init_weights(run, model)
+    pretrained = load_best(PretrainApp(), open_run(PretrainApp(), start))
+    for ours, theirs in zip(model.encoder.weights, pretrained.encoder.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert (run.folder / "vocab.txt").read_bytes() == (start / "vocab.txt").read_bytes()

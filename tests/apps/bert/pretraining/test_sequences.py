@@ -44,6 +44,10 @@ def test_pairs_are_neighbours_of_one_document():
     text = text_of([2, 2, 2, 2, 3], [0, 0, 0, 0, 1])
     assert paired_sequences(text, 8).tolist() == [[0, 4, 8]]
     assert paired_sequences(text_of([3], [0]), 8).tolist() == []
+    # A short document is parted between its lines, and so is the rest of a long one.
+    assert paired_sequences(text_of([1, 2], [0, 0]), 8).tolist() == [[0, 1, 3]]
+    rest = text_of([4, 4, 1, 1, 2], [0] * 5)
+    assert paired_sequences(rest, 8).tolist() == [[0, 4, 8], [8, 10, 12]]
 
 
 @pytest.mark.parametrize("pairs", ["next", "order", "none"])
