@@ -34,10 +34,11 @@ class PixelShuffle(keras.layers.Layer):
         self._channels(input_shape)
 
     def call(self, inputs):
-        batch, height, width, _ = ops.shape(inputs)
+        _, height, width, _ = ops.shape(inputs)
         r, channels = self.scale, self._channels(inputs.shape)
-        blocks = ops.reshape(inputs, (-1, height, width, r, r, channels))
-        rows = ops.transpose(blocks, (0, 1, 3, 2, 4, 5))
+        # A row of a block, its pixels beside each other, stays together: larger pieces to move.
+        rows = ops.reshape(inputs, (-1, height, width, r, r * channels))
+        rows = ops.transpose(rows, (0, 1, 3, 2, 4))
         return ops.reshape(rows, (-1, height * r, width * r, channels))
 
     def _channels(self, input_shape) -> int:
