@@ -19,10 +19,24 @@ tf.config.set_logical_device_configuration(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The tests of a module share a process, and its fixtures, unless they say another group."""
+    """The tests of a module share a process, and its fixtures, unless they say another group.
+
+    Marks as slow what a module names in `SLOW_PARTS`.
+    """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
+        if _is_slow_part(item):
+            item.add_marker(pytest.mark.slow)
+
+
+def _is_slow_part(item) -> bool:
+    """Whether a module has this test and case, or this case as a whole, among its `SLOW_PARTS`."""
+    parts = getattr(item.module, "SLOW_PARTS", ()) if hasattr(item, "module") else ()
+    if not parts or not hasattr(item, "callspec"):
+        return False
+    case = item.callspec.params.get("case")
+    return ("", case) in parts or (item.originalname, case) in parts
 
 
 @pytest.fixture(scope="session")

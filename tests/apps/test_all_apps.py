@@ -188,6 +188,18 @@ CASES = {
 }
 
 
+# (test, case) that only `make test-slow` runs: the engine does the same there for every
+# application, and others show it. GloVe is the second algorithm of an application.
+SLOW_PARTS = {
+    ("", "embed-glove"),
+    *(
+        ("test_two_workers_predict_what_one_does", case)
+        for case in ("classify", "detect", "bert-pretrain", "cyclegan", "srgan")
+    ),
+    ("test_two_workers_stopped_resumed_and_evaluated", "detect"),
+    ("test_two_workers_stopped_resumed_and_evaluated", "classify"),
+}
+
 # Each application has a process of its own, where there are several (see conftest.py).
 GROUPED = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CASES]
 
