@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 
-from apps.embeddings import corpus as corpora
 from apps.embeddings.corpus import Corpus
 from shared.engine.errors import KerasuiteError
+from shared.text import text_files
 
 
 def write(path, data):
@@ -40,7 +40,7 @@ def test_folders_gzip_and_zip_give_the_same(tmp_path):
 
 
 def test_words_are_never_torn(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpora, "PIECE", 7)
+    monkeypatch.setattr(text_files, "PIECE", 7)
     words = [f"wörd{index}" for index in range(500)]
     for separator in (" ", "\n"):
         path = write(tmp_path / "a.txt", separator.join(words))
@@ -50,7 +50,7 @@ def test_words_are_never_torn(tmp_path, monkeypatch):
 
 
 def test_chinese_is_cut_at_punctuation_of_a_long_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpora, "PIECE", 64)
+    monkeypatch.setattr(text_files, "PIECE", 64)
     sentence = "我来到北京清华大学。"
     path = write(tmp_path / "a.txt", sentence * 50)
     read = [word for words in Corpus([path], language="zh") for word in words]
@@ -76,7 +76,7 @@ def test_a_line_of_one_word_is_cut_in_the_end(tmp_path):
 
 
 def test_invalid_bytes_are_replaced_and_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(corpora, "PIECE", 5)
+    monkeypatch.setattr(text_files, "PIECE", 5)
     bad = write(tmp_path / "bad.txt", b"\xef\xbb\xbfcaf\xc3\xa9 \xff\xfe \xef\xbf\xbd end\xc3")
     good = write(tmp_path / "good.txt", "\ufefffine é")
     corpus = Corpus([bad, good])
