@@ -102,7 +102,7 @@ class FinetuneConfig(RunConfig):
         },
         # With an encoder of --init.
         # kerasuite bert finetune sst2 --init minilm --preset sentences
-        "sentences": {"batch_size": 32, "learning_rate": 5e-5, "task_data": {"max_length": 128}},
+        "sentences": {"learning_rate": 1e-4, "head": {"pooling": "mean"}},
         # kerasuite bert finetune conll2003 --init minilm --preset tagging
         "tagging": {
             "learning_rate": 2e-4,
