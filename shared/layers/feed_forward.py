@@ -1,11 +1,15 @@
 """The position-wise feed-forward network of a Transformer block."""
 
 import keras
+from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class FeedForward(keras.layers.Layer):
     """Two dense layers with an activation between them, the same at every position.
+
+    The positions are multiplied as the rows of one matrix: TensorFlow makes one operation of such
+    a product, its bias and its activation.
 
     Args:
         intermediate_dim: int. Width between the two layers.
@@ -46,7 +50,9 @@ class FeedForward(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        return self.reduce(self.expand(inputs))
+        flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        shape = (*ops.shape(inputs)[:-1], self.hidden_dim)
+        return ops.reshape(self.reduce(self.expand(flat)), shape)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.hidden_dim)
@@ -61,6 +67,13 @@ class FeedForward(keras.layers.Layer):
 
 
 def _activation(name):
-    if name != "gelu_tanh":
-        return name
-    return lambda inputs: keras.activations.gelu(inputs, approximate=True)
+    return {"gelu": _gelu, "gelu_tanh": _gelu_tanh}.get(name, name)
+
+
+def _gelu(inputs):
+    """The form with erf: Keras has it with erfc, which TensorFlow does not fuse."""
+    return 0.5 * inputs * (1.0 + ops.erf(inputs * 0.5**0.5))
+
+
+def _gelu_tanh(inputs):
+    return keras.activations.gelu(inputs, approximate=True)

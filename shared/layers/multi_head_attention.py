@@ -95,8 +95,8 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def keys_and_values(self, memory):
         """Keys and values (B, H, S, d) of a memory (B, S, E)."""
-        keys, values = ops.split(self.key_value(memory), 2, axis=-1)
-        return self._split_heads(keys), self._split_heads(values)
+        keys, values = ops.split(self._heads_of(self.key_value, memory), 2, axis=1)
+        return keys, values
 
     def attend(self, inputs, keys, values, mask=None, training=None):
         """Queries of `inputs` (B, T, D) to keys and values (B, H, S, d).
@@ -108,7 +108,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def scores(self, inputs, keys):
         """How well queries of `inputs` (B, T, D) match keys (B, H, S, d): float32 (B, H, T, S)."""
-        queries = self._split_heads(self.query(inputs)) * self.head_dim**-0.5
+        queries = self._heads_of(self.query, inputs) * self.head_dim**-0.5
         # In float32 from here on, because half precision loses small weights of long sequences.
         return ops.cast(ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2))), "float32")
 
@@ -117,9 +117,9 @@ class MultiHeadAttention(keras.layers.Layer):
         weights = _masked_softmax(scores, mask)
         dropped = self.weights_dropout(ops.cast(weights, values.dtype), training=training)
         mixed = ops.transpose(ops.matmul(dropped, values), (0, 2, 1, 3))
-        shape = ops.shape(mixed)
-        joined = ops.reshape(mixed, (shape[0], shape[1], self.num_heads * self.head_dim))
-        return self.output_dense(joined), weights
+        joined = ops.reshape(mixed, (-1, self.num_heads * self.head_dim))
+        shape = (*ops.shape(mixed)[:2], self.hidden_dim)
+        return ops.reshape(self.output_dense(joined), shape), weights
 
     def step(self, inputs, cache, slots, mask):
         """Self-attention of K further positions, which are written to a cache first.
@@ -138,10 +138,15 @@ class MultiHeadAttention(keras.layers.Layer):
         cache = (_write(cache[0], keys, slots), _write(cache[1], values, slots))
         return self.attend(inputs, *cache, mask)[0], cache
 
-    def _split_heads(self, tensor):
-        """(B, T, H d) to (B, H, T, d)."""
-        shape = ops.shape(tensor)
-        heads = ops.reshape(tensor, (shape[0], shape[1], self.num_heads, self.head_dim))
+    def _heads_of(self, dense, inputs):
+        """What a dense layer makes of (B, T, E), by heads: (B, A, T, d).
+
+        It gets all positions as the rows of one matrix, because TensorFlow makes one operation
+        of such a product and its bias.
+        """
+        rows, length = ops.shape(inputs)[:2]
+        flat = dense(ops.reshape(inputs, (-1, inputs.shape[-1])))
+        heads = ops.reshape(flat, (rows, length, dense.units // self.head_dim, self.head_dim))
         return ops.transpose(heads, (0, 2, 1, 3))
 
     def compute_output_spec(
