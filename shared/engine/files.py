@@ -95,3 +95,12 @@ def cut_to_whole_lines(path: str | os.PathLike) -> None:
             position = start
         if position != end:
             file.truncate(position)
+
+
+def printable(path: str) -> str:
+    r"""A path as it can be shown and written: bytes that are no UTF-8 become escapes.
+
+    >>> printable("a\udcff.png")
+    'a\\udcff.png'
+    """
+    return path.encode("utf-8", "backslashreplace").decode()

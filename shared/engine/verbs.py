@@ -17,6 +17,7 @@ from shared.engine import config as configs
 from shared.engine.cluster import find_cluster
 from shared.engine.config import RunConfig
 from shared.engine.errors import SOME_REJECTED, KerasuiteError
+from shared.engine.files import printable
 from shared.engine.progress import duration
 from shared.engine.quiet import import_tensorflow
 from shared.engine.task_names import command_group, training_command
@@ -115,20 +116,17 @@ def _existing_run(config_type, output: Path | None, overrides: dict[str, Any]) -
 
 def _resumed_config(config_type, folder: Path, data, overrides: dict[str, Any]) -> RunConfig:
     config = configs.load(config_type, folder / "config.yaml")
-    values = configs.to_dict(config)
-    values.pop("task")
-    for path, value in overrides.items():
+    for path in overrides:
         if path not in CHANGEABLE_ON_RESUME:
             flag = "--" + path.rpartition(".")[2].replace("_", "-")
             raise KerasuiteError(
                 f"{flag}: cannot change when a run is resumed; leave it out or start a new run"
             )
-        configs.set_value(values, path, value)
     if data and list(data) != list(config.data):
         raise KerasuiteError(
             f"DATA: the run in {folder} was started on {' '.join(config.data)}; leave DATA out"
         )
-    return configs.from_dict(config_type, values, source="command line")
+    return configs.replaced(config, overrides)
 
 
 def evaluate(
@@ -259,7 +257,7 @@ def report_problems(problems: list[str]) -> None:
     if problems:
         console.print(f"{len(problems)} problem(s)")
     for line in problems[:PROBLEMS_SHOWN]:
-        console.print(f"  {line}", markup=False)
+        console.print(f"  {printable(line)}", markup=False)
     if len(problems) > PROBLEMS_SHOWN:
         console.print(f"  and {len(problems) - PROBLEMS_SHOWN} more")
     if problems:

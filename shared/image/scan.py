@@ -31,8 +31,19 @@ def scan_images(paths, threads=8, max_pixels=DEFAULT_MAX_PIXELS):
 
 def scan_image(path, max_pixels=DEFAULT_MAX_PIXELS):
     """Checks one file; see `scan_images`."""
+    if not _is_utf8(str(path)):
+        return ScannedImage(str(path), None, "its name is not UTF-8")
     try:
         _, header = load_image(path, max_pixels)
     except UnreadableImage as error:
         return ScannedImage(str(path), None, error.reason)
     return ScannedImage(str(path), header, None)
+
+
+def _is_utf8(path):
+    """TensorFlow and the tables of runs take no other names."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

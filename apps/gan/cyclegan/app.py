@@ -1,6 +1,5 @@
 """The CycleGAN application, as the engine sees it."""
 
-import csv
 import json
 import os
 from dataclasses import replace
@@ -21,11 +20,11 @@ from apps.gan.cyclegan.serving import TranslationServing
 from shared.engine import stream
 from shared.engine.app import App
 from shared.engine.errors import KerasuiteError
-from shared.engine.files import atomic_path, write_json
-from shared.engine.messages import warn
+from shared.engine.files import write_json
 from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
 from shared.image.image_store import ImageStore
+from shared.image.skipped import report_skipped
 
 FILES = "files.json"
 SKIPPED = "skipped.csv"
@@ -193,16 +192,3 @@ class CycleGANApp(App):
 
 def _select(files: list[domains.DomainFile], domain: str, split: str) -> list[domains.DomainFile]:
     return [file for file in files if file.domain == domain and file.split == split]
-
-
-def report_skipped(skipped: list[tuple[str, str]], path: Path) -> None:
-    """Lists images that cannot be used in a CSV file, with a warning."""
-    if not skipped:
-        return
-    with (
-        atomic_path(path) as temporary,
-        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as out,
-    ):
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerows([("path", "reason"), *skipped])
-    warn(f"{len(skipped)} images cannot be used and are left out; they are listed in {path}")

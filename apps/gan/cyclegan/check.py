@@ -15,9 +15,8 @@ def describe(config: CycleGANConfig) -> tuple[list[str], list[str]]:
     contents += [line for domain in DOMAINS for line in _domain_lines(found, domain)]
     problems = [f"{path}: {reason}" for path, reason in found.skipped]
     problems += _small_domains(found)
-    problems += _small_images(found, config.data_options)
     problems += _duplicates(found)
-    return contents, problems
+    return contents + _small_images(found, config.data_options), problems
 
 
 def _domain_lines(found: Found, domain: str) -> list[str]:
@@ -48,13 +47,11 @@ def _small_domains(found: Found) -> list[str]:
 
 
 def _small_images(found: Found, options: DataConfig) -> list[str]:
-    """Images that are enlarged; where nothing is resized they are left out already."""
-    return [
-        f"{file.path}: {header.width} x {header.height} is smaller than --image-size "
-        f"{options.image_size} and is enlarged"
-        for file, header in zip(found.files, found.headers, strict=True)
-        if min(header.width, header.height) < options.image_size
-    ]
+    """How many images are enlarged; where nothing is resized they are left out already."""
+    small = sum(min(header.width, header.height) < options.image_size for header in found.headers)
+    if not small:
+        return []
+    return [f"{small} images are smaller than --image-size {options.image_size} and are enlarged"]
 
 
 def _duplicates(found: Found) -> list[str]:

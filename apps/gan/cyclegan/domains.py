@@ -127,22 +127,13 @@ def usable_files(files: list[DomainFile], options: DataConfig) -> Found:
     found = Found([], [], [])
     scans = scan_images([file.path for file in files], max_pixels=options.max_pixels)
     for file, scan in zip(files, scans, strict=True):
-        problem = scan.problem or _name_problem(file.path) or _size_problem(scan.header, options)
+        problem = scan.problem or _size_problem(scan.header, options)
         if problem:
             found.skipped.append((file.path, problem))
         else:
             found.files.append(replace(file, is_direct=scan.header.is_direct))
             found.headers.append(scan.header)
     return found
-
-
-def _name_problem(path: str) -> str:
-    """TensorFlow and the run's own tables take UTF-8 names only."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return "its name is not UTF-8"
-    return ""
 
 
 def _size_problem(header: ImageHeader, options: DataConfig) -> str:

@@ -16,6 +16,7 @@ from apps.gan.srgan.evaluator import SuperResolutionEvaluator
 from apps.gan.srgan.pictures import (
     LEAST_SIDE,
     Picture,
+    Pictures,
     read_list,
     read_pictures,
     split_pictures,
@@ -28,13 +29,13 @@ from apps.gan.srgan.sr_gan import build_sr_gan
 from shared.engine import stream
 from shared.engine.app import App
 from shared.engine.errors import KerasuiteError
-from shared.engine.files import write_text
-from shared.engine.messages import warn
+from shared.engine.files import printable
 from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
+from shared.image.skipped import report_skipped
 
 PICTURES = "pictures.jsonl"
-SKIPPED = "skipped.txt"
+SKIPPED = "skipped.csv"
 
 
 class SrganApp(App):
@@ -66,14 +67,14 @@ class SrganApp(App):
     def _write_pictures(self, run: Run) -> None:
         config = run.config
         check_crop(config)
-        pictures, problems = training_pictures(config)
+        pictures, skipped = training_pictures(config)
         run.artifacts = {
             "train_images": sum(picture.split == "train" for picture in pictures),
             "validation_images": sum(picture.split == "validation" for picture in pictures),
             "low_resolution": "paired files" if pictures[0].low else "made by bicubic reduction",
-            "skipped_images": len(problems),
+            "skipped_images": len(skipped),
         }
-        _report(problems, run.folder / SKIPPED)
+        report_skipped(skipped, run.folder / SKIPPED)
         run.save_artifacts()
         write_list(pictures, run.folder / PICTURES)
 
@@ -105,11 +106,11 @@ class SrganApp(App):
         return self._stores[split]
 
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
-        pictures, problems = validation_pictures(run.config, data)
+        pictures, skipped = validation_pictures(run.config, data)
         self.pictures = self._of("train") + pictures
         self._stores.clear()
         if run.is_chief:
-            _report(problems, run.folder / "evaluation" / SKIPPED)
+            report_skipped(skipped, run.folder / "evaluation" / SKIPPED)
 
     def check(self, config: SrganConfig) -> tuple[list[str], list[str]]:
         from apps.gan.srgan.check import describe
@@ -166,35 +167,36 @@ def check_crop(config: SrganConfig) -> None:
         )
 
 
-def training_pictures(config: SrganConfig) -> tuple[list[Picture], list[str]]:
+def training_pictures(config: SrganConfig) -> tuple[list[Picture], list[tuple[str, str]]]:
     """All usable pictures of a configuration with their split, and what others lack."""
     options = config.data_options
     found = read_pictures(config.data, config.model.scale, options.crop_size, options.max_pixels)
-    _require(found.pictures, found.problems, config.data)
+    _require(found, config.data)
     if not options.validation:
-        return split_pictures(found.pictures), found.problems
-    held_out, problems = validation_pictures(config, [options.validation])
+        return split_pictures(found.pictures), found.skipped
+    held_out, skipped = validation_pictures(config, [options.validation])
     train = [replace(picture, split="train") for picture in found.pictures]
-    return _alike(train + held_out), found.problems + problems
+    return _alike(train + held_out), found.skipped + skipped
 
 
-def validation_pictures(config: SrganConfig, places) -> tuple[list[Picture], list[str]]:
+def validation_pictures(config: SrganConfig, places) -> tuple[list[Picture], list[tuple[str, str]]]:
     """The usable pictures of `places`, all to validate on, and what others lack."""
     scale = config.model.scale
     least = LEAST_SIDE + 2 * scale
     found = read_pictures(places, scale, least, config.data_options.max_pixels)
-    _require(found.pictures, found.problems, places)
+    _require(found, places)
     pictures = [replace(picture, split="validation") for picture in found.pictures]
-    return _alike(pictures), found.problems
+    return _alike(pictures), found.skipped
 
 
-def _require(pictures, problems, places) -> None:
-    if not pictures:
+def _require(found: Pictures, places) -> None:
+    if not found.pictures:
+        path, reason = found.skipped[0]
         raise KerasuiteError(
-            f"{', '.join(places)}: none of {len(problems)} images can be used; the first: "
-            f"{problems[0]}"
+            f"{', '.join(places)}: none of {len(found.skipped)} images can be used; the first: "
+            f"{printable(path)}: {reason}"
         )
-    _alike(pictures)
+    _alike(found.pictures)
 
 
 def _alike(pictures: list[Picture]) -> list[Picture]:
@@ -206,12 +208,6 @@ def _alike(pictures: list[Picture]) -> list[Picture]:
                 "DATA: some folders hold pairs (HR and LR) and some single images; give one kind"
             )
     return pictures
-
-
-def _report(problems: list[str], path: Path) -> None:
-    if problems:
-        write_text(path, "".join(f"{line}\n" for line in problems))
-        warn(f"{len(problems)} images cannot be used and are left out; they are listed in {path}")
 
 
 def _check_scale(path: Path, scale: int) -> None:

@@ -23,7 +23,7 @@ def describe(config: SrganConfig) -> tuple[list[str], list[str]]:
             f"width {min(widths)} to {max(widths)}, height {min(heights)} to {max(heights)} pixels",
             f"they hold {crops:,.0f} crops of {options.crop_size} pixels",
         ]
-    problems = list(found.problems)
+    problems = [f"{path}: {reason}" for path, reason in found.skipped]
     if options.crop_size % scale:
         problems.append(f"--crop-size {options.crop_size} is no multiple of --scale {scale}")
     if len(pictures) < 2:

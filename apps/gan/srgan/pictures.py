@@ -44,10 +44,10 @@ class Picture:
 
 @dataclass
 class Pictures:
-    """What was found: usable pictures, what the others lack, and headers for `check`."""
+    """What was found: usable pictures, (path, reason) of the others, headers for `check`."""
 
     pictures: list[Picture]
-    problems: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
     headers: list[ImageHeader] = field(default_factory=list)
 
 
@@ -66,7 +66,7 @@ def read_pictures(places: Sequence[str], scale: int, least: int, max_pixels: int
     found = Pictures([])
     for place in places:
         if _is_paired(place):
-            candidates = _paired(Path(place), found.problems)
+            candidates = _paired(Path(place), found.skipped)
         else:
             sources = find_inputs([place], tuple(IMAGE_SUFFIXES))
             candidates = [Picture(str(source.path)) for source in sources]
@@ -78,12 +78,11 @@ def _is_paired(place: str) -> bool:
     return all((Path(place) / name).is_dir() for name in (HIGH, LOW))
 
 
-def _paired(folder: Path, problems: list[str]) -> list[Picture]:
+def _paired(folder: Path, skipped: list[tuple[str, str]]) -> list[Picture]:
     highs, lows = (_by_key(folder / name) for name in (HIGH, LOW))
-    problems += [f"{lows[key]}: has no image of that name in {HIGH}" for key in lows - highs.keys()]
-    problems += [
-        f"{highs[key]}: has no image of that name in {LOW}" for key in highs.keys() - lows.keys()
-    ]
+    for files, others, name in ((lows, highs, HIGH), (highs, lows, LOW)):
+        alone = sorted(files.keys() - others.keys())
+        skipped += [(files[key], f"has no image of that name in {name}") for key in alone]
     return [Picture(highs[key], lows[key]) for key in highs if key in lows]
 
 
@@ -103,7 +102,7 @@ def _keep_usable(candidates, found: Pictures, scale, least, max_pixels) -> None:
         low = next(lows) if candidate.low else None
         problem = _problem(high, low, scale, least)
         if problem:
-            found.problems.append(problem)
+            found.skipped.append(problem)
             continue
         found.headers.append(high.header)
         picture = replace(
@@ -116,36 +115,25 @@ def _keep_usable(candidates, found: Pictures, scale, least, max_pixels) -> None:
         found.pictures.append(picture)
 
 
-def _problem(high, low, scale: int, least: int) -> str:
-    """What keeps an image from being used, or nothing."""
+def _problem(high, low, scale: int, least: int) -> tuple[str, str] | None:
+    """The path of an image that cannot be used, and why; None if all is well."""
     for scan in (high, low):
         if scan is not None and scan.problem:
-            return f"{scan.path}: {scan.problem}"
-    if not _is_utf8(high.path) or (low is not None and not _is_utf8(low.path)):
-        return f"{os.fsencode(high.path)!r}: its name is not UTF-8"
+            return scan.path, scan.problem
     width, height = high.header.width, high.header.height
     if min(width, height) < least:
-        return f"{high.path}: {width} x {height} pixels are less than the {least} of a crop"
+        return high.path, f"{width} x {height} pixels are less than the {least} of a crop"
     if low is not None and not _fits(high.header, low.header, scale):
-        return (
-            f"{low.path}: {low.header.width} x {low.header.height} pixels are not {width} x "
-            f"{height} divided by {scale}; give the right --scale"
+        return low.path, (
+            f"{low.header.width} x {low.header.height} pixels are not {width} x {height} divided "
+            f"by {scale}; give the right --scale"
         )
-    return ""
+    return None
 
 
 def _fits(high: ImageHeader, low: ImageHeader, scale: int) -> bool:
     """Whether the low-resolution image shows all of the high-resolution one but its remainder."""
     return (high.width // scale, high.height // scale) == (low.width, low.height)
-
-
-def _is_utf8(path: str) -> bool:
-    """TensorFlow and the run's own tables take no other names."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def split_pictures(pictures: list[Picture]) -> list[Picture]:

@@ -19,11 +19,11 @@ from shared.engine import stream
 from shared.engine.app import App
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import write_text
-from shared.engine.messages import warn
 from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
 from shared.image.image_store import ImageStore
 from shared.image.scan import scan_images
+from shared.image.skipped import report_skipped
 
 FILES = "files.csv"
 SKIPPED = "skipped.csv"
@@ -66,17 +66,9 @@ class ClassifyApp(App):
             "skipped_images": len(readable.skipped),
             "total_pixels": readable.total_pixels,
         }
-        self._report_skipped(readable, run.folder / SKIPPED)
+        report_skipped(readable.skipped, run.folder / SKIPPED)
         run.save_artifacts()
         files.write_files(split, run.folder / FILES)
-
-    def _report_skipped(self, found: files.LabelledFiles, path: Path) -> None:
-        if found.skipped:
-            files.write_skipped(found.skipped, path)
-            warn(
-                f"{len(found.skipped)} images cannot be read and are left out; "
-                f"they are listed in {path}"
-            )
 
     def _of(self, split: str) -> list[files.LabelledFile]:
         return [file for file in self.files if file.split == split]
@@ -126,7 +118,7 @@ class ClassifyApp(App):
         run.artifacts["total_pixels"] = found.total_pixels
         self._stores.clear()
         if run.is_chief:
-            self._report_skipped(found, run.folder / "evaluation" / SKIPPED)
+            report_skipped(found.skipped, run.folder / "evaluation" / SKIPPED)
 
     def check(self, config: ClassifyConfig) -> tuple[list[str], list[str]]:
         from apps.vision.classification.check import describe
@@ -204,9 +196,7 @@ def check_files(found: list[files.LabelledFile], max_pixels: int) -> files.Label
     scans = scan_images([file.path for file in found], max_pixels=max_pixels)
     result = files.LabelledFiles([])
     for file, scan in zip(found, scans, strict=True):
-        if not _is_utf8(file.path):
-            result.skipped.append((file.path, "its name is not UTF-8"))
-        elif scan.problem:
+        if scan.problem:
             result.skipped.append((file.path, scan.problem))
         else:
             result.files.append(replace(file, is_direct=scan.header.is_direct))
@@ -223,12 +213,3 @@ def check_files(found: list[files.LabelledFile], max_pixels: int) -> files.Label
             f"('kerasuite classify check' names each)"
         )
     return result
-
-
-def _is_utf8(path: str) -> bool:
-    """TensorFlow and the run's own tables take no other names."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -230,19 +230,6 @@ def write_files(files: list[LabelledFile], path: Path) -> None:
         )
 
 
-def write_skipped(skipped: list[tuple[str, str]], path: Path) -> None:
-    """Writes the files that cannot be used as CSV: path,reason."""
-    with atomic_path(path) as temporary, _open_text(temporary) as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["path", "reason"])
-        writer.writerows(skipped)
-
-
-def _open_text(path: Path):
-    """Names that are not UTF-8 are written with escapes."""
-    return open(path, "w", encoding="utf-8", errors="backslashreplace", newline="")
-
-
 def read_files(path: Path) -> list[LabelledFile]:
     """Reads what `write_files` wrote."""
     with open(path, encoding="utf-8", newline="") as file:

@@ -178,9 +178,9 @@ def test_images_without_a_partner_are_reported(tmp_path):
     Image.fromarray(scene()).save(folder / "LR" / "9.png")
     found = read_pictures([str(folder)], 2, 24, 10**6)
     assert len(found.pictures) == 2
-    assert sorted(line.split("/")[-1] for line in found.problems) == [
-        "1.png: has no image of that name in LR",
-        "9.png: has no image of that name in HR",
+    assert sorted((path.split("/")[-1], reason) for path, reason in found.skipped) == [
+        ("1.png", "has no image of that name in LR"),
+        ("9.png", "has no image of that name in HR"),
     ]
 
 
@@ -216,12 +216,12 @@ def test_corrupt_and_small_images_are_left_out_and_listed(tmp_path):
     (tmp_path / "cut.jpg").write_bytes(out.getvalue()[:-300])
     (tmp_path / "text.png").write_text("no image")
     Image.fromarray(scene(23, 60)).save(tmp_path / "small.png")
-    pictures, problems = training_pictures(config(tmp_path))
+    pictures, skipped = training_pictures(config(tmp_path))
     assert len(pictures) == 3
-    assert {line.split("/")[-1] for line in problems} == {
-        "cut.jpg: truncated JPEG",
-        "text.png: text, not an image",
-        "small.png: 60 x 23 pixels are less than the 24 of a crop",
+    assert {(path.split("/")[-1], reason) for path, reason in skipped} == {
+        ("cut.jpg", "truncated JPEG"),
+        ("text.png", "text, not an image"),
+        ("small.png", "60 x 23 pixels are less than the 24 of a crop"),
     }
 
 

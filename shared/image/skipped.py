@@ -1,0 +1,24 @@
+"""Images that a training leaves out: a table of them, and a warning."""
+
+import csv
+from pathlib import Path
+
+from shared.engine.files import atomic_path
+from shared.engine.messages import warn
+
+
+def report_skipped(skipped: list[tuple[str, str]], path: Path) -> None:
+    """Lists images that cannot be used, with a warning; does nothing if there are none.
+
+    Args:
+        skipped: (path, reason) of each. Names that are not UTF-8 are written with escapes.
+        path: the CSV file to write.
+    """
+    if not skipped:
+        return
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as out,
+    ):
+        csv.writer(out, lineterminator="\n").writerows([("path", "reason"), *skipped])
+    warn(f"{len(skipped)} images cannot be used and are left out; they are listed in {path}")
