@@ -197,6 +197,12 @@ class BertEncoder(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
+def mean_of_tokens(sequence, padding_mask):
+    """Mean of the real positions: (B, T, D) to (B, D)."""
+    real = ops.cast(padding_mask, sequence.dtype)[..., None]
+    return ops.sum(sequence * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
+
+
 def _initializer():
     """The paper's authors draw from a normal distribution cut at two standard deviations."""
     return keras.initializers.TruncatedNormal(stddev=0.02)

@@ -4,6 +4,16 @@ from typing import Any, Literal
 
 from shared.engine.config import config_class, option
 
+# Small enough for tests; no dropout, so that any number of devices agrees.
+TEST_ENCODER = {
+    "num_layers": 2,
+    "hidden_dim": 16,
+    "num_heads": 2,
+    "intermediate_dim": 32,
+    "dropout": 0.0,
+    "attention_dropout": 0.0,
+}
+
 
 @config_class
 class EncoderConfig:

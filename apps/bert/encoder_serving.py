@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.bert.finetuning.heads import mean_of_tokens
+from apps.bert.encoder import mean_of_tokens
 from apps.bert.start import vocabulary_assets
 from shared.engine.app import ServingModule
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer

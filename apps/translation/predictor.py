@@ -22,15 +22,12 @@ from shared.engine import config as configs
 from shared.engine.errors import KerasuiteError
 from shared.engine.export import EXTRA
 from shared.engine.loaded_model import LoadedModel
-from shared.engine.predictor import Predictor
 from shared.text.line_files import (
     clean_line,
-    count_lines,
     file_pieces,
     is_utf8,
-    read_line,
-    split_lines,
 )
+from shared.text.line_predictor import LinePredictor
 
 # Pieces of long lines that go into one call of the model, if a batch has fewer lines.
 PIECES_OF_CALL = 32
@@ -53,7 +50,7 @@ class Translation:
     pieces: int
 
 
-class TranslationPredictor(Predictor):
+class TranslationPredictor(LinePredictor):
     """Translates text files line by line; a file keeps its name and its number of lines.
 
     The translation of `a/b.txt` is `translations/a/b.txt`. An empty line gives an empty line, and
@@ -73,9 +70,6 @@ class TranslationPredictor(Predictor):
     Raises:
         KerasuiteError: if options are out of bounds or do not go together.
     """
-
-    unit = "line"
-    inputs = ("text",)
 
     def __init__(
         self,
@@ -117,17 +111,6 @@ class TranslationPredictor(Predictor):
             for name in ("beam_size", "length_penalty"):
                 given = getattr(self, name)
                 self._options[name] = getattr(own, name) if given is None else given
-
-    # === Files to lines ===
-
-    def split(self, source):
-        return split_lines(source)
-
-    def count(self, source):
-        return count_lines(source)
-
-    def read(self, source):
-        return {"text": read_line(source)}
 
     def size(self, example):
         return count_words(example["text"])

@@ -161,6 +161,10 @@ class App(abc.ABC):
     def begin_epoch(self, run: "Run", model: "keras.Model", epoch: int) -> None:
         """May change which layers are trainable; `epoch` counts from 0. Also after a resume."""
 
+    def may_be_best(self, run: "Run", epoch: int) -> bool:
+        """Whether the model after so many epochs is complete, and so can be the best one."""
+        return True
+
     @abc.abstractmethod
     def evaluator(self, run: "Run") -> Evaluator:
         """A fresh evaluator for the validation data."""

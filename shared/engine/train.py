@@ -233,7 +233,8 @@ class Trainer:
                 row |= {f"val_{name}": value for name, value in scores.items()}
                 if run.is_chief:
                     evaluator.after_epoch(run.folder, epoch)
-                self._keep_best(row, epoch)
+                if self.app.may_be_best(run, epoch):
+                    self._keep_best(row, epoch)
         state.history.append(row)
         rate = run.steps_per_epoch / seconds
         if run.is_chief:
@@ -267,6 +268,8 @@ class Trainer:
 
     def _out_of_patience(self) -> bool:
         patience = self.config.optimization.patience
+        if self.state.best is None:
+            return False
         epoch = self.state.step // self.run.steps_per_epoch
         return bool(patience) and epoch - self.state.best_epoch >= patience
 

@@ -35,7 +35,7 @@ def training_batches(
             begin, end = stream.worker_slice(len(chosen), worker)
             yield examples.batch(chosen[begin:end])
 
-    return _dataset(examples, batches)
+    return dataset_of(examples, batches)
 
 
 def evaluation_batches(
@@ -45,9 +45,10 @@ def evaluation_batches(
     index, count = worker
     order = np.argsort(lengths, kind="stable")
     parts = np.split(order, range(batch_size, len(order), batch_size))
-    return _dataset(examples, lambda: (examples.batch(part) for part in parts[index::count]))
+    return dataset_of(examples, lambda: (examples.batch(part) for part in parts[index::count]))
 
 
-def _dataset(examples: Examples, batches: Callable[[], Iterator]) -> tf.data.Dataset:
+def dataset_of(examples: Examples, batches: Callable[[], Iterator]) -> tf.data.Dataset:
+    """The batches of an iterator that can be made again and again, a few of them ahead."""
     dataset = tf.data.Dataset.from_generator(batches, output_signature=examples.batch_spec())
     return dataset.prefetch(AHEAD)

@@ -40,6 +40,7 @@ class DistillApp(FinetuneApp):
 
     def prepare_start(self, run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
         """The student's own shape, or that of --init, and the teacher's vocabulary."""
+        check_stages(run.config)
         folder, teacher = Path(run.config.transfer.teacher), teacher_artifacts(run.config)
         if run.config.init:
             start = prepare_start(run, texts)
@@ -85,12 +86,26 @@ class DistillApp(FinetuneApp):
         model.head.trainable = model.stage != "intermediate"
         model.transfer.trainable = model.stage != "prediction"
 
+    def may_be_best(self, run: Run, epoch: int) -> bool:
+        """Before the predictions are learnt, scores are those of an untrained head."""
+        return epoch > run.config.transfer.intermediate_epochs
+
     def _load_teacher(self, run: Run) -> Teacher:
         app = FinetuneApp()
         model = load_best(app, open_run(app, run.config.transfer.teacher, run.strategy))
         # What is built from here on is the student's again.
         set_precision(run.config.precision)
         return Teacher(model)
+
+
+def check_stages(config: DistillConfig) -> None:
+    """Raises KerasuiteError if no epoch is left for the predictions."""
+    layers = config.transfer.intermediate_epochs
+    if layers >= config.epochs:
+        raise KerasuiteError(
+            f"--intermediate-epochs {layers}: leaves none of {config.epochs} epochs for the "
+            f"predictions; lower it or raise --epochs"
+        )
 
 
 def teacher_artifacts(config: DistillConfig) -> dict[str, Any]:

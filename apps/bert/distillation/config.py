@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
+from apps.bert.encoder_config import TEST_ENCODER
 from apps.bert.finetuning.config import FinetuneConfig
 from shared.engine.config import config_class, group, option
 
@@ -52,18 +53,24 @@ class DistillConfig(FinetuneConfig):
         "test": {
             **FinetuneConfig.presets["test"],
             "encoder": {
-                **FinetuneConfig.presets["test"]["encoder"], "num_layers": 1, "hidden_dim": 12,
+                **TEST_ENCODER, "num_layers": 1, "hidden_dim": 12,
             },
             "transfer": {"intermediate_epochs": 1},
         },
         # kerasuite bert distill sentiment --teacher runs/bert-finetune/demo --preset demo
         "demo": {
-            "epochs": 4,
+            "epochs": 8,
             "learning_rate": 2e-3,
             "encoder": {
-                "num_layers": 2, "hidden_dim": 32, "num_heads": 4, "intermediate_dim": 64,
+                "num_layers": 2,
+                "hidden_dim": 32,
+                "num_heads": 4,
+                "intermediate_dim": 64,
+                "dropout": 0.0,
+                "attention_dropout": 0.0,
             },
-            "transfer": {"intermediate_epochs": 2},
+            "head": {"pooling": "mean"},
+            "transfer": {"intermediate_epochs": 4},
         },
         # Jiao et al., 2020: layers first, then predictions.
         # kerasuite bert distill sst2 --teacher runs/bert-finetune/sst2 --preset tinybert4

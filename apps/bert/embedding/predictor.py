@@ -7,15 +7,14 @@ from typing import Any, Literal
 import numpy as np
 
 from shared.engine.errors import KerasuiteError
-from shared.engine.predictor import Predictor
-from shared.text.line_files import count_lines, read_line, split_lines
+from shared.text.line_predictor import LinePredictor
 
 VECTORS = "vectors.npy"
 # Name on the command line to the output of the SavedModel.
 POOLING = {"mean": "embedding", "cls": "cls", "last-four": "last_four"}
 
 
-class EmbeddingPredictor(Predictor):
+class EmbeddingPredictor(LinePredictor):
     """One vector for each line of text; all of them in `vectors.npy` as well.
 
     Args:
@@ -26,8 +25,6 @@ class EmbeddingPredictor(Predictor):
     """
 
     suffixes = (".txt", ".md", ".gz")
-    unit = "line"
-    inputs = ("text",)
 
     def __init__(self, pooling: Literal["mean", "cls", "last-four"] = "mean", tokens: bool = False):
         if pooling not in POOLING:
@@ -38,18 +35,6 @@ class EmbeddingPredictor(Predictor):
 
     def settings(self):
         return {"pooling": self.pooling, "tokens": self.tokens}
-
-    def split(self, source):
-        return split_lines(source)
-
-    def count(self, source):
-        return count_lines(source)
-
-    def read(self, source):
-        return {"text": read_line(source)}
-
-    def size(self, example):
-        return len(example["text"])
 
     def record(self, source, outputs):
         if self.tokens:

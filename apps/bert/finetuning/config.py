@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from apps.bert.encoder_config import EncoderConfig
+from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
 from apps.bert.vocabulary import VocabularyConfig
 from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
 
@@ -77,28 +77,24 @@ class FinetuneConfig(RunConfig):
             "deterministic": True,
             "tokens": {"vocabulary_size": 150},
             "task_data": {"max_length": 32},
-            "encoder": {
-                "num_layers": 2,
-                "hidden_dim": 16,
-                "num_heads": 2,
-                "intermediate_dim": 32,
-                "dropout": 0.0,
-                "attention_dropout": 0.0,
-            },
+            "encoder": TEST_ENCODER,
             "head": {"head_dropout": 0.0},
         },
         # From scratch, on thousands of short sentences: a minute on two cores.
         # kerasuite bert finetune sentiment --preset demo
         "demo": {
             "epochs": 4,
-            "learning_rate": 1e-3,
+            "learning_rate": 5e-4,
             "tokens": {"vocabulary_size": 300},
             "encoder": {
                 "num_layers": 4,
                 "hidden_dim": 128,
                 "num_heads": 4,
                 "intermediate_dim": 256,
+                "dropout": 0.0,
+                "attention_dropout": 0.0,
             },
+            "head": {"pooling": "mean"},
         },
         # With an encoder of --init.
         # kerasuite bert finetune sst2 --init minilm --preset sentences

@@ -10,6 +10,7 @@ Reference: [Devlin et al., 2019, section 4](https://arxiv.org/abs/1810.04805)
 import keras
 from keras import ops
 
+from apps.bert.encoder import mean_of_tokens
 from shared.losses.softened_cross_entropy import softened_cross_entropy
 
 IGNORED = -1
@@ -182,12 +183,6 @@ HEADS = {
 def flat_choices(tensor):
     """(B, K, T) to (B K, T)."""
     return ops.reshape(tensor, (-1, ops.shape(tensor)[2]))
-
-
-def mean_of_tokens(sequence, padding_mask):
-    """Mean of the real positions: (B, T, D) to (B, D)."""
-    real = ops.cast(padding_mask, sequence.dtype)[..., None]
-    return ops.sum(sequence * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
 
 
 def _by_end(logits):

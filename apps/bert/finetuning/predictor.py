@@ -17,8 +17,8 @@ from apps.bert.tasks.text_tables import read_text_table
 from shared.engine.errors import KerasuiteError
 from shared.engine.export import EXTRA
 from shared.engine.inputs import Source
-from shared.engine.predictor import Predictor
-from shared.text.line_files import count_lines, file_pieces, read_line, split_lines
+from shared.text.line_files import file_pieces, read_line
+from shared.text.line_predictor import LinePredictor
 
 LINES = (".txt", ".text", ".md")
 TABLES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson")
@@ -40,7 +40,7 @@ def predictor_for(saved_model: Path) -> "FineTunedPredictor":
     return kinds[task["kind"]](task)
 
 
-class FineTunedPredictor(Predictor):
+class FineTunedPredictor(LinePredictor):
     """What all kinds share: files become rows, each a source of its own.
 
     Args:
@@ -58,7 +58,7 @@ class FineTunedPredictor(Predictor):
 
     def split(self, source: Source) -> Iterator[Source]:
         if source.path is None or not self.is_structured(source.path):
-            yield from split_lines(source)
+            yield from super().split(source)
             return
         found = self.examples(source.path)
         for line, content in _in_order(found):
@@ -66,7 +66,7 @@ class FineTunedPredictor(Predictor):
 
     def count(self, source: Source) -> int:
         if source.path is None or not self.is_structured(source.path):
-            return count_lines(source)
+            return super().count(source)
         found = self.examples(source.path)
         return len(found) + len(found.problems)
 

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from apps.bert.finetuning.features import Features, PackedRows
-from apps.bert.finetuning.text_features import as_strings
 from apps.bert.spans import Windows, answer_positions, make_windows
 from apps.bert.tasks.examples import QuestionExample
 from shared.text.sentences import Sentences
+from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Questions that are cut into word pieces at a time.

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.encoder import mean_of_tokens
 from apps.bert.finetuning.fine_tuner import FineTuner
-from apps.bert.finetuning.heads import mean_of_tokens
 from apps.bert.start import vocabulary_assets
 from shared.engine.app import ServingModule
 from shared.text.line_tables import line_by_number

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from apps.bert.finetuning.features import Features, PackedRows
 from apps.bert.finetuning.heads import IGNORED
-from apps.bert.finetuning.text_features import as_strings
 from apps.bert.tasks.examples import TaggedSentence
 from shared.text.sentences import Sentences
+from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Sentences that are cut into word pieces at a time.

@@ -1,14 +1,14 @@
 """Sentences, pairs and choices to features."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from apps.bert.finetuning.features import Features, PackedRows
 from apps.bert.tasks.examples import ChoiceExample, TextExample
 from shared.engine.errors import KerasuiteError
 from shared.text.sentences import Sentences
+from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Texts that are cut into word pieces at a time.
@@ -33,11 +33,6 @@ def pack_rows(
         rows += [row[:length] for row, length in zip(tokens, lengths, strict=True)]
         starts.append(lengths - segments.sum(axis=1))
     return PackedRows(Sentences.of(rows), np.concatenate(starts).astype(np.int32))
-
-
-def as_strings(texts: Iterable[str]) -> tf.Tensor:
-    """A string tensor (N,); surrogates, which UTF-8 has not, become question marks."""
-    return tf.constant([text.encode("utf-8", "replace") for text in texts], tf.string)
 
 
 def text_features(

@@ -20,7 +20,11 @@ from shared.engine.app import App
 from shared.engine.errors import KerasuiteError
 from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
+from shared.text.text_batches import evaluation_batches
 from shared.text.text_files import lines_of
+
+# Sequences that are validated at a time.
+VALIDATION_BATCH = 32
 
 
 class PretrainApp(App):
@@ -66,7 +70,8 @@ class PretrainApp(App):
         if split == "train":
             examples = self._examples(run, data.TRAIN)
             return data.training_dataset(examples, run.config, start_step, run.worker)
-        return data.validation_dataset(self._examples(run, data.VALIDATION), run.worker)
+        examples = self._examples(run, data.VALIDATION)
+        return evaluation_batches(examples, examples.lengths, VALIDATION_BATCH, run.worker)
 
     def unit(self, run: Run) -> str:
         return "sequences"

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from apps.bert.encoder_config import EncoderConfig
+from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
 from apps.bert.vocabulary import VocabularyConfig
 from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
 
@@ -58,14 +58,7 @@ class PretrainConfig(RunConfig):
             "deterministic": True,
             "tokens": {"vocabulary_size": 150},
             "sequences": {"sequence_length": 32, "pairs": "next", "validation_split": 0.2},
-            "encoder": {
-                "num_layers": 2,
-                "hidden_dim": 16,
-                "num_heads": 2,
-                "intermediate_dim": 32,
-                "dropout": 0.0,
-                "attention_dropout": 0.0,
-            },
+            "encoder": TEST_ENCODER,
         },
         # BERT-tiny of Turc et al., 2019, https://arxiv.org/abs/1908.08962, on a few million words.
         # kerasuite bert pretrain wikitext-2 --preset tiny

@@ -19,14 +19,11 @@ from apps.bert.pretraining.sequences import (
 )
 from shared.engine import stream
 from shared.engine.errors import KerasuiteError
+from shared.text.text_batches import dataset_of
 from shared.text.text_files import lines_of
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 TRAIN, VALIDATION = "train.npz", "validation.npz"
-# Sequences that are validated at a time.
-VALIDATION_BATCH = 32
-# Batches that are made ahead.
-AHEAD = 4
 
 
 def prepare_text(config: PretrainConfig, tokenizer: WordPieceTokenizer, folder: Path) -> dict:
@@ -114,19 +111,4 @@ def training_dataset(
             indices = stream.examples_at(tf.constant(positions), len(examples), config.seed).numpy()
             yield examples.batch(indices, positions)
 
-    return _dataset(examples, batches)
-
-
-def validation_dataset(
-    examples: PretrainingExamples, worker: tuple[int, int] = (0, 1)
-) -> tf.data.Dataset:
-    """This worker's batches of all sequences."""
-    index, count = worker
-    numbers = np.arange(len(examples))
-    parts = np.split(numbers, range(VALIDATION_BATCH, len(numbers), VALIDATION_BATCH))
-    return _dataset(examples, lambda: (examples.batch(part) for part in parts[index::count]))
-
-
-def _dataset(examples: PretrainingExamples, batches) -> tf.data.Dataset:
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=examples.batch_spec())
-    return dataset.prefetch(AHEAD)
+    return dataset_of(examples, batches)

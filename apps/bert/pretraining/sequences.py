@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from shared.engine.files import atomic_path
+from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Lines that are cut into word pieces at a time.
@@ -50,7 +50,7 @@ def encode_text(lines: Iterable[str], tokenizer: WordPieceTokenizer) -> EncodedT
     """Cuts the lines of a corpus into word pieces; lines without any end a document."""
     tokens, lengths, documents, document = [], [], [], 0
     for part in _chunks(lines):
-        ragged = tokenizer(tf.constant([line.encode("utf-8", "replace") for line in part]))
+        ragged = tokenizer(as_strings(part))
         tokens.append(ragged.values.numpy())
         for length in ragged.row_lengths().numpy():
             if length:

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from shared.engine.files import atomic_path
 from shared.text.sentences import Sentences
+from shared.text.string_tensors import as_strings
 from shared.text.subword_tokenizer import END, START, SubwordTokenizer
 
 # Sentences that are cut into tokens at a time.
@@ -67,8 +68,7 @@ def encode(texts: list[str], tokenizer: SubwordTokenizer) -> Sentences:
     """Cuts sentences into tokens with the same operations that the SavedModel has."""
     rows = []
     for begin in range(0, len(texts), CHUNK):
-        part = [text.encode("utf-8", "replace") for text in texts[begin : begin + CHUNK]]
-        ragged = tokenizer(tf.constant(part, tf.string))
+        ragged = tokenizer(as_strings(texts[begin : begin + CHUNK]))
         rows.append((ragged.values.numpy(), ragged.row_lengths().numpy()))
     tokens = [tokens for tokens, _ in rows]
     lengths = np.concatenate([[0], *(lengths for _, lengths in rows)])

@@ -1,10 +1,13 @@
 """Distillation from the command line: stages, resume, devices, bad options."""
 
+import json
+
 import numpy as np
 import pytest
 
 from apps.bert.distillation.app import DistillApp
 from shared.engine import config as configs
+from shared.engine.checkpoint import STATE_KEY
 from shared.engine.errors import KerasuiteError
 from shared.engine.history import read_csv
 from shared.engine.run import load_best, open_run
@@ -54,6 +57,10 @@ def test_layers_come_first_and_predictions_after(student):
     first, second = read_csv(student / "history.csv")
     terms = {"embedding", "hidden", "attention"}
     assert terms <= first.keys() and not terms & second.keys()
+    # The head of the first epoch is untrained, whatever it scores.
+    state = max((student / "checkpoints").glob("step-*.npz"))
+    with np.load(state) as file:
+        assert json.loads(bytes(file[STATE_KEY]))["best_epoch"] == 2
     # The predictions are the only term then: at most the logarithm of two classes, about.
     assert 0 < second["loss"] < 1.0
 
@@ -90,6 +97,7 @@ def overrides(data, teacher, **more):
     [
         ({"transfer.teacher": ""}, "--teacher: name the fine-tuned run"),
         ({"transfer.teacher": "nowhere"}, "--teacher nowhere: is no fine-tuned run"),
+        ({"transfer.intermediate_epochs": 2}, "--intermediate-epochs 2: leaves none of 2 epochs"),
         ({"encoder.num_layers": 5}, "--num-layers 5: the teacher has 2"),
     ],
 )
