@@ -3,8 +3,9 @@
     python -m tests.bench --output bench.json [ROW...]
 
 Absolute rates depend on the machine and on what else it does; ratios of two things measured
-in turn in the same process can be compared. A row below its floor is marked and the exit code
-is 1. Later applications add their rows to `ROWS`.
+in turn in the same run can be compared. A row below its floor is marked and the exit code
+is 1. Later applications add their rows to `ROWS`. Rows that are compared with PyTorch measure it
+with the Python that KERASUITE_PYTORCH names, see `tests.bench.pytorch`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from rich.table import Table
 from shared.engine.quiet import import_tensorflow
 from tests.bench import (
     bert,
+    bert_folder,
     classification,
     command_line,
     cyclegan,
@@ -28,6 +30,7 @@ from tests.bench import (
     srgan,
     translation,
 )
+from tests.bench.measure import Skipped
 
 # Row name to the function that measures it; each returns a `measure.Result`.
 ROWS = {
@@ -54,6 +57,7 @@ ROWS = {
     "bert-minilm-training": bert.training_minilm,
     "bert-tinybert-training": bert.training_tinybert,
     "bert-distilled": bert.tinybert_gain,
+    "bert-folder": bert_folder.bucketing,
     "cyclegan-forward": cyclegan.generator_forward,
     "cyclegan-training": cyclegan.training_step,
     "cyclegan-step": cyclegan.whole_step,
@@ -77,7 +81,11 @@ def main() -> int:
     import_tensorflow()
     results = []
     for name in arguments.rows or ROWS:
-        results.append(ROWS[name]())
+        try:
+            results.append(ROWS[name]())
+        except Skipped as reason:
+            print(f"{name}: skipped, {reason}", flush=True)
+            continue
         # A row may take minutes: nobody should lose it to the failure of a later one.
         print(f"{results[-1].name}: {results[-1].shown} ({results[-1].details})", flush=True)
     table = Table("what", "value", "floor", "details")

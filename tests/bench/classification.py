@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.bench.measure import Result, in_turn
+from tests.bench.measure import ROOT, Result, in_turn
 
-ROOT = Path(__file__).resolve().parents[2]
 APP = "apps.vision.classification.app:ClassifyApp"
 
 

@@ -2,11 +2,8 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
-from tests.bench.measure import Result, in_turn
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench.measure import ROOT, Result, in_turn
 
 
 def help_time() -> Result:

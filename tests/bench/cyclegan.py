@@ -1,12 +1,15 @@
 """Speed of CycleGAN: the 9-block generator at 256 pixels, and a training step."""
 
+import dataclasses
 import statistics
 import time
+from collections.abc import Callable
 
 from tests.bench.measure import Result, in_turn
+from tests.bench.pytorch import beside, compared
 
 SIDE = 256
-# Two idle cores, a plain Keras model and PyTorch, in milliseconds.
+# A plain Keras model on two idle cores, in milliseconds.
 PLAIN_FORWARD, PLAIN_STEP = 279, 832
 
 
@@ -21,16 +24,8 @@ def generator_forward() -> Result:
     plain = tf.function(plain_generator())
     for model in (suite, plain):
         model(image)
-    seconds = in_turn(
-        {"suite": lambda: suite(image).numpy(), "plain": lambda: plain(image).numpy()}, rounds=9
-    )
-    return Result(
-        "CycleGAN generator forward, plain Keras / suite",
-        seconds["plain"] / seconds["suite"],
-        floor=0.95,
-        details=f"{1000 * seconds['plain']:.0f} and {1000 * seconds['suite']:.0f} ms, 9 blocks, "
-        f"{SIDE} pixels (idle: {PLAIN_FORWARD} ms)",
-    )
+    calls = {"suite": lambda: suite(image).numpy(), "plain": lambda: plain(image).numpy()}
+    return _ratio("CycleGAN generator forward", calls, "forward", PLAIN_FORWARD)
 
 
 def plain_generator():
@@ -83,13 +78,20 @@ def training_step() -> Result:
         return lambda: step().numpy()
 
     steps = {"suite": step_of(build_resnet_generator(64, 9)), "plain": step_of(plain_generator())}
-    seconds = in_turn(steps, rounds=7)
+    return _ratio("CycleGAN generator training step", steps, "generator", PLAIN_STEP)
+
+
+def _ratio(name: str, calls: dict[str, Callable], task: str, idle: int) -> Result:
+    """The suite against plain Keras in turn, between two measurements of PyTorch."""
+    seconds, measured = beside(
+        lambda: in_turn(calls, rounds=9), "cyclegan", task=task, side=SIDE, batch=1
+    )
     return Result(
-        "CycleGAN generator training step, plain Keras / suite",
+        f"{name}, plain Keras / suite",
         seconds["plain"] / seconds["suite"],
         floor=0.95,
         details=f"{1000 * seconds['plain']:.0f} and {1000 * seconds['suite']:.0f} ms, 9 blocks, "
-        f"{SIDE} pixels (idle: {PLAIN_STEP} ms)",
+        f"{SIDE} pixels (idle: {idle} ms); {compared(seconds['suite'], measured)}",
     )
 
 
@@ -119,7 +121,14 @@ def whole_step() -> Result:
         return time.perf_counter() - started
 
     run_step()
-    seconds = statistics.median(run_step() for _ in range(7))
+    seconds, measured = beside(
+        lambda: statistics.median(run_step() for _ in range(7)),
+        "cyclegan",
+        task="whole",
+        side=side,
+        batch=rows,
+        **dataclasses.asdict(config.model),
+    )
     steps = config.epochs * -(-270 // rows)  # monet2photo, a tenth held out
     return Result(
         "CycleGAN step of the preset small",
@@ -127,5 +136,5 @@ def whole_step() -> Result:
         " s",
         ceiling=75 * 60 / steps,
         details=f"{rows} images of {side} pixels; {steps} steps on monet2photo take "
-        f"{seconds * steps / 60:.0f} minutes",
+        f"{seconds * steps / 60:.0f} minutes; {compared(seconds, measured)}",
     )

@@ -1,6 +1,5 @@
 """word2vec against gensim, speed and quality on one corpus; memory for ten times its text."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -8,9 +7,8 @@ import time
 from pathlib import Path
 
 from tests.bench.english_corpus import write_english_corpus
-from tests.bench.measure import Result
+from tests.bench.measure import ROOT, Result, data_folder
 
-ROOT = Path(__file__).resolve().parents[2]
 # What both are given; our other options are the defaults of `embed train`.
 DIM, WINDOW, NEGATIVES, SUBSAMPLE, MIN_COUNT, EPOCHS = 100, 5, 5, 1e-3, 5, 3
 RATE, LAST_RATE = 0.025, 0.0001
@@ -77,9 +75,8 @@ def _compare(algorithm: str, floor: float) -> Result:
 
 
 def _write_corpus(path: Path) -> int:
-    """The English corpus of the data folder, see `KERASUITE_DATA`; returns its words."""
-    data = os.environ.get("KERASUITE_DATA", ROOT.parent / "shared" / "data")
-    return write_english_corpus(Path(data), path)
+    """The English corpus of the data folder; returns its words."""
+    return write_english_corpus(data_folder(), path)
 
 
 def train_gensim(corpus: Path, algorithm: str, reads_file: bool) -> tuple[float, list[float]]:

@@ -5,13 +5,12 @@ took on two cores of the kind that this project is measured on, with its figures
 """
 
 import contextlib
-import os
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.measure import Result
+from tests.bench.measure import Result, data_folder
 
 DIM, WINDOW, MIN_COUNT, X_MAX = 100, 10, 5, 10.0
 ITERATIONS, BATCH, RATE = 15, 65536, 0.05
@@ -28,11 +27,9 @@ def counted_corpus() -> Iterator[tuple]:
     from apps.embeddings.vocabulary import build_vocabulary
     from tests.bench.english_corpus import write_english_corpus
 
-    default = Path(__file__).resolve().parents[3] / "shared" / "data"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data = Path(os.environ.get("KERASUITE_DATA", default))
-        write_english_corpus(data, folder / "corpus.txt")
+        write_english_corpus(data_folder(), folder / "corpus.txt")
         lines = (folder / "corpus.txt").read_text(encoding="utf-8").splitlines()
         vocabulary = build_vocabulary((line.split() for line in lines), min_count=MIN_COUNT)
         encoded = encode((line.split() for line in lines), vocabulary, folder / "tokens.bin")

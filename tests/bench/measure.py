@@ -1,9 +1,17 @@
 """Helpers for measurements."""
 
 import dataclasses
+import os
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Skipped(Exception):
+    """A row that cannot be measured here; the message says why."""
 
 
 @dataclasses.dataclass
@@ -50,3 +58,8 @@ def in_turn(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str
             function()
             seconds[name].append(time.perf_counter() - started)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def data_folder() -> Path:
+    """The folder of real data sets: KERASUITE_DATA, or the one beside the project."""
+    return Path(os.environ.get("KERASUITE_DATA", ROOT.parent / "shared" / "data"))

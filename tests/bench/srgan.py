@@ -6,12 +6,14 @@ from pathlib import Path
 
 from tests.bench.classification import peak_of_prediction, write_photographs
 from tests.bench.measure import Result, in_turn
+from tests.bench.pytorch import beside, compared
 
 APP = "apps.gan.srgan.app:SrganApp"
 SIDE, BATCH = 64, 16
 CROP = 24  # low-resolution pixels; 96 enlarged
-# Two idle cores, plain Keras and PyTorch, in milliseconds.
-IDLE_FORWARD, IDLE_STEP = "66 and 71", "425 and 757"
+# Two idle cores, in milliseconds.
+PLAIN_FORWARD, PLAIN_STEP = 66, 425
+TORCH_FORWARD, TORCH_STEP = 71, 757
 LARGE = (4000, 3000)
 LIMIT = 3.0  # GiB
 
@@ -59,8 +61,16 @@ def forward() -> Result:
     calls = {name: tf.function(lambda x, m=m: m(x, training=False)) for name, m in models.items()}
     for call in calls.values():
         call(image)
-    seconds = in_turn({name: lambda c=c: c(image).numpy() for name, c in calls.items()}, rounds=15)
-    return _ratio("SRResNet x4 forward", seconds, f"{SIDE} pixels (idle: {IDLE_FORWARD} ms)")
+    seconds, measured = beside(
+        lambda: in_turn({name: lambda c=c: c(image).numpy() for name, c in calls.items()}, 15),
+        "srresnet",
+        task="forward",
+        side=SIDE,
+        batch=1,
+    )
+    shape = f"{SIDE} pixels (idle: {PLAIN_FORWARD} ms)"
+    pytorch = compared(seconds["suite"], measured, TORCH_FORWARD / 1000)
+    return _ratio("SRResNet x4 forward", seconds, f"{shape}; {pytorch}")
 
 
 def training() -> Result:
@@ -83,8 +93,12 @@ def training() -> Result:
     }
     for run in steps.values():
         run()
-    seconds = in_turn(steps, rounds=7)
-    return _ratio("SRResNet x4 training step", seconds, f"{BATCH} crops (idle: {IDLE_STEP} ms)")
+    seconds, measured = beside(
+        lambda: in_turn(steps, rounds=7), "srresnet", task="training", side=CROP, batch=BATCH
+    )
+    shape = f"{BATCH} crops (idle: {PLAIN_STEP} ms)"
+    pytorch = compared(seconds["suite"], measured, TORCH_STEP / 1000)
+    return _ratio("SRResNet x4 training step", seconds, f"{shape}; {pytorch}")
 
 
 def _ratio(name: str, seconds: dict[str, float], details: str) -> Result:

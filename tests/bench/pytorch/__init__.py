@@ -8,14 +8,16 @@ another; none imports anything of the project.
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # A Python that has torch and transformers.
 VARIABLE = "KERASUITE_PYTORCH"
 SCRIPTS = Path(__file__).parent
+GOAL = 1.2  # How much faster than PyTorch networks of images shall be.
 
 
 def reference(name: str, **arguments) -> dict[str, float] | None:
@@ -39,10 +41,23 @@ def reference(name: str, **arguments) -> dict[str, float] | None:
     return json.loads(_last_line(done.stdout))
 
 
+def beside(
+    measure: Callable[[], Any], name: str, **arguments
+) -> tuple[Any, dict[str, float] | None]:
+    """What `measure` gives, and the mean of `reference` before and after it.
+
+    A machine that becomes faster or slower meanwhile is so for both.
+    """
+    before = reference(name, **arguments)
+    measured = measure()
+    after = reference(name, **arguments)
+    return measured, before and {key: (before[key] + after[key]) / 2 for key in before}
+
+
 def interpreter() -> str | None:
     """The Python of KERASUITE_PYTORCH, else this one; None where PyTorch is missing."""
     if named := os.environ.get(VARIABLE):
-        return shutil.which(named)
+        return named
     installed = all(importlib.util.find_spec(name) for name in ("torch", "transformers"))
     return sys.executable if installed else None
 
@@ -61,6 +76,20 @@ def figure(
     if measured is None:
         return stored, f"PyTorch {where}"
     return measured[name], "PyTorch here"
+
+
+def compared(seconds: float, measured: dict[str, float] | None, stored: float | None = None) -> str:
+    """What the details of a row say of PyTorch's seconds beside our own.
+
+    >>> compared(0.5, {"seconds": 0.7})
+    'PyTorch here 700 ms, 1.40 times ours (goal 1.2)'
+    >>> compared(0.5, None, stored=0.7)
+    'PyTorch on two such cores 700 ms, 1.40 times ours (goal 1.2)'
+    """
+    if measured is None and stored is None:
+        return "no PyTorch here"
+    theirs, whose = figure(measured, "seconds", stored)
+    return f"{whose} {1000 * theirs:.0f} ms, {theirs / seconds:.2f} times ours (goal {GOAL:g})"
 
 
 def _last_line(text: str) -> str:

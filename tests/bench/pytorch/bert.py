@@ -4,7 +4,10 @@ import contextlib
 
 import torch
 from timing import median_seconds, run
+from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertForSequenceClassification
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def measure(
@@ -21,7 +24,7 @@ def measure(
     """Sequences a second, by the size of the batch.
 
     Args:
-        task: "inference" or "training".
+        task: "inference" (from strings to probabilities) or "training" (on token numbers).
         batches: sequences at a time.
         length: tokens of a sequence.
         vocabulary, num_layers, hidden_dim, num_heads, intermediate_dim: the network.
@@ -35,45 +38,51 @@ def measure(
         intermediate_size=intermediate_dim,
     )
     prepare = {"inference": inference, "training": training}[task]
-    call_of = prepare(BertForSequenceClassification(config), precision)
-    rates = {}
-    for rows in batches:
-        tokens = torch.randint(5, vocabulary, (rows, length))
-        inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
-        rates[str(rows)] = rows / median_seconds(call_of(inputs))
-    return rates
+    call_of = prepare(BertForSequenceClassification(config), length, precision)
+    return {str(rows): rows / median_seconds(call_of(rows)) for rows in batches}
 
 
-def inference(model, precision: str):
-    """Gives, for inputs, the call that turns them into probabilities."""
+def inference(model, length: int, precision: str):
+    """Gives, for a number of texts, the call that turns them into probabilities."""
     model.eval().to(getattr(torch, precision))
+    words = [f"word{number}" for number in range(model.config.vocab_size - len(SPECIAL_TOKENS))]
+    numbers = {name: number for number, name in enumerate((*SPECIAL_TOKENS, *words))}
+    tokenizer = BertWordPieceTokenizer(numbers)
 
     @torch.inference_mode()
-    def probabilities(inputs):
-        return model(**inputs).logits.softmax(-1)
+    def probabilities(texts):
+        tokens = torch.tensor([row.ids for row in tokenizer.encode_batch(texts)])
+        assert tokens.shape[1] == length
+        logits = model(tokens, attention_mask=torch.ones_like(tokens)).logits
+        return logits.softmax(-1).tolist()
 
-    return lambda inputs: lambda: probabilities(inputs)
+    def call_of(rows):
+        picked = torch.randint(len(words), (rows, length - 2)).tolist()
+        texts = [" ".join(words[number] for number in row) for row in picked]
+        return lambda: probabilities(texts)
+
+    return call_of
 
 
-def training(model, precision: str):
-    """Gives, for inputs, the call of one optimiser step; dropout is BERT's 0.1."""
+def training(model, length: int, precision: str):
+    """Gives, for a number of rows, the call of one optimiser step; dropout is BERT's 0.1."""
     model.train()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, weight_decay=0.01, fused=True)
     half = torch.autocast("cpu", torch.bfloat16)
     context = half if precision == "bfloat16" else contextlib.nullcontext()
 
-    def step(inputs, labels):
+    def step(tokens, labels):
         optimizer.zero_grad()
         with context:
-            loss = model(**inputs, labels=labels).loss
+            loss = model(tokens, attention_mask=torch.ones_like(tokens), labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         return loss.item()
 
-    def call_of(inputs):
-        labels = torch.arange(len(inputs["input_ids"])) % 2
-        return lambda: step(inputs, labels)
+    def call_of(rows):
+        tokens = torch.randint(len(SPECIAL_TOKENS), model.config.vocab_size, (rows, length))
+        return lambda: step(tokens, torch.arange(rows) % 2)
 
     return call_of
 

@@ -2,10 +2,12 @@
 
 import torch
 from timing import median_seconds, run
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch.nn import functional
 from transformers import MarianConfig, MarianMTModel
 
-PAD, START, END = 0, 2, 3
+SPECIAL_TOKENS = ("<pad>", "<unk>", "<s>", "</s>")
+PAD, _, START, END = range(4)
 
 
 def measure(
@@ -25,7 +27,7 @@ def measure(
     """{"rate": target tokens a second}.
 
     Args:
-        task: "decoding" or "training".
+        task: "decoding" (from strings to strings) or "training" (on token numbers).
         rows: sentences at a time.
         source, target: tokens of a sentence.
         vocabulary, num_layers, hidden_dim, num_heads, intermediate_dim: the network; the encoder
@@ -52,44 +54,68 @@ def measure(
         forced_eos_token_id=None,
     )
     model = MarianMTModel(config)
-    tokens = torch.randint(END + 1, vocabulary, (rows, source))
-    inputs = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
     if task == "decoding":
-        call = decoding(model, inputs, target, beam_size)
+        call = decoding(model, words_of(vocabulary), rows, source, target, beam_size)
     else:
-        labels = torch.randint(END + 1, vocabulary, (rows, target))
-        call = training(model, inputs, labels, label_smoothing)
+        call = training(model, rows, source, target, label_smoothing)
     return {"rate": rows * target / median_seconds(call)}
 
 
-def decoding(model, inputs, target: int, beam_size: int):
+def words_of(vocabulary: int) -> list[str]:
+    """Made-up words, of one token each."""
+    return [f"word{number}" for number in range(vocabulary - len(SPECIAL_TOKENS))]
+
+
+def build_tokenizer(words: list[str]) -> Tokenizer:
+    """The cheapest tokenizer that there is: one that looks words up."""
+    numbers = {name: number for number, name in enumerate((*SPECIAL_TOKENS, *words))}
+    tokenizer = Tokenizer(models.WordLevel(numbers, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", END)]
+    )
+    return tokenizer
+
+
+def decoding(model, words: list[str], rows: int, source: int, target: int, beam_size: int):
     """The call that searches for translations of exactly `target` tokens."""
     model.eval()
+    tokenizer = build_tokenizer(words)
+    picked = torch.randint(len(words), (rows, source - 1)).tolist()
+    texts = [" ".join(words[number] for number in row) for row in picked]
 
     @torch.inference_mode()
     def translate():
+        tokens = torch.tensor([row.ids for row in tokenizer.encode_batch(texts)])
         found = model.generate(
-            **inputs,
+            input_ids=tokens,
+            attention_mask=torch.ones_like(tokens),
             num_beams=beam_size,
             do_sample=False,
             use_cache=True,
             min_new_tokens=target,
             max_new_tokens=target,
         )
-        assert found.shape[1] == 1 + target
+        assert tokens.shape[1] == source and found.shape[1] == 1 + target
+        return tokenizer.decode_batch(found.tolist())
 
     return translate
 
 
-def training(model, inputs, labels, label_smoothing: float):
+def training(model, rows: int, source: int, target: int, label_smoothing: float):
     """The call of one optimiser step."""
     model.train()
+    tokens, labels = (
+        torch.randint(END + 1, model.config.vocab_size, (rows, length))
+        for length in (source, target)
+    )
+    mask = torch.ones_like(tokens)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, weight_decay=0.0, fused=True)
     read = functional.pad(labels[:, :-1], (1, 0), value=START)
 
     def step():
         optimizer.zero_grad()
-        logits = model(**inputs, decoder_input_ids=read).logits
+        logits = model(tokens, attention_mask=mask, decoder_input_ids=read).logits
         loss = functional.cross_entropy(
             logits.flatten(0, 1), labels.flatten(), label_smoothing=label_smoothing
         )

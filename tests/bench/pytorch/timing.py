@@ -14,12 +14,12 @@ LAYOUTS = (torch.contiguous_format, torch.channels_last)
 
 def run(measure: Callable[..., dict[str, float]]) -> None:
     """Prints, as JSON, what `measure` gives for the JSON object on the command line."""
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))  # As many as TensorFlow takes.
     torch.manual_seed(0)
     print(json.dumps(measure(**json.loads(sys.argv[1]))))
 
 
-def median_seconds(call: Callable[[], object], warm: int = 2, runs: int = 7) -> float:
+def median_seconds(call: Callable[[], object], warm: int = 2, runs: int = 5) -> float:
     """Median seconds of a call, once it is warm."""
     seconds = []
     for _ in range(warm + runs):
