@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from shared.layers import LearnedPositions, TransformerEncoderBlock
+from shared.layers import LayerNormalization, LearnedPositions, TransformerEncoderBlock
 from shared.layers.multi_head_attention import padding_attention_mask
 
 # Number of [PAD], in every vocabulary.
@@ -95,9 +95,7 @@ class BertEncoder(keras.layers.Layer):
         )
         self.positions = LearnedPositions(self.max_positions, dtype=policy, name="positions")
         self.positions.build(shape)
-        self.embedding_norm = keras.layers.LayerNormalization(
-            epsilon=self.epsilon, dtype=policy, name="embedding_norm"
-        )
+        self.embedding_norm = LayerNormalization(self.epsilon, dtype=policy, name="embedding_norm")
         self.embedding_norm.build(shape)
         self.embedding_dropout = keras.layers.Dropout(self.dropout, dtype=policy)
         self.blocks = [self._block(index) for index in range(self.num_layers)]

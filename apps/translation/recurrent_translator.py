@@ -133,7 +133,7 @@ class RecurrentTranslator(Translator):
         vectors, state, weights = self.decoder.step(
             self.target_embedding(tokens), state, memory["keys"], memory["outputs"], memory["mask"]
         )
-        return ops.matmul(vectors, memory["kernel"]), state, tf.cast(weights, tf.float32)
+        return self.next_logits(vectors, memory["kernel"]), state, tf.cast(weights, tf.float32)
 
     def get_config(self):
         return {**super().get_config(), "total_steps": self.total_steps}

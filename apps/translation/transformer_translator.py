@@ -15,12 +15,13 @@ from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
 from shared.decoding.beam_search import gather_hypotheses
 from shared.layers import (
+    LayerNormalization,
     LearnedPositions,
     SinusoidalPositions,
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
-from shared.layers.multi_head_attention import padding_attention_mask
+from shared.layers.multi_head_attention import cache_places, padding_attention_mask
 from shared.text.subword_tokenizer import PAD
 
 
@@ -65,7 +66,7 @@ class TransformerTranslator(Translator):
     def _final_norm(self):
         """Blocks that normalise their inputs leave their outputs as they are."""
         if self.config.norm == "pre":
-            return keras.layers.LayerNormalization(epsilon=1e-6)
+            return LayerNormalization(epsilon=1e-6)
         return keras.layers.Identity()
 
     def build(self, input_shape=None):
@@ -123,10 +124,11 @@ class TransformerTranslator(Translator):
         }
 
     def step(self, tokens, index, state, memory):
-        beam_size = tf.shape(tokens)[1]
+        rows, beam_size = ops.shape(tokens)
         slots = index * beam_size + tf.range(beam_size)
         new = tf.range(tf.shape(state["own"])[2]) == slots[:, None]
         own = state["own"] | new
+        places = cache_places(rows, self.config.num_heads, slots)
         # All K tokens stand at the same position: as if they were sequences of their own.
         hidden = self._embed(self.target_embedding, tf.reshape(tokens, [-1, 1]), begin=index)
         hidden = tf.reshape(hidden, [-1, beam_size, self.width])
@@ -135,10 +137,10 @@ class TransformerTranslator(Translator):
             self.decoder_blocks, state["caches"], memory["pairs"], strict=True
         ):
             hidden, cache, weights = block.step(
-                hidden, cache, slots, own[:, None], *pair, memory["mask"]
+                hidden, cache, places, own[:, None], *pair, memory["mask"]
             )
             caches.append(cache)
-        logits = ops.matmul(self.decoder_norm(hidden), memory["kernel"])
+        logits = self.next_logits(self.decoder_norm(hidden), memory["kernel"])
         return logits, {"caches": caches, "own": own}, tf.reduce_mean(weights, axis=1)
 
     def reorder(self, state, parents):

@@ -117,6 +117,11 @@ class Translator(keras.Model):
             return ops.cast(embedding.reverse_embeddings, self.compute_dtype)
         return ops.transpose(ops.cast(embedding.embeddings, self.compute_dtype))
 
+    def next_logits(self, hidden, kernel):
+        """Logits (B, K, V) of hidden states (B, K, D), as one product of matrices."""
+        flat = ops.matmul(ops.reshape(hidden, (-1, self.config.hidden_dim)), kernel)
+        return ops.reshape(flat, (-1, ops.shape(hidden)[1], self.target_vocabulary))
+
     def translate(self, source, beam_size, length_penalty, num_best=1) -> Decoded:
         """Searches for the best translations of source tokens (B, S); see `beam_search`."""
         memory = self.encode(source)

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from shared.decoding.top_k import top_k
+
 # The score of a hypothesis that does not exist; finite, so that no difference is NaN.
 NONE = -1e9
 
@@ -141,16 +143,24 @@ def _best_continuations(logits, sums, count, never: tuple[int, ...]):
     logits = tf.cast(logits, tf.float32)
     # The best of all are among the best of each hypothesis.
     each = tf.minimum(count + len(never), logits.shape[-1])
-    top, tokens = tf.math.top_k(logits, each)
-    largest = top[..., :1]
-    log_sum = largest + tf.math.log(tf.reduce_sum(tf.exp(logits - largest), -1, keepdims=True))
+    top, tokens = top_k(logits, each)
+    log_probabilities = top - _log_sum_exp(logits, top[..., :1])
     for token in never:
-        top = tf.where(tokens == token, NONE, top)
-    totals = top - log_sum + sums[..., None]
+        log_probabilities = tf.where(tokens == token, NONE, log_probabilities)
+    totals = log_probabilities + sums[..., None]
     flat_shape = [tf.shape(totals)[0], tf.shape(totals)[1] * each]
     best, places = tf.math.top_k(tf.reshape(totals, flat_shape), count)
     tokens = tf.gather(tf.reshape(tokens, flat_shape), places, batch_dims=1)
     return best, places // each, tokens
+
+
+def _log_sum_exp(logits, largest):
+    """Logarithm of the summed exponentials of logits (B, K, V), as (B, K, 1).
+
+    The largest logit has the probability exp(largest - log sum). TensorFlow's softmax is one
+    operation and much faster than the sum itself.
+    """
+    return largest - tf.math.log(tf.reduce_max(tf.nn.softmax(logits), -1, keepdims=True))
 
 
 def _append(tokens, parents, new, index):

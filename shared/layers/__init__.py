@@ -9,6 +9,7 @@ from shared.layers.csp_block import CspBlock
 from shared.layers.drop_path import DropPath
 from shared.layers.feed_forward import FeedForward
 from shared.layers.image_normalization import ImageNormalization
+from shared.layers.layer_normalization import LayerNormalization
 from shared.layers.local_response_normalization import LocalResponseNormalization
 from shared.layers.multi_head_attention import MultiHeadAttention
 from shared.layers.pad_to_grid import PadToGrid
@@ -38,6 +39,7 @@ __all__ = [
     "FeedForward",
     "GeneralScore",
     "ImageNormalization",
+    "LayerNormalization",
     "LearnedPositions",
     "LocalResponseNormalization",
     "MultiHeadAttention",

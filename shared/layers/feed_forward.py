@@ -51,7 +51,7 @@ class FeedForward(keras.layers.Layer):
 
     def call(self, inputs):
         flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        shape = (*ops.shape(inputs)[:-1], self.hidden_dim)
+        shape = (-1, *ops.shape(inputs)[1:-1], self.hidden_dim)
         return ops.reshape(self.reduce(self.expand(flat)), shape)
 
     def compute_output_shape(self, input_shape):

@@ -118,16 +118,17 @@ class MultiHeadAttention(keras.layers.Layer):
         dropped = self.weights_dropout(ops.cast(weights, values.dtype), training=training)
         mixed = ops.transpose(ops.matmul(dropped, values), (0, 2, 1, 3))
         joined = ops.reshape(mixed, (-1, self.num_heads * self.head_dim))
-        shape = (*ops.shape(mixed)[:2], self.hidden_dim)
+        shape = (-1, ops.shape(mixed)[1], self.hidden_dim)
         return ops.reshape(self.output_dense(joined), shape), weights
 
-    def step(self, inputs, cache, slots, mask):
+    def step(self, inputs, cache, places, mask):
         """Self-attention of K further positions, which are written to a cache first.
 
         Args:
             inputs: float tensor (B, K, D).
             cache: pair of keys and values, (B, H, S, d) each.
-            slots: int32 tensor (K,). Where in the cache the positions go.
+            places: int32 tensor (B, H, K, 3). Where in the cache the positions go, see
+                `cache_places`.
             mask: bool tensor that broadcasts to (B, H, K, S): which slots each may see, its own
                 included.
 
@@ -135,7 +136,10 @@ class MultiHeadAttention(keras.layers.Layer):
             Outputs (B, K, D) and the new cache.
         """
         keys, values = self.keys_and_values(inputs)
-        cache = (_write(cache[0], keys, slots), _write(cache[1], values, slots))
+        cache = tuple(
+            ops.scatter_update(kept, places, new)
+            for kept, new in zip(cache, (keys, values), strict=True)
+        )
         return self.attend(inputs, *cache, mask)[0], cache
 
     def _heads_of(self, dense, inputs):
@@ -144,9 +148,9 @@ class MultiHeadAttention(keras.layers.Layer):
         It gets all positions as the rows of one matrix, because TensorFlow makes one operation
         of such a product and its bias.
         """
-        rows, length = ops.shape(inputs)[:2]
         flat = dense(ops.reshape(inputs, (-1, inputs.shape[-1])))
-        heads = ops.reshape(flat, (rows, length, dense.units // self.head_dim, self.head_dim))
+        shape = (-1, ops.shape(inputs)[1], dense.units // self.head_dim, self.head_dim)
+        heads = ops.reshape(flat, shape)
         return ops.transpose(heads, (0, 2, 1, 3))
 
     def compute_output_spec(
@@ -183,16 +187,23 @@ def causal_attention_mask(length):
     return (places[:, None] >= places[None, :])[None, None]
 
 
+def cache_places(rows, heads, slots):
+    """Where K positions go in caches (B, H, S, d), for `MultiHeadAttention.step`.
+
+    Args:
+        rows, heads: int or int32 scalar. B and H.
+        slots: int32 tensor (K,).
+
+    Returns:
+        int32 tensor (B, H, K, 3), the same for all caches of a step.
+    """
+    grid = ops.meshgrid(
+        ops.arange(rows), ops.arange(heads), ops.cast(slots, "int32"), indexing="ij"
+    )
+    return ops.stack(grid, axis=-1)
+
+
 def _masked_softmax(scores, mask):
     if mask is not None:
         scores = ops.where(mask, scores, -1e9)
     return ops.softmax(scores, axis=-1)
-
-
-def _write(cache, parts, slots):
-    """Puts parts (B, H, K, d) at slots (K,) of a cache (B, H, S, d), in place where possible."""
-    shape = ops.shape(parts)
-    rows, heads, places = ops.meshgrid(
-        ops.arange(shape[0]), ops.arange(shape[1]), ops.cast(slots, "int32"), indexing="ij"
-    )
-    return ops.scatter_update(cache, ops.stack([rows, heads, places], axis=-1), parts)

@@ -42,12 +42,12 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         )
         return outputs
 
-    def step(self, inputs, cache, slots, mask, keys, values, memory_mask):
+    def step(self, inputs, cache, places, mask, keys, values, memory_mask):
         """K further positions that see what a cache holds.
 
         Args:
             inputs: float tensor (B, K, D).
-            cache, slots, mask: see `MultiHeadAttention.step`.
+            cache, places, mask: see `MultiHeadAttention.step`.
             keys, values: of the memory, from `cross_attention.keys_and_values`.
             memory_mask: bool tensor that broadcasts to (B, H, K, S).
 
@@ -56,7 +56,7 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         """
         return self._sublayers(
             inputs,
-            lambda x: self.attention.step(x, cache, slots, mask),
+            lambda x: self.attention.step(x, cache, places, mask),
             keys,
             values,
             memory_mask,

@@ -3,6 +3,7 @@
 import keras
 
 from shared.layers.feed_forward import FeedForward
+from shared.layers.layer_normalization import LayerNormalization
 from shared.layers.multi_head_attention import MultiHeadAttention
 
 
@@ -95,10 +96,8 @@ class TransformerEncoderBlock(keras.layers.Layer):
         layer.build(*shapes)
         return layer
 
-    def _normalization(self, name: str, input_shape) -> keras.layers.LayerNormalization:
-        layer = keras.layers.LayerNormalization(
-            epsilon=self.epsilon, name=name, dtype=self.dtype_policy
-        )
+    def _normalization(self, name: str, input_shape) -> LayerNormalization:
+        layer = LayerNormalization(self.epsilon, name=name, dtype=self.dtype_policy)
         layer.build(input_shape)
         return layer
 

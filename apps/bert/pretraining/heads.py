@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from shared.layers import LayerNormalization
+
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class MaskedLanguageHead(keras.layers.Layer):
@@ -42,7 +44,7 @@ class MaskedLanguageHead(keras.layers.Layer):
     def build(self, sequence_shape):
         self.transform = keras.layers.Dense(self.width, name="transform")
         self.transform.build(sequence_shape)
-        self.norm = keras.layers.LayerNormalization(epsilon=self.epsilon, name="norm")
+        self.norm = LayerNormalization(self.epsilon, name="norm")
         self.norm.build((None, None, self.width))
         self.bias = self.add_weight(shape=(self.vocabulary_size,), initializer="zeros", name="bias")
         self.built = True

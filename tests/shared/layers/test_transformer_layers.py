@@ -7,13 +7,18 @@ from keras import ops
 
 from shared.layers import (
     FeedForward,
+    LayerNormalization,
     LearnedPositions,
     MultiHeadAttention,
     SinusoidalPositions,
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
-from shared.layers.multi_head_attention import causal_attention_mask, padding_attention_mask
+from shared.layers.multi_head_attention import (
+    cache_places,
+    causal_attention_mask,
+    padding_attention_mask,
+)
 from shared.testing.layer_test import run_layer_test
 
 BLOCK = {"num_heads": 2, "hidden_dim": 8, "intermediate_dim": 12}
@@ -30,6 +35,7 @@ def random(*shape):
         (FeedForward, {"intermediate_dim": 12, "hidden_dim": 8, "activation": "gelu"}),
         (SinusoidalPositions, {"max_wavelength": 100.0}),
         (LearnedPositions, {"max_length": 3}),
+        (LayerNormalization, {"epsilon": 1e-6}),
         (TransformerEncoderBlock, BLOCK | {"norm": "pre", "dropout": 0.1}),
         (TransformerEncoderBlock, BLOCK | {"norm": "post", "epsilon": 1e-3}),
     ],
@@ -113,8 +119,9 @@ def test_steps_with_a_cache_equal_the_whole_sequence(norm):
     for index in range(5):
         slots = np.array([2 * index, 2 * index + 1])
         own[0, 0, [0, 1], slots] = True
+        places = cache_places(1, 2, slots)
         step, cache, weights = block.step(
-            sequences[None, :, index], cache, slots, own, keys, values, mask
+            sequences[None, :, index], cache, places, own, keys, values, mask
         )
         np.testing.assert_allclose(step[0], whole[:, index], atol=1e-5)
         np.testing.assert_allclose(weights[..., 3], 0.0, atol=1e-7)
@@ -177,3 +184,13 @@ def test_approximate_gelu():
     inner = np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3)
     expected = (0.5 * hidden * (1 + np.tanh(inner))) @ np.array(layer.reduce.kernel)
     np.testing.assert_allclose(layer(inputs), expected, atol=1e-5)
+
+
+def test_layer_normalization_equals_that_of_keras():
+    """The same numbers, from another order of operations."""
+    inputs = 3.0 + 2.0 * random(4, 5, 8)
+    ours, keras_layer = LayerNormalization(1e-6), keras.layers.LayerNormalization(epsilon=1e-6)
+    for layer in (ours, keras_layer):
+        layer.build(inputs.shape)
+        layer.set_weights([np.linspace(0.5, 2.0, 8), np.linspace(-1.0, 1.0, 8)])
+    np.testing.assert_allclose(ours(inputs), keras_layer(inputs), atol=1e-5)
