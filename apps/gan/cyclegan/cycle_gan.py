@@ -42,7 +42,7 @@ class CycleGAN(GANModel):
     """
 
     def __init__(self, config: ModelConfig, loss: LossConfig, image_size: int, **kwargs):
-        network = (config.width, config.blocks, config.upsampling)
+        network = (config.width, config.blocks, config.upsampling, config.residual)
         a2b = build_resnet_generator(*network, name="a2b")
         b2a = build_resnet_generator(*network, name="b2a")
         width = config.discriminator_width

@@ -1,17 +1,23 @@
 """The generator: a fully convolutional encoder, residual blocks and a decoder."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from shared.layers import ReflectionPadding
 
 # Weights of all convolutions; the networks have neither dropout nor batch statistics.
 INITIALIZER = keras.initializers.RandomNormal
 DEVIATION = 0.02
+# What a residual generator makes at most of a white pixel that it leaves alone.
+WHITE = 0.99
 
 
 def build_resnet_generator(
-    width: int = 64, blocks: int = 9, upsampling: str = "transposed", name: str = "generator"
+    width: int = 64,
+    blocks: int = 9,
+    upsampling: str = "transposed",
+    residual: bool = False,
+    name: str = "generator",
 ) -> keras.Model:
     """Translates images of one domain into images of another, of the same size.
 
@@ -23,6 +29,9 @@ def build_resnet_generator(
         upsampling: "transposed" convolutions, or "resize": nearest-neighbour enlargement before
             a convolution, which leaves no checkerboard
             ([Odena et al., 2016](https://distill.pub/2016/deconv-checkerboard/)).
+        residual: bool. Whether the network makes what is added to the image before the last tanh:
+            it begins as the identity and keeps details that its bottleneck would lose
+            ([de Bel et al., 2021](https://doi.org/10.1016/j.media.2021.102004)).
         name: str. The model's name, with which those of its convolutions begin: `--init` finds
             weights by name.
 
@@ -51,10 +60,18 @@ def build_resnet_generator(
     for number, filters in ((1, 2 * width), (2, width)):
         x = normalized_relu(enlarge(x, filters, name=f"{name}_up_{number}"))
     x = ReflectionPadding(3)(x)
-    x = convolution(3, 7, use_bias=True, name=f"{name}_image")(x)
+    first = "zeros" if residual else INITIALIZER(stddev=DEVIATION)
+    x = convolution(3, 7, first, use_bias=True, name=f"{name}_image")(x)
     # In float32, so that mixed precision does not round the levels of the picture.
+    if residual:
+        x = layers.Add(dtype="float32")([x, before_tanh(image)])
     x = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(image, x, name=name)
+
+
+def before_tanh(image):
+    """What tanh turns into the image; black and white, which it reaches nowhere, nearly."""
+    return ops.arctanh(WHITE * image)
 
 
 def residual_block(x, filters: int, name: str):
@@ -79,11 +96,13 @@ def resized(x, filters: int, name: str):
     return convolution(filters, 3, name=name)(ReflectionPadding(1)(x))
 
 
-def convolution(filters: int, kernel_size: int, use_bias: bool = False, **options) -> layers.Layer:
+def convolution(
+    filters: int, kernel_size: int, initializer=None, use_bias: bool = False, **options
+) -> layers.Layer:
     """A convolution as both papers initialise it; a bias would vanish in the normalisation."""
     return layers.Conv2D(
         filters, kernel_size, use_bias=use_bias,
-        kernel_initializer=INITIALIZER(stddev=DEVIATION), **options,
+        kernel_initializer=initializer or INITIALIZER(stddev=DEVIATION), **options,
     )  # fmt: skip
 
 

@@ -103,6 +103,17 @@ def test_generator_equals_the_definition(upsampling):
         np.testing.assert_allclose(output, expected, atol=2e-5)
 
 
+def test_a_residual_generator_adds_to_the_image():
+    """tanh(arctanh(0.99 x) + r), where a plain one with the same weights makes tanh(r)."""
+    plain, residual = (build_resnet_generator(WIDTH, 1, residual=flag) for flag in (False, True))
+    images = RANDOM.uniform(-1, 1, (2, 16, 24, 3)).astype("float32")
+    np.testing.assert_allclose(residual(images), 0.99 * images, atol=1e-5)
+    residual.set_weights(plain.get_weights())
+    images[0, 0, 0] = 1.0, -1.0, 0.0
+    expected = np.tanh(np.arctanh(0.99 * images) + np.arctanh(np.asarray(plain(images))))
+    np.testing.assert_allclose(residual(images), expected, atol=1e-5)
+
+
 def test_discriminator_equals_the_definition():
     model = build_patch_discriminator(WIDTH)
     images = RANDOM.uniform(-1, 1, (2, 40, 48, 3)).astype("float32")
