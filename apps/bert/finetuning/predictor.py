@@ -125,13 +125,14 @@ class TextPredictor(FineTunedPredictor):
         return {"text": text, "text_pair": pair}
 
     def record(self, source, outputs):
+        truncated = {"truncated": bool(outputs["truncated"])}
         if "score" in outputs:
-            return {"score": round(float(outputs["score"]), DIGITS)}
+            return {"score": round(float(outputs["score"]), DIGITS)} | truncated
         probabilities = np.asarray(outputs["probabilities"], np.float64).round(DIGITS).tolist()
         return {
             "label": outputs["label"].decode(),
             "probabilities": dict(zip(self.task["labels"], probabilities, strict=True)),
-        }
+        } | truncated
 
 
 class ChoicePredictor(FineTunedPredictor):
@@ -151,7 +152,11 @@ class ChoicePredictor(FineTunedPredictor):
 
     def record(self, source, outputs):
         probabilities = np.asarray(outputs["probabilities"], np.float64).round(DIGITS).tolist()
-        return {"choice": int(outputs["choice"]), "probabilities": probabilities}
+        return {
+            "choice": int(outputs["choice"]),
+            "probabilities": probabilities,
+            "truncated": bool(outputs["truncated"]),
+        }
 
 
 class TaggingPredictor(FineTunedPredictor):
@@ -184,9 +189,10 @@ class TaggingPredictor(FineTunedPredictor):
             }
             for n in range(count)
         ]
+        found = {"spans": spans, "truncated": bool(outputs["truncated"])}
         if isinstance(source.content, TaggedSentence):
-            return {"words": list(source.content.words), "spans": spans}
-        return {"spans": spans}
+            return {"words": list(source.content.words)} | found
+        return found
 
     def finish(self, source, rows: Iterable[dict[str, Any]]):
         if source.path is None or not self.is_structured(source.path):

@@ -53,10 +53,16 @@ class FineTunedServing(ServingModule):
         task = {"kind": self.model.kind, "labels": self.labels, "paired": self.paired}
         return labels | {TASK: json.dumps(task)} | vocabulary_assets(self.tokenizer)
 
-    def packed(self, text: tf.Tensor, pair: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        """What the encoder reads of texts (N,), or pairs of them."""
-        second = None if pair is None else self.tokenizer(pair)
-        return self.tokenizer.pack(self.tokenizer(text), second, self.max_length)
+    def packed(
+        self, text: tf.Tensor, pair: tf.Tensor | None = None
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """What the encoder reads of texts (N,), or pairs of them, and which were cut, bool (N,)."""
+        tokens, second = self.tokenizer(text), None
+        lengths = 2 + tokens.row_lengths()  # with [CLS] and [SEP]
+        if pair is not None:
+            second = self.tokenizer(pair)
+            lengths += 1 + second.row_lengths()
+        return self.tokenizer.pack(tokens, second, self.max_length), lengths > self.max_length
 
     def _example_texts(self) -> np.ndarray:
         return np.array([*self.texts, "", " odd  \tspaces ☃ 中文"], dtype=object)
@@ -67,7 +73,8 @@ class TextServing(FineTunedServing):
 
     Signatures:
         serving_default: `text` string [N] (and `text_pair` string [N]) to `label` string [N] and
-            `probabilities` f32 [N, C]; for regression to `score` f32 [N].
+            `probabilities` f32 [N, C]; for regression to `score` f32 [N]; and to `truncated` bool
+            [N], whether only the beginning was read.
         embed: `text` to `embedding` f32 [N, D], the mean of the last layer over the word pieces.
 
     Args: those of `FineTunedServing`, and
@@ -79,15 +86,16 @@ class TextServing(FineTunedServing):
         self.paired = paired
 
     def predict(self, text, text_pair=None) -> dict[str, tf.Tensor]:
-        outputs = tf.cast(self.model(self.packed(text, text_pair), training=False), tf.float32)
+        x, cut = self.packed(text, text_pair)
+        outputs = tf.cast(self.model(x, training=False), tf.float32)
         if not self.labels:
-            return {"score": outputs[:, 0]}
+            return {"score": outputs[:, 0], "truncated": cut}
         probabilities = tf.nn.softmax(outputs)
-        best = tf.argmax(probabilities, axis=-1)
-        return {"label": self.names.lookup(best), "probabilities": probabilities}
+        label = self.names.lookup(tf.argmax(probabilities, axis=-1))
+        return {"label": label, "probabilities": probabilities, "truncated": cut}
 
     def embed(self, text) -> dict[str, tf.Tensor]:
-        x = self.packed(text)
+        x, _ = self.packed(text)
         return {"embedding": mean_of_tokens(self.model.encode(x)["sequence"], x["tokens"] != 0)}
 
     def signatures(self):
@@ -113,19 +121,20 @@ class ChoiceServing(FineTunedServing):
 
     Signatures:
         serving_default: `text` string [N] and `choices` string [N, K] to `choice` int32 [N], which
-            is the best, and `probabilities` f32 [N, K].
+            is the best, `probabilities` f32 [N, K], and `truncated` bool [N], whether one was cut.
     """
 
     def predict(self, text, choices) -> dict[str, tf.Tensor]:
         count = tf.shape(choices)[1]
-        packed = self.packed(tf.repeat(text, count), tf.reshape(choices, [-1]))
+        packed, cut = self.packed(tf.repeat(text, count), tf.reshape(choices, [-1]))
         x = {
             name: tf.reshape(rows, [tf.size(text), count, tf.shape(rows)[1]])
             for name, rows in packed.items()
         }
         probabilities = tf.nn.softmax(tf.cast(self.model(x, training=False), tf.float32))
         choice = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
-        return {"choice": choice, "probabilities": probabilities}
+        truncated = tf.reduce_any(tf.reshape(cut, [-1, count]), axis=1)
+        return {"choice": choice, "probabilities": probabilities, "truncated": truncated}
 
     def signatures(self):
         spec = {

@@ -14,8 +14,8 @@ class TaggingServing(FineTunedServing):
         serving_default: `text` string [N] to `num_spans` int32 [N] and, filled up to the longest
             row S, `span_label` string [N, S], `span_start` and `span_end` int32 [N, S], `span_text`
             string [N, S] and `span_score` f32 [N, S], the lowest probability of a span's tags.
-            `text[span_start:span_end]` is the span; offsets count Unicode characters. What is
-            longer than the model reads has no spans.
+            `text[span_start:span_end]` is the span; offsets count Unicode characters; and to
+            `truncated` bool [N], whether the end of a text was not read and so has no spans.
         words: `words` string [N, W], padded by "", to `tags` string [N, W], the tag of each word,
             "O" where the model does not reach.
 
@@ -36,6 +36,7 @@ class TaggingServing(FineTunedServing):
 
     def spans(self, text) -> dict[str, tf.Tensor]:
         tokens, starts, ends = self.tokenizer.tokenize_with_offsets(text)
+        truncated = tokens.row_lengths() > self.max_length - 2
         starts = starts[:, : self.max_length - 2].to_tensor()
         ends = ends[:, : self.max_length - 2].to_tensor()
         tags, scores = self._tags(tokens)
@@ -45,7 +46,8 @@ class TaggingServing(FineTunedServing):
         types = tf.where(tokens != self.tokenizer.pad, tf.gather(self.types, tags), -1)
         before = tf.concat([-tf.ones_like(types[:, :1]), types[:, :-1]], axis=1)
         begins = leads & (types >= 0) & (tf.gather(self.begins, tags) | (types != before))
-        return self._found(text, types, begins, starts, ends, _carried(scores, leads))
+        found = self._found(text, types, begins, starts, ends, _carried(scores, leads))
+        return found | {"truncated": truncated}
 
     def _tags(self, tokens: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The best tag of each piece and its probability, (N, P), special tokens left out."""

@@ -63,8 +63,9 @@ def test_numbers(tmp_path):
     data = write_table(tmp_path / "data", ("sentence", "score"), rows)
     serving, metrics = trained(data, tmp_path / "run")
     assert metrics["pearson"] > 0.9
-    scores = call(serving, text=["good", "very very very very good"])["score"].numpy()
-    assert scores[0] < scores[1]
+    found = call(serving, text=["good", "very very very very good", "good " * 40])
+    assert found["score"][0] < found["score"][1]
+    assert found["truncated"].numpy().tolist() == [False, False, True]
 
 
 def test_choices(tmp_path):
