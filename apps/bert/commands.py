@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from apps.bert.distillation.config import DistillConfig
+from apps.bert.distillation.general.config import GeneralDistillConfig
 from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.pretraining.config import PretrainConfig
 from apps.bert.runs import APPS, app_of
@@ -15,6 +16,10 @@ commands = typer.Typer(
     no_args_is_help=True,
     help="BERT: pretraining, fine-tuning, and distillation into TinyBERT.",
 )
+
+# Tasks whose runs do a task, and those whose runs are an encoder alone.
+FINE_TUNED = "bert-finetune", "bert-distill"
+ENCODERS = "bert-pretrain", "bert-distill-general"
 
 Pooling = Annotated[
     Literal["mean", "cls", "last-four"],
@@ -68,6 +73,21 @@ def distill(
     verbs.train(APPS["bert-distill"], DistillConfig, data or [], output, config, resume, overrides)
 
 
+@commands.command(name="distill-general")
+@options.config_options(GeneralDistillConfig)
+def distill_general(
+    data: options.TrainingData = None,
+    output: options.RunOutput = None,
+    config: options.ConfigFile = None,
+    resume: options.Resume = False,
+    debug: options.Debug = False,
+    overrides=None,
+):
+    """Trains a small encoder on the layers of a pretrained one, on plain text (TinyBERT)."""
+    app, config_type = APPS["bert-distill-general"], GeneralDistillConfig
+    verbs.train(app, config_type, data or [], output, config, resume, overrides)
+
+
 @commands.command()
 def evaluate(run: options.RunFolder, data: options.MoreData = None, debug: options.Debug = False):
     """Scores a run with the metrics of its task."""
@@ -100,7 +120,7 @@ def predict(
 ):
     """Applies a fine-tuned model to TSV, CSV, JSONL, CoNLL and SQuAD files, or lines of text."""
     verbs.predict(
-        app_of(model, ("bert-finetune", "bert-distill")),
+        app_of(model, FINE_TUNED),
         model,
         inputs,
         output,
@@ -170,7 +190,7 @@ def embed(
 ):
     """Writes a vector for every line of text files: vectors.npy and predictions.jsonl."""
     verbs.predict(
-        app_of(model, ("bert-pretrain",)),
+        app_of(model, ENCODERS),
         model,
         inputs,
         output,
@@ -197,7 +217,7 @@ def similar(
     """Prints the lines of text files whose meaning is nearest to a query."""
     from apps.bert.embedding.search import search
 
-    search(app_of(model, ("bert-pretrain",)), model, query, inputs, top, pooling)
+    search(app_of(model, ENCODERS), model, query, inputs, top, pooling)
 
 
 @commands.command()
@@ -270,7 +290,7 @@ def compress(
     debug: options.Debug = False,
 ):
     """Prunes, factorises or quantises a run and prints size, speed and score."""
-    place = app_of(run, ("bert-finetune", "bert-distill"))
+    place = app_of(run, FINE_TUNED)
     verbs.load_module("apps.bert.compression.tools").compress(
         place,
         run,

@@ -12,6 +12,7 @@ APPS = {
     "bert-finetune": "apps.bert.finetuning.app:FinetuneApp",
     "bert-pretrain": "apps.bert.pretraining.app:PretrainApp",
     "bert-distill": "apps.bert.distillation.app:DistillApp",
+    "bert-distill-general": "apps.bert.distillation.general.app:GeneralDistillApp",
 }
 
 

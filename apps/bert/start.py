@@ -37,6 +37,7 @@ MODELS = (
     "apps.bert.finetuning.fine_tuner",
     "apps.bert.pretraining.pretrainer",
     "apps.bert.distillation.distiller",
+    "apps.bert.distillation.general.general_distiller",
 )
 
 

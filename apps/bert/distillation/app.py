@@ -1,24 +1,33 @@
 """Distillation for a task, as the engine sees it."""
 
-import dataclasses
-import json
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from apps.bert.distillation.config import DistillConfig
-from apps.bert.distillation.distiller import Distiller, Teacher
-from apps.bert.distillation.layer_mapping import map_layers, mapping_note
+from apps.bert.distillation.distiller import Distiller
+from apps.bert.distillation.layer_transfer import needed_outputs
+from apps.bert.distillation.student import check_layer_losses, prepare_student
+from apps.bert.distillation.teacher import teacher_artifacts, teacher_of
+from apps.bert.distillation.teacher_outputs import (
+    AnsweredExamples,
+    TeacherOutputs,
+    planned_outputs,
+    write_outputs,
+)
+from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.finetuning.kinds import Kind
-from apps.bert.start import SETTINGS, VOCABULARY, load_tokenizer, prepare_start
 from shared.engine.errors import KerasuiteError
-from shared.engine.messages import warn
-from shared.engine.run import Run, load_best, open_run
-from shared.engine.strategy import set_precision
+from shared.engine.run import Run
+from shared.engine.strategy import set_precision, set_seeds
+from shared.text.text_batches import training_batches
+
+# Where a run keeps its teacher's outputs: with what else only a resumed training needs.
+TEACHER_OUTPUTS = Path("checkpoints") / "teacher_outputs"
 
 
 class DistillApp(FinetuneApp):
@@ -29,8 +38,17 @@ class DistillApp(FinetuneApp):
 
     # === What the student has from its teacher ===
 
+    def prepare(self, run: Run) -> None:
+        """Also asks the teacher about all training examples, once, if that is to be kept."""
+        super().prepare(run)
+        self.teacher = teacher_of(run, run.strategy)
+        # Opened again, a finished run needs neither the teacher nor its outputs.
+        if run.config.transfer.cache_teacher and "teacher_outputs_bytes" not in run.artifacts:
+            run.artifacts["teacher_outputs_bytes"] = self._keep_outputs(run)
+            run.save_artifacts()
+
     def labels_of(self, run: Run, kind: type[Kind], examples: list) -> list[str]:
-        teacher = teacher_artifacts(run.config)
+        teacher = self._teacher_artifacts(run)
         if teacher["kind"] != kind.name and kind.name != "classification":
             raise KerasuiteError(
                 f"--teacher {run.config.transfer.teacher}: learnt {teacher['kind']}, the data are "
@@ -41,45 +59,66 @@ class DistillApp(FinetuneApp):
     def prepare_start(self, run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
         """The student's own shape, or that of --init, and the teacher's vocabulary."""
         check_stages(run.config)
-        folder, teacher = Path(run.config.transfer.teacher), teacher_artifacts(run.config)
-        if run.config.init:
-            start = prepare_start(run, texts)
-            if (run.folder / VOCABULARY).read_bytes() != (folder / VOCABULARY).read_bytes():
-                raise KerasuiteError(
-                    f"--init {run.config.init}: has another vocabulary than the teacher "
-                    f"{folder}; start from a student that was distilled from the same encoder"
-                )
-        else:
-            for name in (VOCABULARY, SETTINGS):
-                shutil.copyfile(folder / name, run.folder / name)
-            tokenizer = load_tokenizer(run.folder)
-            encoder = dataclasses.asdict(run.config.encoder)
-            start = {"encoder": encoder, "vocabulary_size": tokenizer.vocabulary_size}
-        mapping = self._mapping(run, start["encoder"], teacher["encoder"])
-        return start | {"teacher_dim": teacher["encoder"]["hidden_dim"], "layer_mapping": mapping}
+        length = "--max-length", run.config.task_data.max_length
+        start = prepare_student(run, texts, self._teacher_artifacts(run), length)
+        if run.config.transfer.intermediate_epochs:
+            check_layer_losses(run.config.transfer, start["layer_mapping"])
+        return start
 
-    def _mapping(self, run: Run, student: dict, teacher: dict) -> list[int]:
-        options, depths = run.config.transfer, (student["num_layers"], teacher["num_layers"])
-        mapping = map_layers(*depths, options.mapping, options.teacher_layers)
-        if note := mapping_note(*depths, options.mapping, mapping):
-            warn(note)
-        return mapping
+    def _teacher_artifacts(self, run: Run) -> dict[str, Any]:
+        return teacher_artifacts(run.config.transfer.teacher, "fine-tuned")
+
+    def _keep_outputs(self, run: Run) -> int:
+        """Writes the teacher's outputs, unless they are there; returns how many bytes."""
+        folder, transfer = run.folder / TEACHER_OUTPUTS, run.config.transfer
+        needed = needed_outputs(transfer, run.artifacts["layer_mapping"])
+        encoder = EncoderConfig(**self._teacher_artifacts(run)["encoder"])
+        head = self.kind.name, self.kind.num_outputs
+        outputs = planned_outputs(self.train_features(run), *head, encoder, needed)
+        if not folder.is_dir():
+            write_outputs(outputs, teacher_of(run), needed, folder)
+            forget_models(run)
+        return outputs.nbytes
+
+    # === Data ===
+
+    def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
+        """Training examples come with the teacher's outputs, where these are kept."""
+        if split != "train" or not self._has_outputs(run):
+            return super().dataset(run, split, start_step)
+        outputs = TeacherOutputs.load(run.folder / TEACHER_OUTPUTS, self.train_features(run))
+
+        def batches(with_layers: bool, begin: int) -> tf.data.Dataset:
+            examples = AnsweredExamples(outputs, with_layers)
+            return training_batches(examples, self.plan(run), begin, run.worker)
+
+        epochs = run.config.transfer.intermediate_epochs
+        if not epochs:
+            return batches(True, start_step)
+        border = max(start_step, epochs * self.steps_per_epoch(run))
+        layers = batches(True, start_step).take(border - start_step)
+        return layers.concatenate(batches(False, border))
+
+    def _has_outputs(self, run: Run) -> bool:
+        return run.config.transfer.cache_teacher and (run.folder / TEACHER_OUTPUTS).is_dir()
 
     # === Model ===
 
     def make_model(self, run: Run) -> Distiller:
-        return Distiller(
+        model = Distiller(
             *self.model_arguments(run),
             transfer=run.config.transfer,
             teacher_dim=run.artifacts["teacher_dim"],
             mapping=run.artifacts["layer_mapping"],
         )
+        model.teacher = self.teacher
+        return model
 
     def begin_epoch(self, run: Run, model: keras.Model, epoch: int) -> None:
         """Brings the teacher, and passes from the layers to the predictions."""
         super().begin_epoch(run, model, epoch)
-        if model.teacher is None:
-            model.teacher = self._load_teacher(run)
+        if not self._has_outputs(run):
+            self.teacher.load()
         epochs = run.config.transfer.intermediate_epochs
         model.stage = "both" if not epochs else "intermediate" if epoch < epochs else "prediction"
         # What a stage does not train would otherwise shrink by weight decay.
@@ -89,13 +128,6 @@ class DistillApp(FinetuneApp):
     def may_be_best(self, run: Run, epoch: int) -> bool:
         """Before the predictions are learnt, scores are those of an untrained head."""
         return epoch > run.config.transfer.intermediate_epochs
-
-    def _load_teacher(self, run: Run) -> Teacher:
-        app = FinetuneApp()
-        model = load_best(app, open_run(app, run.config.transfer.teacher, run.strategy))
-        # What is built from here on is the student's again.
-        set_precision(run.config.precision)
-        return Teacher(model)
 
 
 def check_stages(config: DistillConfig) -> None:
@@ -108,19 +140,8 @@ def check_stages(config: DistillConfig) -> None:
         )
 
 
-def teacher_artifacts(config: DistillConfig) -> dict[str, Any]:
-    """What the teacher's run found in its data.
-
-    Raises:
-        KerasuiteError: if no fine-tuned run is named.
-    """
-    folder = Path(config.transfer.teacher)
-    if not config.transfer.teacher:
-        raise KerasuiteError("--teacher: name the fine-tuned run that the student learns from")
-    path = folder / "artifacts.json"
-    artifacts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if "kind" not in artifacts or not (folder / "model.keras").is_file():
-        raise KerasuiteError(
-            f"--teacher {folder}: is no fine-tuned run; make one with 'kerasuite bert finetune'"
-        )
-    return artifacts
+def forget_models(run: Run) -> None:
+    """Names and random numbers as in a new process: the student is what it is without a cache."""
+    keras.utils.clear_session()
+    set_seeds(run.config.seed, run.config.deterministic)
+    set_precision(run.config.precision)

@@ -15,28 +15,38 @@ PATIENT = {**NO_LAYERS, "patient_weight": 10.0, "soft_weight": 0.5, "temperature
 
 
 @config_class
-class TransferConfig:
-    """What the student learns from; the defaults are TinyBERT's."""
+class LayerTransferConfig:
+    """What the student's layers learn from the teacher's; the defaults are TinyBERT's."""
 
-    teacher: str = option("", "The teacher: a fine-tuned run.")
+    teacher: str = option("", "The teacher: a pretrained run.")
     mapping: Literal["uniform", "last", "custom"] = option(
         "uniform", "Which layer of the teacher each layer of the student learns from."
     )
     teacher_layers: tuple[int, ...] = option(
         (), "With --mapping custom: the teacher's layer for each of the student's, from 1."
     )
-    intermediate_epochs: int = option(
-        0, "Learns only the layers for so many epochs, then only the predictions; 0 for both.", ge=0
-    )
     embedding_weight: float = option(1.0, "Of the embeddings' squared error.", ge=0)
     hidden_weight: float = option(1.0, "Of the hidden states' squared error.", ge=0)
     attention_weight: float = option(1.0, "Of the attention scores' squared error.", ge=0)
     patient_weight: float = option(0.0, "Of the normalised first positions (BERT-PKD).", ge=0)
     cosine_weight: float = option(0.0, "Of the last layer's cosine (DistilBERT).", ge=0)
+
+
+@config_class
+class TransferConfig(LayerTransferConfig):
+    """What the student learns from a teacher that does a task."""
+
+    teacher: str = option("", "The teacher: a fine-tuned run.")
+    intermediate_epochs: int = option(
+        0, "Learns only the layers for so many epochs, then only the predictions; 0 for both.", ge=0
+    )
     soft_weight: float = option(
         1.0, "Share of the teacher's predictions; the labels have the rest.", ge=0, le=1
     )
     temperature: float = option(1.0, "Softens the predictions of both.", gt=0)
+    cache_teacher: bool = option(
+        False, "Asks the teacher once, before training, and keeps its outputs on disk."
+    )
 
 
 @config_class

@@ -1,5 +1,6 @@
 """Pretraining, as the engine sees it."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,14 @@ import tensorflow as tf
 from apps.bert.embedding.predictor import EmbeddingPredictor
 from apps.bert.encoder_serving import EncoderServing
 from apps.bert.pretraining import data
-from apps.bert.pretraining.config import PretrainConfig
+from apps.bert.pretraining.config import CorpusConfig, MaskingConfig, PretrainConfig
 from apps.bert.pretraining.evaluator import PretrainingEvaluator
 from apps.bert.pretraining.examples import PretrainingExamples
 from apps.bert.pretraining.pretrainer import Pretrainer
 from apps.bert.pretraining.sequences import EncodedText, encode_text
 from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
 from shared.engine import stream
-from shared.engine.app import App
+from shared.engine.app import App, Evaluator
 from shared.engine.errors import KerasuiteError
 from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
@@ -44,12 +45,20 @@ class PretrainApp(App):
     def prepare(self, run: Run) -> None:
         """Learns the word pieces and turns the text into numbers, once."""
         if "encoder" not in run.artifacts:
-            start = prepare_start(run, lambda: lines_of(run.config.data))
+            start = self.prepare_start(run, lambda: lines_of(run.config.data))
             tokenizer = load_tokenizer(run.folder)
             run.artifacts = start | data.prepare_text(run.config, tokenizer, run.folder)
             run.save_artifacts()
         self.tokenizer = load_tokenizer(run.folder)
         self._made: dict[str, PretrainingExamples] = {}
+
+    def prepare_start(self, run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
+        """Word pieces and the encoder's shape, see `apps.bert.start`."""
+        return prepare_start(run, texts)
+
+    def masking(self, run: Run) -> MaskingConfig | None:
+        """How word pieces are masked; None for text as it is."""
+        return run.config.masking
 
     def _examples(self, run: Run, name: str) -> PretrainingExamples:
         if name not in self._made:
@@ -59,9 +68,12 @@ class PretrainApp(App):
                     f"evaluate it on"
                 )
             text = EncodedText.load(run.folder / name)
-            training = name == data.TRAIN
-            self._made[name] = data.make_examples(text, run.config, self.tokenizer, training)
+            self._made[name] = self._examples_of(run, text, training=name == data.TRAIN)
         return self._made[name]
+
+    def _examples_of(self, run: Run, text: EncodedText, training: bool) -> PretrainingExamples:
+        masking = self.masking(run)
+        return data.make_examples(text, run.config, self.tokenizer, masking, training)
 
     def steps_per_epoch(self, run: Run) -> int:
         return stream.steps_per_epoch(len(self._examples(run, data.TRAIN)), run.config.batch_size)
@@ -78,10 +90,9 @@ class PretrainApp(App):
 
     def replace_validation_data(self, run: Run, data_paths: list[str]) -> None:
         text = encode_text(lines_of(data_paths), self.tokenizer)
-        examples = data.make_examples(text, run.config, self.tokenizer, training=False)
-        self._made[data.VALIDATION] = examples
+        self._made[data.VALIDATION] = self._examples_of(run, text, training=False)
 
-    def check(self, config: PretrainConfig) -> tuple[list[str], list[str]]:
+    def check(self, config: CorpusConfig) -> tuple[list[str], list[str]]:
         from apps.bert.pretraining.check import describe
 
         return describe(config)
@@ -90,9 +101,7 @@ class PretrainApp(App):
 
     def build(self, run: Run) -> keras.Model:
         config = run.config
-        model = Pretrainer(
-            encoder_shape(run), run.artifacts["vocabulary_size"], config.sequences.pairs != "none"
-        )
+        model = self.make_model(run)
         model.build()
         model.compile(
             optimizer=build_optimizer(
@@ -101,12 +110,16 @@ class PretrainApp(App):
         )
         return model
 
+    def make_model(self, run: Run) -> keras.Model:
+        paired = run.config.sequences.pairs != "none"
+        return Pretrainer(encoder_shape(run), run.artifacts["vocabulary_size"], paired)
+
     def init_weights(self, run: Run, model: keras.Model) -> None:
         start_weights(run, model)
 
     # === Results ===
 
-    def evaluator(self, run: Run) -> PretrainingEvaluator:
+    def evaluator(self, run: Run) -> Evaluator:
         return PretrainingEvaluator(self.tokenizer)
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, EncoderServing]:

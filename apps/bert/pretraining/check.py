@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-from apps.bert.pretraining.config import PretrainConfig
+from apps.bert.pretraining.config import CorpusConfig
 from shared.text.text_files import lines_of
 
 # Longer lines hold several sentences, of which sequences are cut anywhere.
 LONG_LINE = 4000
 
 
-def describe(config: PretrainConfig) -> tuple[list[str], list[str]]:
+def describe(config: CorpusConfig) -> tuple[list[str], list[str]]:
     """(contents, problems) of the text of a configuration, a line each."""
     lines = words = characters = documents = long = damaged = 0
     empty, seen, repeated = True, Counter(), 0

@@ -34,21 +34,27 @@ class MaskingConfig:
 
 
 @config_class
-class PretrainConfig(RunConfig):
+class CorpusConfig(RunConfig):
+    """What every training of an encoder on plain text has."""
+
+    batch_size: int = option(64, "Global batch size, over all devices.", ge=1)
+    sequences: SequenceConfig = group(SequenceConfig)
+    encoder: EncoderConfig = group(EncoderConfig)
+    optimization: OptimizationConfig = group(
+        lambda: OptimizationConfig(weight_decay=0.01, schedule="linear", clip_norm=1.0)
+    )
+
+
+@config_class
+class PretrainConfig(CorpusConfig):
     """Everything about one pretraining."""
 
     task: ClassVar[str] = "bert-pretrain"
 
     epochs: int = option(10, "Passes over the sequences.", ge=1)
-    batch_size: int = option(64, "Global batch size, over all devices.", ge=1)
     learning_rate: float = option(1e-3, "Peak learning rate.", gt=0)
     tokens: VocabularyConfig = group(VocabularyConfig)
-    sequences: SequenceConfig = group(SequenceConfig)
     masking: MaskingConfig = group(MaskingConfig)
-    encoder: EncoderConfig = group(EncoderConfig)
-    optimization: OptimizationConfig = group(
-        lambda: OptimizationConfig(weight_decay=0.01, schedule="linear", clip_norm=1.0)
-    )
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         # Small enough for tests; no dropout, so that any number of devices agrees.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from apps.bert.pretraining.config import PretrainConfig
+from apps.bert.pretraining.config import CorpusConfig, MaskingConfig
 from apps.bert.pretraining.examples import NONE, PretrainingExamples
 from apps.bert.pretraining.masking import Masker
 from apps.bert.pretraining.sequences import (
@@ -26,7 +26,7 @@ from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 TRAIN, VALIDATION = "train.npz", "validation.npz"
 
 
-def prepare_text(config: PretrainConfig, tokenizer: WordPieceTokenizer, folder: Path) -> dict:
+def prepare_text(config: CorpusConfig, tokenizer: WordPieceTokenizer, folder: Path) -> dict:
     """Cuts the text into word pieces and writes it; returns how much there is.
 
     Without held-out text the last lines are held out.
@@ -64,7 +64,7 @@ def split_text(text: EncodedText, share: float) -> tuple[EncodedText, EncodedTex
     )
 
 
-def stretches_of(text: EncodedText, config: PretrainConfig) -> np.ndarray:
+def stretches_of(text: EncodedText, config: CorpusConfig) -> np.ndarray:
     """Where the sequences of a text are, see `sequences.py`."""
     length = config.sequences.sequence_length
     if config.sequences.pairs == NONE:
@@ -73,32 +73,34 @@ def stretches_of(text: EncodedText, config: PretrainConfig) -> np.ndarray:
 
 
 def make_examples(
-    text: EncodedText, config: PretrainConfig, tokenizer: WordPieceTokenizer, training: bool
+    text: EncodedText,
+    config: CorpusConfig,
+    tokenizer: WordPieceTokenizer,
+    masking: MaskingConfig | None,
+    training: bool,
 ) -> PretrainingExamples:
-    """The sequences of a text with their masks; for validation always the same."""
+    """The sequences of a text with their masks, if any; for validation always the same."""
     length = config.sequences.sequence_length
-    masking = config.masking
-    masker = Masker(
-        tokenizer,
-        masking.mask_share,
-        masking.whole_word,
-        max(1, round(masking.mask_share * length)),
-    )
     return PretrainingExamples(
         text,
         stretches_of(text, config),
         config.sequences.pairs,
         tokenizer,
-        masker,
+        masking and _masker(masking, tokenizer, length),
         length,
         config.seed if training else config.seed + 1,
-        static=not training or masking.masking == "static",
+        static=not training or (masking is not None and masking.masking == "static"),
     )
+
+
+def _masker(masking: MaskingConfig, tokenizer: WordPieceTokenizer, length: int) -> Masker:
+    most = max(1, round(masking.mask_share * length))
+    return Masker(tokenizer, masking.mask_share, masking.whole_word, most)
 
 
 def training_dataset(
     examples: PretrainingExamples,
-    config: PretrainConfig,
+    config: CorpusConfig,
     start_step: int = 0,
     worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:

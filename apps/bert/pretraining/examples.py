@@ -1,4 +1,4 @@
-"""Sequences to batches: pairs are put together, and word pieces masked.
+"""Sequences to batches: pairs are put together, and word pieces masked, if that is wanted.
 
 Every random choice follows from (seed, position in the stream); with static masking from (seed,
 number of the sequence), so that every epoch has the same masks.
@@ -27,7 +27,7 @@ class PretrainingExamples:
         stretches: int64 (N, 2) or, with pairs, (N, 3): see `sequences.py`.
         pairs: "none", "next" or "order".
         tokenizer: of the corpus.
-        masker: chooses what is to be guessed.
+        masker: chooses what is to be guessed; None leaves the text as it is.
         length: int. Longest sequence, special tokens included.
         seed: int.
         static: bool. Whether a sequence always has the same masks.
@@ -37,7 +37,7 @@ class PretrainingExamples:
     stretches: np.ndarray
     pairs: str
     tokenizer: WordPieceTokenizer
-    masker: Masker
+    masker: Masker | None
     length: int
     seed: int
     static: bool
@@ -60,7 +60,7 @@ class PretrainingExamples:
         tokens = np.full((len(indices), self.length), self.tokenizer.pad, np.int32)
         segments = np.zeros_like(tokens)
         follows = np.ones(len(indices), np.int32)
-        parts = []
+        masked = []
         for row, (index, number) in enumerate(zip(indices, numbers, strict=True)):
             generator = np.random.default_rng((self.seed, int(number)))
             first, second, follows[row] = self._segments(int(index), generator)
@@ -68,10 +68,12 @@ class PretrainingExamples:
             tokens[row, : len(ids)] = ids
             if second is not None:
                 segments[row, len(first) + 2 : len(ids)] = 1
-            parts.append(self.masker(tokens[row : row + 1], generator))
-        masked, places, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
-        x = {"tokens": masked, "segments": segments, "places": places}
-        return x, {"masked": labels, "next": follows}
+            if self.masker is not None:
+                masked.append(self.masker(tokens[row : row + 1], generator))
+        x, y = {"tokens": tokens, "segments": segments}, {"next": follows}
+        if masked:
+            x["tokens"], x["places"], y["masked"] = map(np.concatenate, zip(*masked, strict=True))
+        return x, y
 
     def _joined(self, first: np.ndarray, second: np.ndarray | None) -> np.ndarray:
         cls, sep = [self.tokenizer.cls], [self.tokenizer.sep]
@@ -99,6 +101,7 @@ class PretrainingExamples:
     def batch_spec(self) -> tuple:
         """The specs of a batch."""
         rows = tf.TensorSpec([None, self.length], tf.int32)
-        places = tf.TensorSpec([None, self.masker.most], tf.int32)
-        x = {"tokens": rows, "segments": rows, "places": places}
-        return x, {"masked": places, "next": tf.TensorSpec([None], tf.int32)}
+        x, y = {"tokens": rows, "segments": rows}, {"next": tf.TensorSpec([None], tf.int32)}
+        if self.masker is not None:
+            x["places"] = y["masked"] = tf.TensorSpec([None, self.masker.most], tf.int32)
+        return x, y

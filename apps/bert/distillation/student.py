@@ -1,0 +1,104 @@
+"""What a student has from its teacher: the vocabulary, and which layer learns from which."""
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from apps.bert.distillation.config import LayerTransferConfig
+from apps.bert.distillation.layer_mapping import map_layers, mapping_note
+from apps.bert.distillation.layer_transfer import LayerOutput, needed_outputs
+from apps.bert.encoder_config import EncoderConfig
+from apps.bert.start import SETTINGS, VOCABULARY, load_tokenizer, prepare_start
+from shared.engine.errors import KerasuiteError
+from shared.engine.messages import warn
+from shared.engine.run import Run
+
+
+def prepare_student(
+    run: Run, texts: Callable[[], Iterable[str]], teacher: dict[str, Any], length: tuple[str, int]
+) -> dict[str, Any]:
+    """The student's own shape, or that of --init, and the teacher's vocabulary.
+
+    Args:
+        run: a new run.
+        texts: the training texts, see `prepare_start`.
+        teacher: the artifacts of the teacher's run.
+        length: option and value of the longest sequence in word pieces.
+
+    Returns:
+        The artifacts of `prepare_start`, and "teacher_dim" and "layer_mapping".
+
+    Raises:
+        KerasuiteError: if the student cannot learn from this teacher.
+    """
+    start = _start(run, texts)
+    encoders = EncoderConfig(**start["encoder"]), EncoderConfig(**teacher["encoder"])
+    mapping = _mapping(run.config.transfer, *encoders)
+    _check_heads(run.config.transfer, mapping, *encoders)
+    _check_length(*length, *encoders)
+    return start | {"teacher_dim": encoders[1].hidden_dim, "layer_mapping": mapping}
+
+
+def check_layer_losses(options: LayerTransferConfig, mapping: list[int]) -> None:
+    """Raises KerasuiteError if there is nothing to learn from the layers."""
+    if not needed_outputs(options, mapping):
+        raise KerasuiteError(
+            "--hidden-weight 0: nothing is learnt from the layers; give it or another loss of "
+            "theirs a weight"
+        )
+
+
+def _start(run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
+    folder = Path(run.config.transfer.teacher)
+    if run.config.init:
+        start = prepare_start(run, texts)
+        if (run.folder / VOCABULARY).read_bytes() != (folder / VOCABULARY).read_bytes():
+            raise KerasuiteError(
+                f"--init {run.config.init}: has another vocabulary than the teacher "
+                f"{folder}; start from a student that was distilled from the same encoder"
+            )
+        return start
+    for name in (VOCABULARY, SETTINGS):
+        shutil.copyfile(folder / name, run.folder / name)
+    encoder = dataclasses.asdict(run.config.encoder)
+    return {"encoder": encoder, "vocabulary_size": load_tokenizer(run.folder).vocabulary_size}
+
+
+def _mapping(
+    options: LayerTransferConfig, student: EncoderConfig, teacher: EncoderConfig
+) -> list[int]:
+    depths = student.num_layers, teacher.num_layers
+    mapping = map_layers(*depths, options.mapping, options.teacher_layers)
+    if note := mapping_note(*depths, options.mapping, mapping):
+        warn(note)
+    return mapping
+
+
+def _check_heads(
+    options: LayerTransferConfig,
+    mapping: list[int],
+    student: EncoderConfig,
+    teacher: EncoderConfig,
+) -> None:
+    """Attention is compared head by head; unequal numbers might still broadcast."""
+    for layer, source in enumerate(mapping, 1):
+        output = LayerOutput("attention", source)
+        if output not in needed_outputs(options, mapping):
+            continue
+        ours = LayerOutput("attention", layer).shape(student)[0]
+        theirs = output.shape(teacher)[0]
+        if ours != theirs:
+            raise KerasuiteError(
+                f"--num-heads {ours}: layer {source} of the teacher has {theirs}, and attention is "
+                f"learnt head by head; give as many, or --attention-weight 0"
+            )
+
+
+def _check_length(option: str, length: int, student: EncoderConfig, teacher: EncoderConfig) -> None:
+    for name, encoder in (("student", student), ("teacher", teacher)):
+        if length > encoder.max_positions:
+            raise KerasuiteError(
+                f"{option} {length}: the {name} has {encoder.max_positions} positions; lower it"
+            )

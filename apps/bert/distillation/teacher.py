@@ -1,0 +1,88 @@
+"""The teacher: a finished run that is asked and never trained."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from apps.bert.distillation.layer_transfer import LayerOutput
+from apps.bert.runs import app_of
+from shared.engine.errors import KerasuiteError
+from shared.engine.run import Run, load_best, open_run
+from shared.engine.strategy import set_precision
+from shared.engine.verbs import load_app
+
+# Kind of teacher to what makes one.
+MADE_BY = {
+    "fine-tuned": "'kerasuite bert finetune'",
+    "pretrained": "'kerasuite bert pretrain' or 'kerasuite bert import'",
+}
+
+
+class Teacher:
+    """A trained model that is asked and never trained, nor saved with the student.
+
+    Args:
+        read: gives the model, a `FineTuner` or another one with `encode`.
+    """
+
+    def __init__(self, read: Callable[[], keras.Model]):
+        self._read, self.model = read, None
+
+    def load(self) -> None:
+        """Reads the model, once; before the first call, which may be inside a graph."""
+        if self.model is None:
+            self.model = self._read()
+            self.model.trainable = False
+
+    def __call__(self, x, needed: Sequence[LayerOutput] = ()) -> dict[str, Any]:
+        """The outputs of layers by name, and "logits" where the model has a head."""
+        layers = {"output_hidden_states": True, "output_attentions": "scores"}
+        encoded = self.model.encode(x, training=False, **(layers if needed else {}))
+        found = {output.name: output.of(encoded) for output in needed}
+        if hasattr(self.model, "head"):
+            found["logits"] = self.model.head(encoded, x, training=False)
+        return {name: ops.stop_gradient(value) for name, value in found.items()}
+
+
+def teacher_of(run: Run, strategy: tf.distribute.Strategy | None = None) -> Teacher:
+    """The teacher of a run, under its strategy or, by default, on one device."""
+
+    def read() -> keras.Model:
+        folder = Path(run.config.transfer.teacher)
+        if not (folder / "model.keras").is_file():
+            raise KerasuiteError(f"--teacher {folder}: is gone; put the run back in its place")
+        app = load_app(app_of(folder))
+        model = load_best(app, open_run(app, folder, strategy))
+        # What is built from here on is the student's again.
+        set_precision(run.config.precision)
+        return model
+
+    return Teacher(read)
+
+
+def teacher_artifacts(place: str, wanted: str) -> dict[str, Any]:
+    """What the run of a teacher found in its data.
+
+    Args:
+        place: the run folder.
+        wanted: a key of `MADE_BY`.
+
+    Raises:
+        KerasuiteError: if it is no such run.
+    """
+    if not place:
+        raise KerasuiteError(f"--teacher: name the {wanted} run that the student learns from")
+    folder = Path(place)
+    path = folder / "artifacts.json"
+    artifacts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    fits = "encoder" in artifacts and ("kind" in artifacts) == (wanted == "fine-tuned")
+    if not fits or not (folder / "model.keras").is_file():
+        raise KerasuiteError(
+            f"--teacher {folder}: is no {wanted} run; make one with {MADE_BY[wanted]}"
+        )
+    return artifacts

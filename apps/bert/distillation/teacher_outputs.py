@@ -1,0 +1,190 @@
+"""The outputs of a teacher for every training example, on disk: a forward pass that is saved.
+
+Logits are kept as float32, what layers give as float16. Each output is a file of its own.
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from apps.bert.distillation.layer_transfer import LayerOutput
+from apps.bert.distillation.ragged_layout import RaggedLayout
+from apps.bert.distillation.teacher import Teacher
+from apps.bert.encoder_config import EncoderConfig
+from apps.bert.finetuning.features import Features
+from shared.engine.export import check_target
+from shared.engine.files import atomic_folder, write_json
+from shared.engine.progress import Progress
+from shared.text.text_batches import evaluation_batches
+
+LOGITS, INDEX = "logits", "outputs.json"
+# Examples that the teacher is asked about at a time.
+BATCH = 32
+# What a `SpanHead` gives where no answer can be, so that padding has no share in the softmax.
+NO_ANSWER = -1e9
+
+
+@dataclasses.dataclass(frozen=True)
+class TeacherOutputs:
+    """Outputs of a teacher by name.
+
+    Attributes:
+        features: the training examples.
+        layouts: output to where its rows are: "logits" of the examples, others of packed rows.
+        numbers: output to the numbers of its file, in a memory map; none before `load`.
+    """
+
+    features: Features
+    layouts: dict[str, RaggedLayout]
+    numbers: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(layout.nbytes for layout in self.layouts.values())
+
+    def rows(self, name: str, chosen: np.ndarray) -> np.ndarray:
+        """The rows of an output that belong to examples, all choices of each."""
+        choices = self.features.choices
+        if name == LOGITS or choices == 1:
+            return chosen
+        return (chosen[:, None] * choices + np.arange(choices)).ravel()
+
+    def batch(self, chosen: np.ndarray, with_layers: bool) -> dict[str, np.ndarray]:
+        """Padded outputs (B, ...) of examples, with choices (B, K, ...); layers may be empty."""
+        found = {}
+        for name, layout in self.layouts.items():
+            rows = self.rows(name, chosen)
+            if name == LOGITS or with_layers:
+                values = layout.padded(self.numbers[name], rows)
+            else:
+                values = layout.empty(len(rows))
+            found[name] = values.reshape(len(chosen), *self._choices(name), *values.shape[1:])
+        return found
+
+    def batch_spec(self) -> dict[str, tf.TensorSpec]:
+        return {
+            name: tf.TensorSpec([None, *self._choices(name), *layout.shape], layout.dtype)
+            for name, layout in self.layouts.items()
+        }
+
+    def _choices(self, name: str) -> tuple[int, ...]:
+        many = name != LOGITS and self.features.choices > 1
+        return (self.features.choices,) if many else ()
+
+    @classmethod
+    def load(cls, folder: Path, features: Features) -> "TeacherOutputs":
+        """Reads what `write_outputs` left."""
+        kept = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        outputs = cls(features, {
+            name: RaggedLayout(_lengths(name, features), **values | {"shape": (*values["shape"],)})
+            for name, values in kept.items()
+        })  # fmt: skip
+        for name, layout in outputs.layouts.items():
+            outputs.numbers[name] = np.memmap(folder / name, layout.dtype, mode="r")
+        return outputs
+
+
+def planned_outputs(
+    features: Features,
+    kind: str,
+    num_outputs: int,
+    encoder: EncoderConfig,
+    needed: Sequence[LayerOutput],
+) -> TeacherOutputs:
+    """What there is to keep, and so its size, before a teacher is asked.
+
+    Args:
+        features: the training examples.
+        kind: of the task; num_outputs: of the head.
+        encoder: of the teacher.
+        needed: what the losses need of its layers.
+    """
+    by_token = kind in ("tagging", "question-answering")
+    items = features.choices if kind == "choice" else num_outputs
+    shape = (None, items) if by_token else (items,)
+    padding = NO_ANSWER if kind == "question-answering" else 0.0
+    layouts = {LOGITS: RaggedLayout(_lengths(LOGITS, features), shape, padding=padding)}
+    for output in needed:
+        lengths = _lengths(output.name, features)
+        layouts[output.name] = RaggedLayout(lengths, output.shape(encoder), "float16")
+    return TeacherOutputs(features, layouts)
+
+
+def write_outputs(
+    outputs: TeacherOutputs, teacher: Teacher, needed: Sequence[LayerOutput], folder: Path
+) -> None:
+    """Asks a teacher about all examples and keeps what it says.
+
+    Raises:
+        KerasuiteError: if the disk has not the room.
+    """
+    # What a killed process left may be most of the disk.
+    for left in folder.parent.glob(".partial-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    mend = "leave out --cache-teacher"
+    check_target(folder.parent, needed_bytes=outputs.nbytes, mend=mend)
+    teacher.load()
+    layouts, count = outputs.layouts, len(outputs.features)
+    with (
+        atomic_folder(folder) as temporary,
+        ExitStack() as stack,
+        Progress(count, "example", "ask the teacher") as progress,
+    ):
+        progress.log(f"--cache-teacher: {outputs.nbytes / 1e6:,.1f} MB in {folder}")
+        files = {name: stack.enter_context(open(temporary / name, "wb")) for name in layouts}
+        for chosen, answers in _answers(outputs.features, teacher, needed):
+            for name, values in answers.items():
+                layouts[name].write(files[name], outputs.rows(name, chosen), values.numpy())
+            progress.advance(len(chosen))
+        for file in files.values():
+            file.flush()
+            os.fsync(file.fileno())
+        write_json(temporary / INDEX, {name: _saved(layouts[name]) for name in layouts})
+
+
+def _answers(
+    features: Features, teacher: Teacher, needed: Sequence[LayerOutput]
+) -> Iterator[tuple[np.ndarray, dict[str, tf.Tensor]]]:
+    """Numbers of examples and what the teacher says of them, those of like length together."""
+    batches = evaluation_batches(features, features.lengths, BATCH)
+    x_spec, _ = batches.element_spec
+    ask = tf.function(lambda x: teacher(x, needed), input_signature=[x_spec])
+    for x, y in batches:
+        yield y["index"].numpy(), ask(x)
+
+
+@dataclasses.dataclass(frozen=True)
+class AnsweredExamples:
+    """Training examples, each with what the teacher says of it.
+
+    Attributes:
+        outputs: of the teacher.
+        with_layers: whether those of its layers are wanted, which are most of the bytes.
+    """
+
+    outputs: TeacherOutputs
+    with_layers: bool
+
+    def batch(self, chosen: np.ndarray) -> Any:
+        x, y = self.outputs.features.batch(chosen)
+        return x, y | {"teacher": self.outputs.batch(chosen, self.with_layers)}
+
+    def batch_spec(self) -> Any:
+        x, y = self.outputs.features.batch_spec()
+        return x, y | {"teacher": self.outputs.batch_spec()}
+
+
+def _lengths(name: str, features: Features) -> np.ndarray:
+    return features.lengths if name == LOGITS else features.rows.tokens.lengths
+
+
+def _saved(layout: RaggedLayout) -> dict[str, Any]:
+    return {name: getattr(layout, name) for name in ("shape", "dtype", "padding")}
