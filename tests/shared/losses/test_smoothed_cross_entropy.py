@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.metrics import log_loss
 
 from shared.losses import smoothed_cross_entropy
@@ -30,3 +31,23 @@ def test_smoothing_follows_the_definition(batch):
     np.put_along_axis(targets, labels[..., None], 0.9 + 0.1 / 5, axis=-1)
     expected = -(targets * np.log(probabilities(logits))).sum(-1)
     np.testing.assert_allclose(smoothed_cross_entropy(labels, logits, 0.1), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_gradient_follows_the_definition(batch, smoothing):
+    """Of a weighted sum: weight times (probabilities - targets)."""
+    labels, logits = batch
+    weights = np.linspace(0.0, 2.0, 12).reshape(3, 4).astype("float32")
+    inputs = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        loss = tf.reduce_sum(weights * smoothed_cross_entropy(labels, inputs, smoothing))
+    targets = (1 - smoothing) * np.eye(5)[labels] + smoothing / 5
+    expected = weights[..., None] * (probabilities(logits) - targets)
+    np.testing.assert_allclose(tape.gradient(loss, inputs), expected, atol=1e-6)
+
+
+def test_large_logits_neither_overflow_nor_vanish():
+    logits = np.array([[1000.0, 0.0, -1000.0], [0.0, 1e-3, 0.0]], np.float32)
+    found = smoothed_cross_entropy(np.array([1, 1]), logits)
+    np.testing.assert_allclose(found, [1000.0, np.log(3) - 1e-3 * 2 / 3], rtol=1e-5)
