@@ -128,9 +128,11 @@ def _metrics(app: App, metrics: Mapping[str, Any]) -> str:
     if not rows:
         return "## Metrics\n\nNot evaluated yet."
     monitored, mode = app.monitor
-    kept = "highest" if mode == "max" else "lowest"
+    kept = f"with the {'highest' if mode == 'max' else 'lowest'} `{monitored}`"
+    if monitored == "epoch":
+        kept = "of the last epoch"
     table = _table(("metric", "value"), rows)
-    return f"## Metrics\n\n{table}\n\nThe model is the one with the {kept} `{monitored}`."
+    return f"## Metrics\n\n{table}\n\nThe model is the one {kept}."
 
 
 def _is_number(value: Any) -> bool:

@@ -38,7 +38,8 @@ class CycleGANApp(App):
 
     name = "cyclegan"
     config_class = CycleGANConfig
-    monitor = ("val_cycle_l1", "min")
+    # The last epoch is kept: who changes nothing comes back best.
+    monitor = ("epoch", "max")
     limits = (
         "Translates colours, textures and style; it seldom changes shapes. What a picture shows "
         "may be altered: no measurement should be read off a translated picture. Pictures that "
