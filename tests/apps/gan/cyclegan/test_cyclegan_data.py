@@ -150,7 +150,8 @@ def test_check_names_what_is_wrong(tmp_path):
     overrides = {"data": (str(tmp_path),), "data_options.image_size": 44}
     contents, problems = describe(configs.resolve(CycleGANConfig, overrides))
     assert any("domain B: 3 images (not split 3)" in line for line in contents)
-    for part in ("truncated", "text.png", "smaller than --image-size 44", "in both domains"):
+    assert any("smaller than --image-size 44 and are enlarged" in line for line in contents)
+    for part in ("truncated", "text.png", "in both domains"):
         assert any(part in line for line in problems), part
 
 
