@@ -15,6 +15,7 @@ def measure(
     width: int = 64,
     blocks: int = 9,
     upsampling: str = "transposed",
+    residual: bool = False,
     discriminator_width: int = 64,
 ) -> dict[str, float]:
     """{"seconds": median seconds of a call}.
@@ -24,12 +25,12 @@ def measure(
             (a step of two generators and two discriminators).
         side: pixels of the pictures.
         batch: pictures of each domain at a time.
-        width, blocks, upsampling, discriminator_width: the networks.
+        width, blocks, upsampling, residual, discriminator_width: the networks.
     """
     prepare = {"forward": forward, "generator": generator_step, "whole": whole_step}[task]
 
     def make(layout: torch.memory_format):
-        generators = [build_generator(width, blocks, upsampling) for _ in "ab"]
+        generators = [build_generator(width, blocks, upsampling, residual) for _ in "ab"]
         judges = [build_discriminator(discriminator_width) for _ in "ab"]
         networks = [nn.ModuleList(pair).to(memory_format=layout) for pair in (generators, judges)]
         a, b = (torch.rand(batch, 3, side, side) * 2 - 1 for _ in "ab")
@@ -52,7 +53,18 @@ class Residual(nn.Module):
         return x + self.branch(x)
 
 
-def build_generator(width: int, blocks: int, upsampling: str) -> nn.Sequential:
+class AddedToImage(nn.Module):
+    """What layers make, added to the image before tanh."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return torch.tanh(torch.arctanh(0.99 * x) + self.layers(x))
+
+
+def build_generator(width: int, blocks: int, upsampling: str, residual: bool) -> nn.Module:
     """Pictures (B, 3, H, W) in -1..1 to the same."""
     middle = 4 * width
     enlarge = {"transposed": transposed, "resize": resized}[upsampling]
@@ -65,7 +77,8 @@ def build_generator(width: int, blocks: int, upsampling: str) -> nn.Sequential:
         layers += [Residual(first, *normalized_relu(middle), second, nn.InstanceNorm2d(middle))]
     for channels in (middle, middle // 2):
         layers += [enlarge(channels), *normalized_relu(channels // 2)]
-    return nn.Sequential(*layers, reflected(width, 3, 7, bias=True), nn.Tanh())
+    layers += [reflected(width, 3, 7, bias=True)]
+    return AddedToImage(layers) if residual else nn.Sequential(*layers, nn.Tanh())
 
 
 def reflected(channels: int, filters: int, size: int, bias: bool = False) -> nn.Sequential:
