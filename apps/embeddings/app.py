@@ -17,7 +17,7 @@ from apps.embeddings.vocabulary import Vocabulary
 from apps.embeddings.word_vectors import WordVectors
 from shared.engine import config as configs
 from shared.engine import stream
-from shared.engine.app import App
+from shared.engine.app import LAST_EPOCH, App
 from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
 
@@ -31,7 +31,7 @@ class EmbedApp(App):
     name = "embed"
     config_class = EmbedConfig
     # The last vectors, as in word2vec: a loss on sampled words says little about them.
-    monitor = ("epoch", "max")
+    monitor = LAST_EPOCH
     limits = (
         "Vectors show how words are used in the training text, its prejudices included. A word "
         "has one vector, whatever it means in a sentence. Words outside the vocabulary have none."

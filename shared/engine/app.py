@@ -104,13 +104,17 @@ class ServingModule(abc.ABC):
         return ""
 
 
+# The monitor of what no metric can choose: the model is that of the last epoch.
+LAST_EPOCH = ("epoch", "max")
+
+
 class App(abc.ABC):
     """One trainable task. The first line of the subclass's docstring opens its model cards.
 
     Class attributes:
         name: the task's name in folders and configurations.
         config_class: the configuration's dataclass.
-        monitor: metric and "max" or "min": best model, early stopping.
+        monitor: metric and "max" or "min": best model, early stopping; or `LAST_EPOCH`.
         limits: Markdown for the model card: what the model is for, and what it is not for.
         predict_verb: the verb of batch inference, for the hints on what to type next.
     """

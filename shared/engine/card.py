@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from shared.engine import config as configs
-from shared.engine.app import App, ServingModule
+from shared.engine.app import LAST_EPOCH, App, ServingModule
 from shared.engine.environment import PACKAGES, installed_version
 from shared.engine.files import plain, write_text
 from shared.engine.run import Run
@@ -129,7 +129,7 @@ def _metrics(app: App, metrics: Mapping[str, Any]) -> str:
         return "## Metrics\n\nNot evaluated yet."
     monitored, mode = app.monitor
     kept = f"with the {'highest' if mode == 'max' else 'lowest'} `{monitored}`"
-    if monitored == "epoch":
+    if app.monitor == LAST_EPOCH:
         kept = "of the last epoch"
     table = _table(("metric", "value"), rows)
     return f"## Metrics\n\n{table}\n\nThe model is the one {kept}."

@@ -18,7 +18,7 @@ from apps.gan.cyclegan.feature_distances import FeatureNetwork
 from apps.gan.cyclegan.predictor import TranslationPredictor
 from apps.gan.cyclegan.serving import TranslationServing
 from shared.engine import stream
-from shared.engine.app import App
+from shared.engine.app import LAST_EPOCH, App
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import write_json
 from shared.engine.optimizer import build_optimizer
@@ -38,8 +38,8 @@ class CycleGANApp(App):
 
     name = "cyclegan"
     config_class = CycleGANConfig
-    # The last epoch is kept: who changes nothing comes back best.
-    monitor = ("epoch", "max")
+    # A generator that changes nothing has the least cycle error.
+    monitor = LAST_EPOCH
     limits = (
         "Translates colours, textures and style; it seldom changes shapes. What a picture shows "
         "may be altered: no measurement should be read off a translated picture. Pictures that "

@@ -27,7 +27,7 @@ from apps.gan.srgan.predictor import SuperResolutionPredictor
 from apps.gan.srgan.serving import SuperResolutionServing
 from apps.gan.srgan.sr_gan import build_sr_gan
 from shared.engine import stream
-from shared.engine.app import App
+from shared.engine.app import LAST_EPOCH, App
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import printable
 from shared.engine.optimizer import build_optimizer
@@ -60,7 +60,7 @@ class SrganApp(App):
             self._write_pictures(run)
         if run.config.stage == "adversarial":
             # The best PSNR is that of the beginning: sharp is not near, so the last epoch counts.
-            self.monitor = ("epoch", "max")
+            self.monitor = LAST_EPOCH
         self.pictures = read_list(run.folder / PICTURES)
         self._stores: dict[str, data.PictureStore] = {}
 

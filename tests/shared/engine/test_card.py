@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from toy_export_app import ToyApp, ToyServing, make_run
 
+from shared.engine.app import LAST_EPOCH
 from shared.engine.card import card_text, write_card
 
 
@@ -36,6 +37,13 @@ def test_a_card_says_what_there_is_to_know(made):
     assert "![curves](plots/curves.png)" in text
     assert f"| tensorflow | {tf.__version__} |" in text
     assert "## Limits and intended use" in text
+
+
+def test_a_card_says_that_the_last_epoch_is_kept(made, monkeypatch):
+    run, _ = made
+    monkeypatch.setattr(ToyApp, "monitor", LAST_EPOCH)
+    text = card_text(ToyApp(), run, {"accuracy": 0.5})
+    assert "The model is the one of the last epoch." in text and "highest" not in text
 
 
 def test_commands_can_be_copied(made):
