@@ -30,7 +30,7 @@ def on_set5(run, real_data):
 
 @pytest.fixture(scope="module")
 def pixel_run(real_data, tmp_path_factory):
-    """x4, the preset `lite`, on 91 images and 68 of BSDS, a tenth held out."""
+    """x4, the preset `lite`, on 91 images and 67 of BSDS, a tenth held out."""
     run = tmp_path_factory.mktemp("srgan") / "pixel"
     data = (real_data / "sr_t91", real_data / "sr_bsds_train")
     seconds = train(run, *data, "--preset", "lite")
