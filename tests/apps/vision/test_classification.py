@@ -288,6 +288,8 @@ def test_a_handful_of_images_is_learnt_by_heart(tmp_path):
     labels = [label.decode() for label in answer["labels"][:, 0].numpy()]
     assert labels == [path.parent.name for path in paths]
     np.testing.assert_allclose(answer["probabilities"].numpy().sum(-1), 1, atol=1e-5)
+    none = tf.function(serving.classify)(tf.constant([], tf.string))
+    assert none["probabilities"].shape == (0, 4) and none["labels"].shape[0] == 0
 
 
 def test_frozen_then_unfrozen(tmp_path):

@@ -184,4 +184,6 @@ def test_export_of_a_run_by_direction(run, tmp_path):
         results[key] = decoded(made.numpy()[0])
         assert results[key].shape == (10, 14, 3)
         assert set(loaded.signatures) == {"serving_default", "tile"}
+        none = loaded.signatures["tile"](tile=tf.zeros((0, 8, 12, 3)))["tile"]
+        assert none.shape == (0, 8, 12, 3)
     assert (results["a2b"] != results["b2a"]).any()

@@ -93,6 +93,8 @@ def test_tiles_are_not_rounded(saved, network):
     tiles = RANDOM.uniform(0, 255, (3, 8, 11, 3)).astype("float32")
     made = serve.signatures["tile"](tile=tf.constant(tiles))["tile"]
     np.testing.assert_allclose(made, network(tiles), atol=1e-2)
+    none = serve.signatures["tile"](tile=tf.zeros((0, 8, 11, 3)))["tile"]
+    assert none.shape == (0, 8 * SCALE, 11 * SCALE, 3)
 
 
 def test_the_export_knows_its_scale_margin_and_memory(saved):
