@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from shared.layers import LayerNormalization, LearnedPositions, TransformerEncoderBlock
+from shared.layers import Dropout, LayerNormalization, LearnedPositions, TransformerEncoderBlock
 from shared.layers.multi_head_attention import padding_attention_mask
 
 # Number of [PAD], in every vocabulary.
@@ -97,7 +97,7 @@ class BertEncoder(keras.layers.Layer):
         self.positions.build(shape)
         self.embedding_norm = LayerNormalization(self.epsilon, dtype=policy, name="embedding_norm")
         self.embedding_norm.build(shape)
-        self.embedding_dropout = keras.layers.Dropout(self.dropout, dtype=policy)
+        self.embedding_dropout = Dropout(self.dropout, dtype=policy)
         self.blocks = [self._block(index) for index in range(self.num_layers)]
         for block in self.blocks:
             block.build(shape)

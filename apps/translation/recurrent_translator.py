@@ -7,7 +7,7 @@ from keras import ops
 from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
 from shared.engine.errors import KerasuiteError
-from shared.layers import AttentionDecoder, RecurrentEncoder, StateBridge
+from shared.layers import AttentionDecoder, Dropout, RecurrentEncoder, StateBridge
 from shared.text.subword_tokenizer import PAD
 
 
@@ -59,8 +59,8 @@ class RecurrentTranslator(Translator):
             input_feeding=config.input_feeding,
             **stack,
         )
-        self.embedding_dropout = keras.layers.Dropout(config.dropout)
-        self.output_dropout = keras.layers.Dropout(config.dropout)
+        self.embedding_dropout = Dropout(config.dropout)
+        self.output_dropout = Dropout(config.dropout)
         # A model without draws owns no random state.
         self.draws = keras.random.SeedGenerator() if config.scheduled_sampling else None
 

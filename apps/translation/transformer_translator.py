@@ -15,6 +15,7 @@ from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
 from shared.decoding.beam_search import gather_hypotheses
 from shared.layers import (
+    Dropout,
     LayerNormalization,
     LearnedPositions,
     SinusoidalPositions,
@@ -42,7 +43,7 @@ class TransformerTranslator(Translator):
         self.positions = (
             SinusoidalPositions() if config.positions == "sinusoidal" else LearnedPositions()
         )
-        self.embedding_dropout = keras.layers.Dropout(config.dropout)
+        self.embedding_dropout = Dropout(config.dropout)
         self.encoder_blocks = [self._block(TransformerEncoderBlock) for _ in self._depth]
         self.decoder_blocks = [self._block(TransformerDecoderBlock) for _ in self._depth]
         self.encoder_norm = self._final_norm()

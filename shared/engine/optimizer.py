@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from shared.engine.adam import Adam
 from shared.engine.config import OptimizationConfig
 
 
@@ -103,12 +104,9 @@ def build_optimizer(
     elif config.optimizer == "lamb":
         # You et al., 2020, https://arxiv.org/abs/1904.00962
         optimizer = keras.optimizers.Lamb(rate, weight_decay=decay)
-    elif config.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, beta_1=config.beta_1, weight_decay=decay)
     else:
-        optimizer = keras.optimizers.AdamW(
-            rate, beta_1=config.beta_1, weight_decay=config.weight_decay
-        )
+        # With a decoupled decay Adam is AdamW.
+        optimizer = Adam(rate, beta_1=config.beta_1, weight_decay=decay, name=config.optimizer)
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

@@ -7,6 +7,7 @@ from shared.layers.cell_stack import CellStack
 from shared.layers.conv_norm_activation import ConvNormActivation
 from shared.layers.csp_block import CspBlock
 from shared.layers.drop_path import DropPath
+from shared.layers.dropout import Dropout
 from shared.layers.feed_forward import FeedForward
 from shared.layers.image_normalization import ImageNormalization
 from shared.layers.layer_normalization import LayerNormalization
@@ -36,6 +37,7 @@ __all__ = [
     "CspBlock",
     "DotScore",
     "DropPath",
+    "Dropout",
     "FeedForward",
     "GeneralScore",
     "ImageNormalization",

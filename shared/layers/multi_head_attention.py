@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from shared.layers.dropout import Dropout
+
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class MultiHeadAttention(keras.layers.Layer):
@@ -62,7 +64,7 @@ class MultiHeadAttention(keras.layers.Layer):
             self.hidden_dim, name="output", dtype=self.dtype_policy
         )
         self.output_dense.build((*inputs_shape[:-1], self.num_heads * self.head_dim))
-        self.weights_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.weights_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
         self.built = True
 
     def _dense(self, name: str, parts: int, input_shape) -> keras.layers.Dense:

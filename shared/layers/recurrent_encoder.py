@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from shared.layers.dropout import Dropout
+
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
@@ -61,7 +63,7 @@ class RecurrentEncoder(keras.layers.Layer):
     def build(self, inputs_shape):
         self.forwards = [self._direction(index, "forwards") for index in range(self.num_layers)]
         self.backwards = [self._direction(index, "backwards") for index in range(self.num_layers)]
-        self.between = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.between = Dropout(self.dropout, dtype=self.dtype_policy)
         width = inputs_shape[-1]
         for pair in zip(self.forwards, self.backwards, strict=True):
             for direction in pair:

@@ -2,6 +2,7 @@
 
 import keras
 
+from shared.layers.dropout import Dropout
 from shared.layers.feed_forward import FeedForward
 from shared.layers.layer_normalization import LayerNormalization
 from shared.layers.multi_head_attention import MultiHeadAttention
@@ -81,7 +82,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         )
         self.feed_forward.build(input_shape)
         self.feed_forward_norm = self._normalization("feed_forward_norm", input_shape)
-        self.sublayer_dropout = keras.layers.Dropout(self.dropout, dtype=policy)
+        self.sublayer_dropout = Dropout(self.dropout, dtype=policy)
         self.built = True
 
     def _attention(self, name: str, *shapes) -> MultiHeadAttention:

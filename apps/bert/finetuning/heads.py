@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from apps.bert.encoder import mean_of_tokens
+from shared.layers import Dropout
 from shared.losses.softened_cross_entropy import softened_cross_entropy
 
 IGNORED = -1
@@ -43,7 +44,7 @@ class Head(keras.layers.Layer):
         self.class_weights = class_weights
 
     def build(self, encoded_shape):
-        self.input_dropout = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
+        self.input_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
         # In float32, as losses are; mixed precision ends here.
         self.dense = keras.layers.Dense(
             self.num_outputs,

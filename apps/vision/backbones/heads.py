@@ -2,6 +2,8 @@
 
 import keras
 
+from shared.layers import Dropout
+
 # Layers with weights, from the features to the logits, under the names of keras.applications.
 HEAD_LAYERS = ("fc1", "fc2", "predictions")
 KINDS = ("pool", "classic")
@@ -59,4 +61,4 @@ def classification_head(
 
 
 def _dropout(x, rate, name):
-    return keras.layers.Dropout(rate, name=name)(x) if rate else x
+    return Dropout(rate, name=name)(x) if rate else x

@@ -51,7 +51,9 @@ def test_pairs(tmp_path):
     pairs = [(generator.choice(texts), generator.choice(texts)) for _ in range(48)]
     rows = [(a, b, "same" if a.split()[0] == b.split()[0] else "other") for a, b in pairs]
     data = write_table(tmp_path / "data", ("sentence1", "sentence2", "label"), rows)
-    serving, metrics = trained(data, tmp_path / "run", epochs=100, validate_every=100)
+    # At the rate of the others one seed in six stays at the share of the larger class.
+    options = {"epochs": 100, "validate_every": 100, "learning_rate": 5e-3}
+    serving, metrics = trained(data, tmp_path / "run", **options)
     assert metrics["accuracy"] > 0.9
     found = call(serving, text=[rows[0][0]], text_pair=[rows[0][1]])
     assert found["label"].numpy()[0].decode() in ("same", "other")
