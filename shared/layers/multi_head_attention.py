@@ -207,5 +207,6 @@ def cache_places(rows, heads, slots):
 
 def _masked_softmax(scores, mask):
     if mask is not None:
-        scores = ops.where(mask, scores, -1e9)
+        # Added, because the gradient of a sum costs nothing.
+        scores = scores + ops.where(mask, 0.0, -1e9)
     return ops.softmax(scores, axis=-1)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench.measure import Result, in_turn
-from tests.bench.pytorch import beside, figure
+from tests.bench.measure import Result, in_turn, layers_in
+from tests.bench.pytorch import beside, figure, need_pytorch
 
 LENGTH, WORDS = 128, 30522
 SHAPES = {
@@ -51,13 +51,26 @@ def training_tinybert() -> Result:
     return _training("tinybert4")
 
 
-def _inference(shape: str) -> Result:
+def inference_half() -> Result:
+    need_pytorch()
+    return _inference("minilm", "bfloat16")
+
+
+def training_half() -> Result:
+    need_pytorch()
+    return _training("minilm", "bfloat16")
+
+
+def _inference(shape: str, precision: str = "float32") -> Result:
     """Sequences a second from raw strings, batches of 8 and of 32; the ratio is of 8."""
-    rates, measured = _beside(lambda: _inference_rates(shape), "inference", BATCHES, shape)
+    with layers_in(precision):
+        rates, measured = _beside(
+            lambda: _inference_rates(shape), "inference", BATCHES, shape, precision
+        )
     theirs, whose = figure(measured, "8", TORCH_INFERENCE[shape])
     larger = f", {measured['32']:.1f} at 32" if measured else ""
     return Result(
-        f"BERT {shape}, {LENGTH} tokens, raw strings, batch 8, suite / PyTorch",
+        f"BERT {shape}, {LENGTH} tokens, {precision}, raw strings, batch 8, suite / PyTorch",
         rates[8] / theirs,
         floor=FASTER,
         details=f"{rates[8]:.1f} sequences/s at batch 8, {rates[32]:.1f} at 32; {whose} "
@@ -65,22 +78,26 @@ def _inference(shape: str) -> Result:
     )
 
 
-def _training(shape: str) -> Result:
+def _training(shape: str, precision: str = "float32") -> Result:
     """Sequences a second of whole optimiser steps, batches of 16."""
     batches = (TRAINING_BATCH,)
-    rate, measured = _beside(lambda: _training_rate(shape), "training", batches, shape)
+    with layers_in(precision):
+        rate, measured = _beside(
+            lambda: _training_rate(shape), "training", batches, shape, precision
+        )
     theirs, whose = figure(measured, str(TRAINING_BATCH), TORCH_TRAINING[shape])
     return Result(
-        f"BERT {shape}, {LENGTH} tokens, training, batch {TRAINING_BATCH}, suite / PyTorch",
+        f"BERT {shape}, {LENGTH} tokens, {precision}, training, batch {TRAINING_BATCH}, "
+        "suite / PyTorch",
         rate / theirs,
         floor=FASTER,
         details=f"{rate:.1f} sequences/s; {whose} {theirs:.1f}",
     )
 
 
-def _beside(measure, task: str, batches: tuple[int, ...], shape: str):
+def _beside(measure, task: str, batches: tuple[int, ...], shape: str, precision: str):
     sizes = {"length": LENGTH, "vocabulary": WORDS, **SHAPES[shape]}
-    return beside(measure, "bert", task=task, batches=batches, **sizes)
+    return beside(measure, "bert", task=task, batches=batches, precision=precision, **sizes)
 
 
 def _inference_rates(shape: str) -> dict[int, float]:

@@ -1,5 +1,6 @@
 """Helpers for measurements."""
 
+import contextlib
 import dataclasses
 import os
 import statistics
@@ -47,6 +48,31 @@ class Result:
     @property
     def shown(self) -> str:
         return f"{self.value:.3g}{self.unit}"
+
+
+@contextlib.contextmanager
+def layers_in(precision: str):
+    """Layers that are made meanwhile compute in "float32" or "bfloat16" (mixed).
+
+    Raises:
+        Skipped: the processor has no bfloat16 arithmetic, and would be slower with it.
+    """
+    import keras
+
+    if precision == "bfloat16" and not _has_bfloat16():
+        raise Skipped("this processor has no bfloat16 arithmetic")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy({"bfloat16": "mixed_bfloat16"}.get(precision, precision))
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _has_bfloat16() -> bool:
+    information = Path("/proc/cpuinfo")
+    flags = information.read_text() if information.is_file() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def in_turn(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:

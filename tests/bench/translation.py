@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench.measure import Result
-from tests.bench.pytorch import beside, figure
+from tests.bench.measure import Result, layers_in
+from tests.bench.pytorch import beside, figure, need_pytorch
 
 APP = "apps.translation.app:TranslateApp"
 # Three blocks of width 256, 8,000 subwords, 16 source and 20 target tokens, as the references.
@@ -130,24 +130,34 @@ def _tokenizer_and_texts():
 
 
 def training() -> Result:
+    return _training("float32")
+
+
+def training_half() -> Result:
+    need_pytorch()
+    return _training("bfloat16")
+
+
+def _training(precision: str) -> Result:
     """Target tokens a second of whole optimiser steps, batches of 128 pairs."""
     from apps.translation.config import TranslateConfig
     from shared.engine import config as configs
 
     config = configs.resolve(TranslateConfig, {})
-    rate, measured = beside(
-        lambda: _training_rate(config),
-        "marian",
-        task="training",
-        rows=TRAINING_ROWS,
-        dropout=config.model.dropout,
-        label_smoothing=config.loss.label_smoothing,
-        **_marian_shape(),
-    )
+    with layers_in(precision):
+        rate, measured = beside(
+            lambda: _training_rate(config),
+            "marian",
+            task="training",
+            rows=TRAINING_ROWS,
+            dropout=config.model.dropout,
+            label_smoothing=config.loss.label_smoothing,
+            precision=precision,
+            **_marian_shape(),
+        )
     marian = figure(measured, "rate", MARIAN_TRAINING)
-    return _ratio(
-        f"training of translation, batches of {TRAINING_ROWS}", rate, marian, FASTER_TRAINING
-    )
+    name = f"training of translation, batches of {TRAINING_ROWS}, {precision}"
+    return _ratio(name, rate, marian, FASTER_TRAINING)
 
 
 def _training_rate(config) -> float:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.bench.measure import Skipped
+
 # A Python that has torch and transformers.
 VARIABLE = "KERASUITE_PYTORCH"
 SCRIPTS = Path(__file__).parent
@@ -60,6 +62,12 @@ def interpreter() -> str | None:
         return named
     installed = all(importlib.util.find_spec(name) for name in ("torch", "transformers"))
     return sys.executable if installed else None
+
+
+def need_pytorch() -> None:
+    """Raises Skipped where there is neither PyTorch nor a stored figure to compare with."""
+    if interpreter() is None:
+        raise Skipped(f"no PyTorch to compare with; {VARIABLE} names a Python that has it")
 
 
 def figure(

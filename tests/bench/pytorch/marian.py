@@ -1,5 +1,7 @@
 """MarianMT in transformers: target tokens a second of decoding, or of whole training steps."""
 
+import contextlib
+
 import torch
 from timing import median_seconds, run
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -23,6 +25,7 @@ def measure(
     beam_size: int = 1,
     dropout: float = 0.1,
     label_smoothing: float = 0.0,
+    precision: str = "float32",
 ) -> dict[str, float]:
     """{"rate": target tokens a second}.
 
@@ -34,6 +37,7 @@ def measure(
             and the decoder have so many layers each.
         beam_size: decoding: hypotheses; 1 is greedy.
         dropout, label_smoothing: training.
+        precision: training: "float32" or "bfloat16".
     """
     config = MarianConfig(
         vocab_size=vocabulary,
@@ -57,7 +61,7 @@ def measure(
     if task == "decoding":
         call = decoding(model, words_of(vocabulary), rows, source, target, beam_size)
     else:
-        call = training(model, rows, source, target, label_smoothing)
+        call = training(model, rows, source, target, label_smoothing, precision)
     return {"rate": rows * target / median_seconds(call)}
 
 
@@ -102,7 +106,7 @@ def decoding(model, words: list[str], rows: int, source: int, target: int, beam_
     return translate
 
 
-def training(model, rows: int, source: int, target: int, label_smoothing: float):
+def training(model, rows: int, source: int, target: int, label_smoothing: float, precision: str):
     """The call of one optimiser step."""
     model.train()
     tokens, labels = (
@@ -112,13 +116,16 @@ def training(model, rows: int, source: int, target: int, label_smoothing: float)
     mask = torch.ones_like(tokens)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, weight_decay=0.0, fused=True)
     read = functional.pad(labels[:, :-1], (1, 0), value=START)
+    half = torch.autocast("cpu", torch.bfloat16)
+    context = half if precision == "bfloat16" else contextlib.nullcontext()
 
     def step():
         optimizer.zero_grad()
-        logits = model(tokens, attention_mask=mask, decoder_input_ids=read).logits
-        loss = functional.cross_entropy(
-            logits.flatten(0, 1), labels.flatten(), label_smoothing=label_smoothing
-        )
+        with context:
+            logits = model(tokens, attention_mask=mask, decoder_input_ids=read).logits
+            loss = functional.cross_entropy(
+                logits.flatten(0, 1), labels.flatten(), label_smoothing=label_smoothing
+            )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
