@@ -20,7 +20,7 @@ def finish(app: App, run: Run) -> dict[str, Any]:
     metrics = write_evaluation(app, run, model)
     if run.is_chief:
         rows = read_csv(run.folder / "history.csv")
-        plots.curves(rows, run.folder / "plots" / "curves.png")
+        plots.curves(rows, run.folder / "plots" / "curves.png", app.reference)
         write_card(app, run, metrics, app.serving(run, model))
     run.workers.barrier()
     return metrics

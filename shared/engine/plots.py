@@ -25,17 +25,21 @@ COUNTS_UP_TO = 20
 LABELS_UP_TO = 100
 
 
-def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> None:
+def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike, reference: str = "") -> None:
     """Draws one axis per metric, training and validation together, and the learning rate.
 
     Args:
         rows: the rows of history.csv: column to number or text. `x` and `val_x` share an
             axis; `epoch` is the abscissa; empty and non-numeric cells are left out.
         path: PNG file to write.
+        reference: what metrics are compared with, such as "bicubic"; `val_bicubic_x` is then a
+            line in the axis of `x`.
     """
     columns = _numeric_columns(rows)
     epochs = columns.get("epoch", np.arange(1, len(rows) + 1))
     names = dict.fromkeys(name.removeprefix("val_") for name in columns if name not in NOT_CURVES)
+    if reference:
+        names = [name for name in names if not name.startswith(f"{reference}_")]
     # The learning rate explains the other curves and is read after them.
     names = sorted(names, key=lambda name: name.startswith("learning_rate"))
     with style():
@@ -44,7 +48,7 @@ def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike) -> None:
         figure = Figure(figsize=(4.8 * across, 3.4 * down), layout="constrained")
         grid = figure.subplots(down, across, squeeze=False)
         for axes, name in zip(grid.flat, names, strict=False):
-            _curve(axes, epochs, columns, name)
+            _curve(axes, epochs, columns, name, reference)
         for axes in grid.flat[len(names) :]:
             axes.set_axis_off()
         _write(figure, path)
@@ -63,8 +67,17 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _curve(axes: Axes, epochs: np.ndarray, columns: Mapping[str, np.ndarray], name: str) -> None:
-    for column, label, colour in ((name, "train", "C0"), (f"val_{name}", "validation", "C1")):
+def _curve(
+    axes: Axes,
+    epochs: np.ndarray,
+    columns: Mapping[str, np.ndarray],
+    name: str,
+    reference: str = "",
+) -> None:
+    lines = [(name, "train", "C0"), (f"val_{name}", "validation", "C1")]
+    if reference:
+        lines.append((f"val_{reference}_{name}", reference, "grey"))
+    for column, label, colour in lines:
         if column in columns:
             # Joined over epochs without a value: not every epoch is validated.
             known = np.isfinite(columns[column])

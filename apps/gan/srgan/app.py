@@ -44,6 +44,7 @@ class SrganApp(App):
     name = "srgan"
     config_class = SrganConfig
     monitor = ("val_psnr", "max")
+    reference = "bicubic"
     limits = (
         "Enlarges clean images that were reduced by bicubic interpolation, or as the pairs of its "
         "training were; noise and compression are enlarged with the rest. Details are plausible, "

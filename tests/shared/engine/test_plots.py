@@ -41,6 +41,20 @@ def test_curves_pair_train_and_validation_and_put_the_rate_last(tmp_path, monkey
     np.testing.assert_allclose(drawn[0].lines[1].get_xdata(), [1, 2, 3])
 
 
+def test_curves_show_the_reference_beside_the_metric(tmp_path, monkeypatch):
+    drawn = []
+    original = plots._curve
+    monkeypatch.setattr(
+        plots, "_curve", lambda axes, *args: (original(axes, *args), drawn.append(axes))
+    )
+    rows = [{"epoch": n, "val_psnr": 20 + n, "val_bicubic_psnr": 19.5} for n in (1, 2, 3)]
+    plots.curves(rows, tmp_path / "curves.png", reference="bicubic")
+    assert [axes.get_title() for axes in drawn] == ["psnr"]
+    labels = [text.get_text() for text in drawn[0].get_legend().get_texts()]
+    assert labels == ["validation", "bicubic"]
+    np.testing.assert_allclose(drawn[0].lines[1].get_ydata(), 19.5)
+
+
 @pytest.mark.parametrize(
     "rows",
     [
