@@ -228,6 +228,11 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def listed(value: Any) -> Any:
+    """A list of a row: in CSV output it is JSON text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, bytes):
         value = plain(value)

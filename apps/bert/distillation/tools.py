@@ -83,6 +83,11 @@ def _masked(folder: Path, count: int):
 
     app = PretrainApp()
     run = open_run(app, folder)
+    if "masked-LM head" in run.artifacts.get("untrained", []):
+        raise KerasuiteError(
+            f"--masked-model {folder}: its checkpoint has no masked-LM head; give a run of "
+            f"'kerasuite bert pretrain' or a checkpoint that has one"
+        )
     return MaskedCandidates(load_best(app, run), app.tokenizer, count)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from shared.engine.errors import KerasuiteError
+from shared.engine.prediction_log import listed
 from shared.text.line_predictor import LinePredictor
 
 VECTORS = "vectors.npy"
@@ -51,7 +52,7 @@ class EmbeddingPredictor(LinePredictor):
         return {f"tokens/{source.name}/{source.line}.npz": out.getvalue()}
 
     def summary(self, rows: Iterable[dict[str, Any]]):
-        vectors = [np.array(row["vector"], np.float32) for row in rows if "vector" in row]
+        vectors = [np.array(listed(row["vector"]), np.float32) for row in rows if "vector" in row]
         if not vectors:
             return {}
         out = io.BytesIO()

@@ -17,7 +17,8 @@ from apps.bert.tasks.text_tables import read_text_table
 from shared.engine.errors import KerasuiteError
 from shared.engine.export import EXTRA
 from shared.engine.inputs import Source
-from shared.text.line_files import file_pieces, read_line
+from shared.engine.prediction_log import listed
+from shared.text.line_files import clean_line, file_pieces, read_line
 from shared.text.line_predictor import LinePredictor
 
 LINES = (".txt", ".text", ".md")
@@ -114,7 +115,7 @@ class TextPredictor(FineTunedPredictor):
     def read(self, source):
         found = self.content(source)
         if isinstance(found, str):
-            text, _, pair = found.partition("\t") if self.task["paired"] else (found, "", "")
+            text, pair = self._texts_of_line(source) if self.task["paired"] else (found, "")
         else:
             assert isinstance(found, TextExample)
             text, pair = found.text, found.text_pair or ""
@@ -123,6 +124,12 @@ class TextPredictor(FineTunedPredictor):
         if not pair.strip():
             raise KerasuiteError("has one text; this model reads pairs, parted by a tab")
         return {"text": text, "text_pair": pair}
+
+    def _texts_of_line(self, source) -> tuple[str, str]:
+        # A line that has been cleaned has no tabs any more.
+        line = source.content.decode("utf-8", "replace")
+        text, _, pair = line.partition("\t")
+        return clean_line(text), clean_line(pair)
 
     def record(self, source, outputs):
         truncated = {"truncated": bool(outputs["truncated"])}
@@ -204,9 +211,9 @@ def _tagged(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     """The lines of a CoNLL file: word and tag."""
     for row in rows:
         if "spans" in row:
-            words = _value(row["words"])
-            tags = word_tags(words, _value(row["spans"]))
-            yield from conll_lines([list(zip(words, tags, strict=True))])
+            words = listed(row["words"])
+            tags = word_tags(words, listed(row["spans"]))
+            yield from conll_lines([(words, tags)])
 
 
 def word_tags(words: list[str], spans: list[dict[str, Any]]) -> list[str]:
@@ -223,11 +230,6 @@ def word_tags(words: list[str], spans: list[dict[str, Any]]) -> list[str]:
         tags.append("O" if span is None else f"{prefix}-{span['label']}")
         last, start = number, start + len(word) + 1
     return tags
-
-
-def _value(value: Any) -> Any:
-    """Lists are JSON text in CSV output."""
-    return json.loads(value) if isinstance(value, str) else value
 
 
 class QuestionPredictor(FineTunedPredictor):

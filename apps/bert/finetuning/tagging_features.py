@@ -9,6 +9,7 @@ import tensorflow as tf
 from apps.bert.finetuning.features import Features, PackedRows
 from apps.bert.finetuning.heads import IGNORED
 from apps.bert.tasks.examples import TaggedSentence
+from shared.engine.errors import KerasuiteError
 from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
@@ -23,7 +24,11 @@ def tagging_features(
     tokenizer: WordPieceTokenizer,
     max_length: int,
 ) -> Features:
-    """Words with tags; see `word_pieces` for where the tags stand."""
+    """Words with tags; see `word_pieces` for where the tags stand.
+
+    Raises:
+        KerasuiteError: if a tag is none of `labels`.
+    """
     number = {name: index for index, name in enumerate(labels)}
     rows, tags, numbers = [], [], []
     for sentence, pieces in zip(sentences, word_pieces(sentences, tokenizer), strict=True):
@@ -32,7 +37,13 @@ def tagging_features(
         for place in np.flatnonzero(starts):
             tag = sentence.tags[words[place]]
             opens = place == 0 or words[place] != words[place - 1]
-            row_tags[place + 1] = number[tag if opens else inside(tag)]
+            name = tag if opens else inside(tag)
+            if name not in number:
+                raise KerasuiteError(
+                    f"{sentence.id}: tag '{name}' is not one of the training data's: "
+                    f"{', '.join(labels)}; mend it or train with it"
+                )
+            row_tags[place + 1] = number[name]
         rows.append(np.concatenate([[tokenizer.cls], tokens, [tokenizer.sep]]).astype(np.int32))
         tags.append(row_tags)
         numbers.append(words)

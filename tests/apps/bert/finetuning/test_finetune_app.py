@@ -167,3 +167,12 @@ def test_a_label_never_seen_in_training_is_named(tmp_path):
     values = {"preset": "test", "data": (str(data),)}
     with pytest.raises(KerasuiteError, match="label 'z' is not one of the training data's: x, y"):
         train(FinetuneApp(), configs.resolve(FinetuneApp.config_class, values), tmp_path / "run")
+
+
+def test_a_tag_never_seen_in_training_is_named(tmp_path):
+    (tmp_path / "data").mkdir()
+    for name, tag in (("train.conll", "PER"), ("dev.conll", "MISC")):
+        (tmp_path / "data" / name).write_text(f"Anna B-{tag}\nleft O\n\n" * 4)
+    values = {"preset": "test", "data": (str(tmp_path / "data"),)}
+    with pytest.raises(KerasuiteError, match=r"dev\.conll:1: tag 'B-MISC' is not one of"):
+        train(FinetuneApp(), configs.resolve(FinetuneApp.config_class, values), tmp_path / "run")

@@ -1,0 +1,51 @@
+"""What batch inference reads from lines and writes besides its rows."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from apps.bert.distillation import tools
+from apps.bert.embedding.predictor import VECTORS, EmbeddingPredictor
+from apps.bert.finetuning.predictor import TaggingPredictor, TextPredictor
+from apps.bert.tasks.conll import read_conll
+from shared.engine.errors import KerasuiteError
+from shared.engine.inputs import Source
+
+SPANS = [{"label": "PER", "start": 0, "end": 8}, {"label": "LOC", "start": 18, "end": 23}]
+WORDS = ["Anna", "Lee", "lives", "in", "Paris"]
+
+
+@pytest.mark.parametrize("pack", [lambda value: value, json.dumps], ids=["jsonl", "csv"])
+def test_a_tagged_file_can_be_read_again(tmp_path, pack):
+    """A word and its tag a line, whichever format the rows have."""
+    row = {"words": pack(WORDS), "spans": pack(SPANS)}
+    predictor = TaggingPredictor({"kind": "tagging"})
+    files = predictor.finish(Source("a.conll", tmp_path / "a.conll"), [row, row])
+    (tmp_path / "a.conll").write_bytes(b"".join(files["tagged/a.conll"]))
+    found = read_conll(tmp_path / "a.conll").examples
+    assert [sentence.words for sentence in found] == [tuple(WORDS)] * 2
+    assert found[0].tags == ("B-PER", "I-PER", "O", "O", "B-LOC")
+
+
+def test_a_line_holds_a_pair_parted_by_a_tab(tmp_path):
+    predictor = TextPredictor({"kind": "pair", "paired": True})
+    source = Source("a.txt", tmp_path / "a.txt", 1, b" the food \tthe film\x07 \n")
+    assert predictor.read(source) == {"text": "the food", "text_pair": "the film"}
+    with pytest.raises(KerasuiteError, match="parted by a tab"):
+        predictor.read(Source("a.txt", tmp_path / "a.txt", 1, b"the food\n"))
+
+
+def test_vectors_of_csv_rows_are_collected():
+    rows = [{"vector": "[1.0, 2.0]"}, {"error": "empty"}, {"vector": [3.0, 4.0]}]
+    found = np.load(io.BytesIO(b"".join(EmbeddingPredictor().summary(rows)[VECTORS])))
+    np.testing.assert_array_equal(found, [[1, 2], [3, 4]])
+
+
+def test_a_model_without_a_masked_lm_head_does_not_augment(monkeypatch, tmp_path):
+    run = SimpleNamespace(artifacts={"untrained": ["masked-LM head"]})
+    monkeypatch.setattr("shared.engine.run.open_run", lambda app, folder: run)
+    with pytest.raises(KerasuiteError, match="has no masked-LM head"):
+        tools._masked(tmp_path, 5)
