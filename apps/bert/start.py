@@ -63,11 +63,34 @@ def prepare_start(run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any
         shape = checkpoint.config
     else:
         shape = config.encoder
+        _check_shape(shape)
         _write_own_vocabulary(config.tokens, texts, run.folder)
     tokenizer = load_tokenizer(run.folder)
     dropout = {name: getattr(config.encoder, name) for name in ("dropout", "attention_dropout")}
     encoder = dataclasses.asdict(dataclasses.replace(shape, **dropout))
     return {"encoder": encoder, "vocabulary_size": tokenizer.vocabulary_size}
+
+
+def _check_shape(shape: EncoderConfig) -> None:
+    if shape.hidden_dim % shape.num_heads:
+        raise KerasuiteError(
+            f"--num-heads {shape.num_heads}: does not divide --hidden-dim {shape.hidden_dim}; "
+            f"change one of them"
+        )
+    named = len(shape.heads_per_layer)
+    if named and named != shape.num_layers:
+        raise KerasuiteError(
+            f"--heads-per-layer: names the heads of {named} layers, there are {shape.num_layers} "
+            f"(--num-layers)"
+        )
+
+
+def check_length(option: str, length: int, encoder: EncoderConfig, name: str = "encoder") -> None:
+    """Raises KerasuiteError if sequences are longer than an encoder has positions."""
+    if length > encoder.max_positions:
+        raise KerasuiteError(
+            f"{option} {length}: the {name} has {encoder.max_positions} positions; lower it"
+        )
 
 
 def start_weights(run: Run, model: keras.Model) -> None:

@@ -135,7 +135,8 @@ def _typed() -> Iterator[str]:
         import readline  # noqa: F401  Arrow keys and history for `input`.
     while True:
         try:
-            yield input(PROMPT)
+            # What is no UTF-8 comes as surrogates, which no tensor takes.
+            yield input(PROMPT).encode("utf-8", "replace").decode()
         except EOFError:
             print()
             return

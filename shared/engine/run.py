@@ -15,7 +15,7 @@ from shared.engine import config as configs
 from shared.engine.config import RunConfig
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path, write_json
-from shared.engine.strategy import set_precision, set_seeds
+from shared.engine.strategy import set_kernels, set_precision
 from shared.engine.task_names import training_command
 from shared.engine.workers import Workers
 
@@ -82,7 +82,7 @@ def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = 
         )
     config = configs.load(app.config_class, folder / "config.yaml")
     # Deterministic kernels give other roundings: what a training printed is what comes again.
-    set_seeds(config.seed, config.deterministic)
+    set_kernels(config.deterministic)
     set_precision(config.precision)
     run = Run(config, folder, strategy=strategy or tf.distribute.get_strategy())
     run.load_artifacts()

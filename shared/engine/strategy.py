@@ -42,6 +42,11 @@ def set_seeds(seed: int, deterministic: bool = False) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     keras.utils.set_random_seed(seed)
+    set_kernels(deterministic)
+
+
+def set_kernels(deterministic: bool) -> None:
+    """Takes deterministic kernels from now on, if they are wanted."""
     if deterministic:
         tf.config.experimental.enable_op_determinism()
 

@@ -7,6 +7,7 @@ spelled in the bytes of its UTF-8 code. Text is cleaned by `clean_text`, here an
 that training and serving cannot differ.
 """
 
+import hashlib
 import io
 import tempfile
 from collections import Counter
@@ -77,9 +78,13 @@ class SubwordTokenizer(tf.Module):
         self.model = model
         self._library = sentencepiece.SentencePieceProcessor(model_proto=model)
         self.vocabulary_size = self._library.vocab_size()
+        # Without names, two vocabularies of one SavedModel would both be the first when loaded.
+        name = f"sentencepiece_{hashlib.sha256(model).hexdigest()[:16]}"
         # The operations have no kernels for other devices.
         with tf.device("CPU:0"):
-            self._tokenizer = tf_text.SentencepieceTokenizer(model=model, out_type=tf.int32)
+            self._tokenizer = tf_text.SentencepieceTokenizer(
+                model=model, out_type=tf.int32, name=name
+            )
 
     def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
         return self._tokenizer.tokenize(clean_text(text))

@@ -10,7 +10,7 @@ from apps.bert.distillation.config import LayerTransferConfig
 from apps.bert.distillation.layer_mapping import map_layers, mapping_note
 from apps.bert.distillation.layer_transfer import LayerOutput, needed_outputs
 from apps.bert.encoder_config import EncoderConfig
-from apps.bert.start import SETTINGS, VOCABULARY, load_tokenizer, prepare_start
+from apps.bert.start import SETTINGS, VOCABULARY, check_length, load_tokenizer, prepare_start
 from shared.engine.errors import KerasuiteError
 from shared.engine.messages import warn
 from shared.engine.run import Run
@@ -37,7 +37,8 @@ def prepare_student(
     encoders = EncoderConfig(**start["encoder"]), EncoderConfig(**teacher["encoder"])
     mapping = _mapping(run.config.transfer, *encoders)
     _check_heads(run.config.transfer, mapping, *encoders)
-    _check_length(*length, *encoders)
+    for name, encoder in zip(("student", "teacher"), encoders, strict=True):
+        check_length(*length, encoder, name)
     return start | {"teacher_dim": encoders[1].hidden_dim, "layer_mapping": mapping}
 
 
@@ -93,12 +94,4 @@ def _check_heads(
             raise KerasuiteError(
                 f"--num-heads {ours}: layer {source} of the teacher has {theirs}, and attention is "
                 f"learnt head by head; give as many, or --attention-weight 0"
-            )
-
-
-def _check_length(option: str, length: int, student: EncoderConfig, teacher: EncoderConfig) -> None:
-    for name, encoder in (("student", student), ("teacher", teacher)):
-        if length > encoder.max_positions:
-            raise KerasuiteError(
-                f"{option} {length}: the {name} has {encoder.max_positions} positions; lower it"
             )

@@ -26,7 +26,7 @@ def read_squad(path: Path, labelled: bool = True) -> Examples:
     Raises:
         KerasuiteError: if the file is no such JSON.
     """
-    examples, problems = [], []
+    examples, problems, seen = [], [], set()
     for place, article, context, question in _questions(path):
         name = question.get("id")
         text = question.get("question")
@@ -35,6 +35,11 @@ def read_squad(path: Path, labelled: bool = True) -> Examples:
             continue
         answers, wrong = _answers(question, context)
         impossible = bool(question.get("is_impossible", False))
+        if str(name) in seen:
+            # Predictions and scores are by id.
+            problems.append(f"{path}: question {name}: another question has this id; rename it")
+            continue
+        seen.add(str(name))
         if wrong:
             problems.append(f"{path}: question {name}: {wrong}")
         elif labelled and not answers and not impossible:

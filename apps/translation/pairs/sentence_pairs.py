@@ -77,7 +77,7 @@ def _read_tsv(path: Path) -> SentencePairs:
     """The first two columns; a header and empty lines are passed over, not numbered anew."""
     text = read_lines(path)
     rows = [(number, line.split("\t")) for number, line in enumerate(text.lines, 1) if line.strip()]
-    if tuple(cell.strip().lower() for cell in rows[0][1][:2]) in HEADERS:
+    if rows and tuple(cell.strip().lower() for cell in rows[0][1][:2]) in HEADERS:
         del rows[0]
     if not rows:
         raise KerasuiteError(f"{path}: is empty; a row is SOURCE, a tab, TARGET")

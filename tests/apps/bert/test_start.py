@@ -87,3 +87,22 @@ def test_a_run_starts_from_the_encoder_of_another(tmp_path):
     for ours, theirs in zip(model.encoder.weights, pretrained.encoder.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert (run.folder / "vocab.txt").read_bytes() == (start / "vocab.txt").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("app", "options", "message"),
+    [
+        (FinetuneApp, {"encoder.num_heads": 3}, "--num-heads 3: does not divide --hidden-dim"),
+        (FinetuneApp, {"encoder.heads_per_layer": (2,) * 9}, "names the heads of 9 layers"),
+        (FinetuneApp, {"task_data.max_length": 900}, "--max-length 900: the encoder has"),
+        (PretrainApp, {"sequences.sequence_length": 900}, "--sequence-length 900: the encoder has"),
+    ],
+)
+def test_shapes_that_cannot_be(tmp_path, app, options, message):
+    data = tmp_path / "data.tsv"
+    data.write_text(
+        "sentence\tlabel\n" + "".join(f"text {n}\t{'yes' if n % 3 else 'no'}\n" for n in range(40))
+    )
+    values = {"preset": "test", "data": (str(data),), **options}
+    with pytest.raises(KerasuiteError, match=message):
+        train(app(), configs.resolve(app.config_class, values), tmp_path / "run")

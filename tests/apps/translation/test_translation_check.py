@@ -86,6 +86,9 @@ def test_files_that_stop_it(tmp_path):
         describe(config(tmp_path))
     with pytest.raises(KerasuiteError, match="no such file or folder"):
         describe(config(tmp_path / "gone"))
+    (tmp_path / "blank.tsv").write_text(" \n\t\n")
+    with pytest.raises(KerasuiteError, match="is empty"):
+        describe(config(tmp_path / "blank.tsv"))
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,23 @@ assert not any(name.split(".")[0] in ("shared", "apps", "sentencepiece") for nam
 """
 
 
+def test_two_vocabularies_in_one_saved_model(tmp_path):
+    module = tf.Module()
+    module.both = [
+        SubwordTokenizer(train_tokenizer(texts, "unigram", size))
+        for texts, size in ((SENTENCES, 400), (["ein alter Hund", "two old dogs"] * 5, 290))
+    ]
+    module.cut = tf.function(
+        lambda text: [tokenizer(text).to_tensor(PAD) for tokenizer in module.both],
+        [tf.TensorSpec([None], tf.string)],
+    )
+    tf.saved_model.save(module, str(tmp_path / "model"))
+    texts = tf.constant(["Zwei junge Männer", "two old dogs"])
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    for found, tokenizer in zip(loaded.cut(texts), module.both, strict=True):
+        assert found.numpy().tolist() == tokenizer(texts).to_tensor(PAD).numpy().tolist()
+
+
 def test_saved_model_in_a_fresh_process(tmp_path):
     tokenizer = SubwordTokenizer(train_tokenizer(SENTENCES, "unigram", 400))
     module = tf.Module()
