@@ -41,18 +41,21 @@ MODELS = (
 )
 
 
-def prepare_start(run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
+def prepare_start(
+    run: Run, texts: Callable[[], Iterable[str]], length: tuple[str, int]
+) -> dict[str, Any]:
     """Writes the run's vocabulary into its folder and returns the encoder's shape.
 
     Args:
         run: a new run.
         texts: gives the training texts, if word pieces have to be learnt.
+        length: option and value of the longest sequence in word pieces.
 
     Returns:
         Artifacts "encoder" and "vocabulary_size".
 
     Raises:
-        KerasuiteError: if --init or the vocabulary cannot be used.
+        KerasuiteError: if --init, the vocabulary or the shape cannot be used.
     """
     config = run.config
     if is_run(config.init):
@@ -63,15 +66,23 @@ def prepare_start(run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any
         shape = checkpoint.config
     else:
         shape = config.encoder
-        _check_shape(shape)
+        check_shape(shape, length)
         _write_own_vocabulary(config.tokens, texts, run.folder)
+    check_shape(shape, length)
     tokenizer = load_tokenizer(run.folder)
     dropout = {name: getattr(config.encoder, name) for name in ("dropout", "attention_dropout")}
     encoder = dataclasses.asdict(dataclasses.replace(shape, **dropout))
     return {"encoder": encoder, "vocabulary_size": tokenizer.vocabulary_size}
 
 
-def _check_shape(shape: EncoderConfig) -> None:
+def check_shape(shape: EncoderConfig, length: tuple[str, int], name: str = "encoder") -> None:
+    """Raises KerasuiteError if no encoder has this shape, or not so many positions.
+
+    Args:
+        shape: of the encoder.
+        length: option and value of the longest sequence in word pieces.
+        name: what the encoder is called in messages.
+    """
     if shape.hidden_dim % shape.num_heads:
         raise KerasuiteError(
             f"--num-heads {shape.num_heads}: does not divide --hidden-dim {shape.hidden_dim}; "
@@ -83,13 +94,10 @@ def _check_shape(shape: EncoderConfig) -> None:
             f"--heads-per-layer: names the heads of {named} layers, there are {shape.num_layers} "
             f"(--num-layers)"
         )
-
-
-def check_length(option: str, length: int, encoder: EncoderConfig, name: str = "encoder") -> None:
-    """Raises KerasuiteError if sequences are longer than an encoder has positions."""
-    if length > encoder.max_positions:
+    option, longest = length
+    if longest > shape.max_positions:
         raise KerasuiteError(
-            f"{option} {length}: the {name} has {encoder.max_positions} positions; lower it"
+            f"{option} {longest}: the {name} has {shape.max_positions} positions; lower it"
         )
 
 

@@ -9,20 +9,20 @@ class Adam(keras.optimizers.Adam):
     """Keras's Adam, each weight updated by TensorFlow's own operation for it.
 
     Keras writes the update as twelve operations that each read and write as many numbers as there
-    are weights; in a Transformer on the CPU that is a twentieth of a step. Gradients of a few rows
-    of an embedding (`tf.IndexedSlices`) take Keras's way.
+    are weights. Gradients of a few rows of an embedding (`tf.IndexedSlices`) and `amsgrad` take
+    Keras's way.
 
     Args:
         learning_rate: float or schedule.
-        weight_decay: float or None. Decoupled: with it this is AdamW.
-        kwargs: of `keras.optimizers.Adam`, without `amsgrad`.
+        weight_decay: float or None. Decoupled, as in AdamW.
+        kwargs: of `keras.optimizers.Adam`.
 
     Reference: [Kingma and Ba, 2015](https://arxiv.org/abs/1412.6980), the form before section 2.1
     with its epsilon; [Loshchilov and Hutter, 2019](https://arxiv.org/abs/1711.05101) for the decay.
     """
 
     def update_step(self, gradient, variable, learning_rate):
-        if isinstance(gradient, tf.IndexedSlices):
+        if isinstance(gradient, tf.IndexedSlices) or self.amsgrad:
             super().update_step(gradient, variable, learning_rate)
             return
         index = self._get_variable_index(variable)
@@ -40,3 +40,8 @@ class Adam(keras.optimizers.Adam):
             epsilon=tf.cast(self.epsilon, variable.dtype),
             grad=tf.cast(gradient, variable.dtype),
         )
+
+
+@keras.saving.register_keras_serializable(package="kerasuite")
+class AdamW(Adam):
+    """The same; with `weight_decay` this is its name, which its variables have in checkpoints."""

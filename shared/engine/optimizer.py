@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from shared.engine.adam import Adam
+from shared.engine.adam import Adam, AdamW
 from shared.engine.config import OptimizationConfig
 
 
@@ -105,8 +105,8 @@ def build_optimizer(
         # You et al., 2020, https://arxiv.org/abs/1904.00962
         optimizer = keras.optimizers.Lamb(rate, weight_decay=decay)
     else:
-        # With a decoupled decay Adam is AdamW.
-        optimizer = Adam(rate, beta_1=config.beta_1, weight_decay=decay, name=config.optimizer)
+        optimizer_class = {"adam": Adam, "adamw": AdamW}[config.optimizer]
+        optimizer = optimizer_class(rate, beta_1=config.beta_1, weight_decay=decay)
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

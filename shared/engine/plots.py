@@ -72,7 +72,7 @@ def _curve(
     epochs: np.ndarray,
     columns: Mapping[str, np.ndarray],
     name: str,
-    reference: str = "",
+    reference: str,
 ) -> None:
     lines = [(name, "train", "C0"), (f"val_{name}", "validation", "C1")]
     if reference:

@@ -53,11 +53,16 @@ def read_line(source: Source) -> str:
     Raises:
         KerasuiteError: if the line is too long.
     """
+    return clean_line(raw_line(source))
+
+
+def raw_line(source: Source) -> str:
+    """The text of one line as it stands in the file, tabs included; see `read_line`."""
     if source.content is None:
         raise KerasuiteError(
             f"the line has more than {MAX_LINE_BYTES // 2**20} MiB; cut it into several"
         )
-    return clean_line(source.content.decode("utf-8", "replace"))
+    return source.content.decode("utf-8", "replace")
 
 
 def is_utf8(line: bytes) -> bool:

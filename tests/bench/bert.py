@@ -51,12 +51,12 @@ def training_tinybert() -> Result:
     return _training("tinybert4")
 
 
-def inference_half() -> Result:
+def inference_bfloat16() -> Result:
     need_pytorch()
     return _inference("minilm", "bfloat16")
 
 
-def training_half() -> Result:
+def training_bfloat16() -> Result:
     need_pytorch()
     return _training("minilm", "bfloat16")
 

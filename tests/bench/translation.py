@@ -133,7 +133,7 @@ def training() -> Result:
     return _training("float32")
 
 
-def training_half() -> Result:
+def training_bfloat16() -> Result:
     need_pytorch()
     return _training("bfloat16")
 

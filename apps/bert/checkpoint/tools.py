@@ -54,13 +54,14 @@ def export_hugging_face(run_folder: Path, output: Path) -> None:
     if output.exists():
         raise KerasuiteError(f"{output}: exists already; choose a new --output")
     app = load_app(app_of(run_folder))
+    from apps.bert.pretraining.imported import has_masked_lm
     from shared.engine.run import load_best, open_run
 
     run = open_run(app, run_folder)
     model = load_best(app, run)
     tokenizer = app.tokenizer
     heads = getattr(model, "pretraining_heads", None)
-    if "masked-LM head" in run.artifacts.get("untrained", []):
+    if not has_masked_lm(run):
         heads = None
     save_hugging_face(output, model.encoder, tokenizer.vocabulary, settings_of(tokenizer), heads)
     console.print(

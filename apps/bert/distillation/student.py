@@ -10,7 +10,7 @@ from apps.bert.distillation.config import LayerTransferConfig
 from apps.bert.distillation.layer_mapping import map_layers, mapping_note
 from apps.bert.distillation.layer_transfer import LayerOutput, needed_outputs
 from apps.bert.encoder_config import EncoderConfig
-from apps.bert.start import SETTINGS, VOCABULARY, check_length, load_tokenizer, prepare_start
+from apps.bert.start import SETTINGS, VOCABULARY, check_shape, load_tokenizer, prepare_start
 from shared.engine.errors import KerasuiteError
 from shared.engine.messages import warn
 from shared.engine.run import Run
@@ -33,12 +33,12 @@ def prepare_student(
     Raises:
         KerasuiteError: if the student cannot learn from this teacher.
     """
-    start = _start(run, texts)
+    start = _start(run, texts, length)
     encoders = EncoderConfig(**start["encoder"]), EncoderConfig(**teacher["encoder"])
+    for name, encoder in zip(("student", "teacher"), encoders, strict=True):
+        check_shape(encoder, length, name)
     mapping = _mapping(run.config.transfer, *encoders)
     _check_heads(run.config.transfer, mapping, *encoders)
-    for name, encoder in zip(("student", "teacher"), encoders, strict=True):
-        check_length(*length, encoder, name)
     return start | {"teacher_dim": encoders[1].hidden_dim, "layer_mapping": mapping}
 
 
@@ -51,10 +51,10 @@ def check_layer_losses(options: LayerTransferConfig, mapping: list[int]) -> None
         )
 
 
-def _start(run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
+def _start(run: Run, texts: Callable[[], Iterable[str]], length: tuple[str, int]) -> dict[str, Any]:
     folder = Path(run.config.transfer.teacher)
     if run.config.init:
-        start = prepare_start(run, texts)
+        start = prepare_start(run, texts, length)
         if (run.folder / VOCABULARY).read_bytes() != (folder / VOCABULARY).read_bytes():
             raise KerasuiteError(
                 f"--init {run.config.init}: has another vocabulary than the teacher "

@@ -79,11 +79,12 @@ def _cell(value: str) -> str:
 def _masked(folder: Path, count: int):
     from apps.bert.distillation.augmentation import MaskedCandidates
     from apps.bert.pretraining.app import PretrainApp
+    from apps.bert.pretraining.imported import has_masked_lm
     from shared.engine.run import load_best, open_run
 
     app = PretrainApp()
     run = open_run(app, folder)
-    if "masked-LM head" in run.artifacts.get("untrained", []):
+    if not has_masked_lm(run):
         raise KerasuiteError(
             f"--masked-model {folder}: its checkpoint has no masked-LM head; give a run of "
             f"'kerasuite bert pretrain' or a checkpoint that has one"

@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.config import FinetuneConfig, TaskDataConfig
 from apps.bert.finetuning.features import Features
 from apps.bert.finetuning.fine_tuner import FineTuner
@@ -16,13 +15,7 @@ from apps.bert.finetuning.layer_decay import layer_factors, scale_rates
 from apps.bert.finetuning.predictor import predictor_for
 from apps.bert.finetuning.saved_examples import load_examples, save_examples
 from apps.bert.finetuning.serving import LABELS, FineTunedServing
-from apps.bert.start import (
-    check_length,
-    encoder_shape,
-    load_tokenizer,
-    prepare_start,
-    start_weights,
-)
+from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
 from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.examples import Examples
 from apps.bert.tasks.read import FoundTask, find_task, read_files
@@ -97,10 +90,7 @@ class FinetuneApp(App):
 
     def prepare_start(self, run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
         """Word pieces and the encoder's shape, see `apps.bert.start`."""
-        start = prepare_start(run, texts)
-        length = run.config.task_data.max_length
-        check_length("--max-length", length, EncoderConfig(**start["encoder"]))
-        return start
+        return prepare_start(run, texts, ("--max-length", run.config.task_data.max_length))
 
     def train_features(self, run: Run) -> Features:
         if self._train is None:

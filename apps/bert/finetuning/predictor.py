@@ -18,7 +18,7 @@ from shared.engine.errors import KerasuiteError
 from shared.engine.export import EXTRA
 from shared.engine.inputs import Source
 from shared.engine.prediction_log import listed
-from shared.text.line_files import clean_line, file_pieces, read_line
+from shared.text.line_files import clean_line, file_pieces, raw_line, read_line
 from shared.text.line_predictor import LinePredictor
 
 LINES = (".txt", ".text", ".md")
@@ -114,22 +114,18 @@ class TextPredictor(FineTunedPredictor):
 
     def read(self, source):
         found = self.content(source)
-        if isinstance(found, str):
-            text, pair = self._texts_of_line(source) if self.task["paired"] else (found, "")
-        else:
-            assert isinstance(found, TextExample)
+        if isinstance(found, TextExample):
             text, pair = found.text, found.text_pair or ""
+        elif self.task["paired"]:
+            # `found` has been cleaned, of its tabs as well.
+            text, pair = map(clean_line, raw_line(source).partition("\t")[::2])
+        else:
+            text, pair = found, ""
         if not self.task["paired"]:
             return {"text": text}
         if not pair.strip():
             raise KerasuiteError("has one text; this model reads pairs, parted by a tab")
         return {"text": text, "text_pair": pair}
-
-    def _texts_of_line(self, source) -> tuple[str, str]:
-        # A line that has been cleaned has no tabs any more.
-        line = source.content.decode("utf-8", "replace")
-        text, _, pair = line.partition("\t")
-        return clean_line(text), clean_line(pair)
 
     def record(self, source, outputs):
         truncated = {"truncated": bool(outputs["truncated"])}

@@ -8,7 +8,6 @@ import keras
 import tensorflow as tf
 
 from apps.bert.embedding.predictor import EmbeddingPredictor
-from apps.bert.encoder_config import EncoderConfig
 from apps.bert.encoder_serving import EncoderServing
 from apps.bert.pretraining import data
 from apps.bert.pretraining.config import CorpusConfig, MaskingConfig, PretrainConfig
@@ -16,13 +15,7 @@ from apps.bert.pretraining.evaluator import PretrainingEvaluator
 from apps.bert.pretraining.examples import PretrainingExamples
 from apps.bert.pretraining.pretrainer import Pretrainer
 from apps.bert.pretraining.sequences import EncodedText, encode_text
-from apps.bert.start import (
-    check_length,
-    encoder_shape,
-    load_tokenizer,
-    prepare_start,
-    start_weights,
-)
+from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
 from shared.engine import stream
 from shared.engine.app import App, Evaluator
 from shared.engine.errors import KerasuiteError
@@ -61,10 +54,9 @@ class PretrainApp(App):
 
     def prepare_start(self, run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
         """Word pieces and the encoder's shape, see `apps.bert.start`."""
-        start = prepare_start(run, texts)
-        length = run.config.sequences.sequence_length
-        check_length("--sequence-length", length, EncoderConfig(**start["encoder"]))
-        return start
+        return prepare_start(
+            run, texts, ("--sequence-length", run.config.sequences.sequence_length)
+        )
 
     def masking(self, run: Run) -> MaskingConfig | None:
         """How word pieces are masked; None for text as it is."""

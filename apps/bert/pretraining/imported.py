@@ -47,3 +47,8 @@ def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -
         run.artifacts["untrained"] = missing
         run.save_artifacts()
         save_model(model, temporary / "model.keras")
+
+
+def has_masked_lm(run: Run) -> bool:
+    """Whether a run can guess masked word pieces: not every checkpoint has that head."""
+    return "masked-LM head" not in run.artifacts.get("untrained", [])

@@ -117,7 +117,8 @@ def test_options_of_the_prompt(model, monkeypatch, capsys):
 
 
 def test_typed_lines_end_with_the_input(model, monkeypatch, capsys):
-    lines = iter(["one two", ""])
+    # Python gives bytes that are no UTF-8 as surrogates.
+    lines = iter(["one two", "", "a \udcff"])
 
     def typed(prompt):
         print(prompt, end="")
@@ -133,7 +134,7 @@ def test_typed_lines_end_with_the_input(model, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", Terminal())
     monkeypatch.setattr("builtins.input", typed)
     tools.interactive(APP, model)
-    assert capsys.readouterr().out == "> TWO ONE\n> \n> \n"
+    assert capsys.readouterr().out == "> TWO ONE\n> \n> ? A\n> \n"
 
 
 def test_a_bad_line_does_not_end_the_prompt(model, monkeypatch, capsys):

@@ -41,10 +41,10 @@ def weights_after(optimizer_class, strategy=None, **options):
     return [np.asarray(variable) for variable in [*variables, *optimizer.variables]]
 
 
-@pytest.mark.parametrize("weight_decay", [None, 0.1])
-def test_it_is_keras_adam(weight_decay):
+@pytest.mark.parametrize("more", [{}, {"weight_decay": 0.1}, {"amsgrad": True}])
+def test_it_is_keras_adam(more):
     """TensorFlow's operation takes 1 - beta_2 in float32, which is off by 1.3e-5 of it."""
-    options = {"beta_1": 0.8, "weight_decay": weight_decay}
+    options = {"beta_1": 0.8, **more}
     expected = weights_after(keras.optimizers.Adam, **options)
     for ours, theirs in zip(weights_after(Adam, **options), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=1e-7)

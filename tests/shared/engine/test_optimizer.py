@@ -41,6 +41,24 @@ def test_schedule_survives_saving():
     assert float(again(42)) == float(schedule(42))
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "Lamb", "RMSprop"])
+def test_variables_have_the_names_of_keras(name):
+    """Checkpoints know them by these; a GAN has two optimisers, whose names are counted."""
+    options = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
+    config, rate = OptimizationConfig(optimizer=name.lower()), WarmupSchedule(0.1, 10)
+    theirs = paths_of(lambda: getattr(keras.optimizers, name)(rate, **options))
+    assert paths_of(lambda: build_optimizer(config, 0.1, 10)) == theirs
+
+
+def paths_of(make):
+    """Of the variables of two optimisers, the first that there are."""
+    keras.utils.clear_session()
+    optimizers = [make(), make()]
+    for optimizer in optimizers:
+        optimizer.build([keras.Variable(np.zeros(2), name="kernel")])
+    return [variable.path for optimizer in optimizers for variable in optimizer.variables]
+
+
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
 def test_weight_decay_spares_biases(name):
     """With a gradient of zero only the decay moves a weight, and only that of kernels."""

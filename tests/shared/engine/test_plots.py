@@ -27,12 +27,17 @@ def test_curves_of_a_training(tmp_path):
     assert [file.name for file in (tmp_path / "plots").iterdir()] == ["curves.png"]
 
 
-def test_curves_pair_train_and_validation_and_put_the_rate_last(tmp_path, monkeypatch):
-    drawn = []
-    original = plots._curve
+@pytest.fixture
+def drawn(monkeypatch):
+    """The axes of all curves that are drawn."""
+    axes_drawn, original = [], plots._curve
     monkeypatch.setattr(
-        plots, "_curve", lambda axes, *args: (original(axes, *args), drawn.append(axes))
+        plots, "_curve", lambda axes, *args: (original(axes, *args), axes_drawn.append(axes))
     )
+    return axes_drawn
+
+
+def test_curves_pair_train_and_validation_and_put_the_rate_last(tmp_path, drawn):
     plots.curves(history(3), tmp_path / "curves.png")
     assert [axes.get_title() for axes in drawn] == ["loss", "accuracy", "learning rate"]
     labels = [text.get_text() for text in drawn[0].get_legend().get_texts()]
@@ -41,12 +46,7 @@ def test_curves_pair_train_and_validation_and_put_the_rate_last(tmp_path, monkey
     np.testing.assert_allclose(drawn[0].lines[1].get_xdata(), [1, 2, 3])
 
 
-def test_curves_show_the_reference_beside_the_metric(tmp_path, monkeypatch):
-    drawn = []
-    original = plots._curve
-    monkeypatch.setattr(
-        plots, "_curve", lambda axes, *args: (original(axes, *args), drawn.append(axes))
-    )
+def test_curves_show_the_reference_beside_the_metric(tmp_path, drawn):
     rows = [{"epoch": n, "val_psnr": 20 + n, "val_bicubic_psnr": 19.5} for n in (1, 2, 3)]
     plots.curves(rows, tmp_path / "curves.png", reference="bicubic")
     assert [axes.get_title() for axes in drawn] == ["psnr"]

@@ -44,6 +44,13 @@ def test_questions(tmp_path, ending):
     assert first.title == "Pizza"
 
 
+def test_an_id_that_two_questions_have(tmp_path):
+    content = squad(question("q1", ("Rome", 21)), question("q1", ("in Rome", 18)))
+    found = read_squad(write(tmp_path / "a.json", content))
+    assert len(found.examples) == 1 and found.examples[0].answers == (("Rome", 21),)
+    assert len(found.problems) == 1 and "q1: another question has this id" in found.problems[0]
+
+
 def test_answers_that_are_not_there(tmp_path):
     content = squad(
         question("good", ("Rome", 21)),
