@@ -9,8 +9,9 @@ import tensorflow as tf
 from apps.translation import data
 from apps.translation.config import TranslateConfig
 from apps.translation.evaluator import TranslationEvaluator
+from apps.translation.languages import Languages
 from apps.translation.pairs.encoded_pairs import EncodedPairs
-from apps.translation.pairs.pair_files import read_pairs
+from apps.translation.pairs.pair_files import other_scripts, read_pairs
 from apps.translation.pairs.sentence_pairs import SentencePairs
 from apps.translation.predictor import TranslationPredictor
 from apps.translation.recurrent_translator import RecurrentTranslator
@@ -22,8 +23,8 @@ from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
 from shared.text.text_batches import evaluation_batches, training_batches
 
-# Sentence pairs that are validated at a time.
-VALIDATION_BATCH = 64
+# Sentence pairs that are validated at a time, and tokens of their longer sides with padding.
+VALIDATION_BATCH, VALIDATION_TOKENS = 64, 8192
 ARCHITECTURES = {"transformer": TransformerTranslator, "recurrent": RecurrentTranslator}
 
 
@@ -58,7 +59,10 @@ class TranslateApp(App):
         if split == "train":
             return training_batches(self.train_pairs, self.plan, start_step, run.worker)
         pairs = self._validation_pairs(run)[1]
-        return evaluation_batches(pairs, pairs.source.lengths, VALIDATION_BATCH, run.worker)
+        # END included.
+        longest = 1 + max(pairs.source.lengths.max(), pairs.target.lengths.max())
+        rows = min(VALIDATION_BATCH, max(1, VALIDATION_TOKENS // int(longest)))
+        return evaluation_batches(pairs, pairs.source.lengths, rows, run.worker)
 
     def unit(self, run: Run) -> str:
         return "target tokens"
@@ -74,11 +78,12 @@ class TranslateApp(App):
         return self._validation
 
     def replace_validation_data(self, run: Run, data_paths: list[str]) -> None:
-        languages = run.artifacts["source_language"], run.artifacts["target_language"]
-        pairs = read_pairs(data_paths, run.config, languages)
-        for note in pairs.notes:
+        languages = Languages.of_run(run.artifacts)
+        pairs = read_pairs(data_paths, run.config, languages.sides)
+        for note in (*pairs.notes, *other_scripts(pairs, languages)):
             warn(note)
-        self._validation = pairs, data.encode_pairs(pairs, self.tokenizers)
+        encoded = data.encode_validation(pairs, self.tokenizers, run.config)
+        self._validation = pairs, encoded
 
     def check(self, config: TranslateConfig) -> tuple[list[str], list[str]]:
         from apps.translation.check import describe
@@ -117,7 +122,7 @@ class TranslateApp(App):
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, TranslatorServing]:
         pairs, _ = self._validation_pairs(run)
-        languages = run.artifacts["source_language"], run.artifacts["target_language"]
+        languages = Languages.of_run(run.artifacts)
         return {
             "": TranslatorServing(model, self.tokenizers, run.config, languages, pairs.source[:3])
         }

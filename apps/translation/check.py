@@ -11,12 +11,13 @@ from apps.translation.config import TranslateConfig
 from apps.translation.data import Tokenizers, encode_pairs, learn_vocabularies
 from apps.translation.pairs.cleaning import EMPTY, find_reasons, report_of, summary
 from apps.translation.pairs.pair_files import FoundPairs, find_pairs, same_form
-from apps.translation.pairs.scripts import main_script, scripts
+from apps.translation.pairs.scripts import (
+    FOREIGN_LETTERS,
+    allowed_scripts,
+    main_script,
+    scripts,
+)
 from apps.translation.pairs.sentence_pairs import SentencePairs
-
-# Shorter lines, such as a name, may well be in another script.
-FOREIGN_LETTERS = 8
-_JAPANESE = {"HIRAGANA", "KATAKANA", "CJK"}
 
 
 def describe(config: TranslateConfig) -> tuple[list[str], list[str]]:
@@ -121,7 +122,7 @@ def _has_control(text: str) -> bool:
 
 def _foreign(where: list[str], texts: list[str], expected: str) -> Iterable[str]:
     """Places of lines that have letters, but none of the script of their side."""
-    allowed = _JAPANESE if expected in _JAPANESE - {"CJK"} else {expected}
+    allowed = allowed_scripts(expected)
     for place, text in zip(where, texts, strict=True):
         letters = scripts(text)
         if letters.total() >= FOREIGN_LETTERS and not allowed & letters.keys():

@@ -67,6 +67,27 @@ def predict(
     n_best: Annotated[
         int, typer.Option(help="Write so many translations of each line; 0 is off.", min=0)
     ] = 0,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Draw translations at random, not the best ones.")
+    ] = False,
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="--sample: below 1 prefers likely tokens. [default: 1]"),
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option(help="--sample: draw from so many likeliest tokens; 0 is all. [default: 0]"),
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            help="--sample: draw from the likeliest tokens of this probability. [default: 1]"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="--sample: another seed draws other translations. [default: 1]"),
+    ] = None,
     scores: Annotated[
         bool, typer.Option("--scores", help="Write the log-probability of each line.")
     ] = False,
@@ -82,6 +103,10 @@ def predict(
     debug: options.Debug = False,
 ):
     """Translates text files line by line into translations/, under the same names."""
+    from apps.translation.prediction.search import Search
+
+    draws = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    search = Search(beam_size, length_penalty, n_best, sample, **draws)
     verbs.predict(
         APP,
         model,
@@ -93,9 +118,7 @@ def predict(
         shard=shard,
         threads=threads,
         resume=resume,
-        beam_size=beam_size,
-        length_penalty=length_penalty,
-        n_best=n_best,
+        search=search,
         scores=scores,
         alignments=alignments,
     )
@@ -145,5 +168,6 @@ def interactive(
 ):
     """Translates what is typed or piped in, line by line."""
     from apps.translation import tools
+    from apps.translation.prediction.search import Search
 
-    tools.interactive(APP, model, beam_size=beam_size, length_penalty=length_penalty)
+    tools.interactive(APP, model, search=Search(beam_size, length_penalty))

@@ -4,6 +4,13 @@ from typing import Any, ClassVar, Literal
 
 from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
 
+# Tokens of a text that the exported translator reads, the end included; memory grows with the
+# square of the length. Files are translated in pieces below it, see `prediction/pieces.py`.
+MAX_TOKENS = 512
+# The keys that a step of the Transformer looks at grow with the beam, and so do the hypotheses
+# that look: with 256 of them a text of 512 tokens takes some GiB. No vocabulary is smaller.
+MAX_BEAM = 256
+
 
 @config_class
 class PairsConfig:
@@ -77,10 +84,11 @@ class LossConfig:
 class DecodingConfig:
     """How the best translation is searched for."""
 
-    beam_size: int = option(4, "Hypotheses kept at each step; 1 is greedy.", ge=1)
+    beam_size: int = option(4, "Hypotheses kept at each step; 1 is greedy.", ge=1, le=MAX_BEAM)
     length_penalty: float = option(
-        0.6, "Exponent alpha of the length penalty (Wu et al., 2016); 0 is off.", ge=0
-    )
+        0.6, "Exponent alpha of the length penalty (Wu et al., 2016); 0 is off.", ge=0,
+        allow_inf_nan=False,
+    )  # fmt: skip
 
 
 @config_class

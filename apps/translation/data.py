@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from apps.translation.config import TranslateConfig
+from apps.translation.config import MAX_TOKENS, TranslateConfig
 from apps.translation.pairs.cleaning import clean_pairs
 from apps.translation.pairs.encoded_pairs import EncodedPairs, encode
 from apps.translation.pairs.pair_files import find_pairs
+from apps.translation.pairs.scripts import main_script
 from apps.translation.pairs.sentence_pairs import SentencePairs
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path, write_json
 from shared.engine.messages import warn
 from shared.text.batch_plan import BatchPlan
+from shared.text.sentences import Sentences
 from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
 
 TRAIN, VALIDATION, VALIDATION_TEXT = "train.npz", "validation.npz", "validation.json"
@@ -56,10 +58,12 @@ def prepare_pairs(config: TranslateConfig, folder: Path) -> dict[str, Any]:
         warn(f"{cleaned.summary()}; see {folder / CLEANING}")
     train = train.take(cleaned.kept)
     train.save(folder / TRAIN)
-    write_validation(found.validation, tokenizers, folder)
+    write_validation(found.validation, tokenizers, config, folder)
     return {
         "source_language": found.source_language,
         "target_language": found.target_language,
+        "source_script": main_script(found.train.source),
+        "target_script": main_script(found.train.target),
         "train_pairs": len(train),
         "validation_pairs": len(found.validation),
         "source_tokens": int(train.source.lengths.sum()),
@@ -73,16 +77,19 @@ def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Pa
     """Writes `source.model`, and `target.model` where the languages do not share it."""
     options = config.tokens
 
-    def learn(sentences, name: str) -> None:
+    def learn(sentences, name: str, side: str = "") -> None:
         model = train_tokenizer(sentences, options.vocabulary, options.vocabulary_size)
+        used = SubwordTokenizer(model).vocabulary_size
+        if side and used < options.vocabulary_size:
+            warn(f"these {used} tokens are the vocabulary of the {side} side")
         with atomic_path(folder / name) as temporary:
             temporary.write_bytes(model)
 
     if options.shared_vocabulary:
         learn([*pairs.source, *pairs.target], SOURCE_MODEL)
     else:
-        learn(pairs.source, SOURCE_MODEL)
-        learn(pairs.target, TARGET_MODEL)
+        learn(pairs.source, SOURCE_MODEL, "source")
+        learn(pairs.target, TARGET_MODEL, "target")
 
 
 def encode_pairs(pairs: SentencePairs, tokenizers: Tokenizers) -> EncodedPairs:
@@ -91,10 +98,36 @@ def encode_pairs(pairs: SentencePairs, tokenizers: Tokenizers) -> EncodedPairs:
     )
 
 
-def write_validation(pairs: SentencePairs, tokenizers: Tokenizers, folder: Path) -> None:
+def encode_validation(
+    pairs: SentencePairs, tokenizers: Tokenizers, config: TranslateConfig
+) -> EncodedPairs:
+    """Validation pairs as numbers, none longer than training pairs and exported models may be.
+
+    The text of the pairs stays whole: a translation is compared with all of its reference.
+    """
+    limit = max(config.pairs.max_tokens, MAX_TOKENS - 1)
+    encoded = encode_pairs(pairs, tokenizers)
+    longest = np.maximum(encoded.source.lengths, encoded.target.lengths)
+    long = np.flatnonzero(longest > limit)
+    if not len(long):
+        return encoded
+    warn(
+        f"{pairs.where[long[0]]}: {len(long):,} pair(s) have a side of more than {limit} tokens, "
+        f"this is the first; the rest of it is not read; cut it into sentences"
+    )
+    return EncodedPairs(_cut(encoded.source, limit), _cut(encoded.target, limit))
+
+
+def _cut(sentences: Sentences, limit: int) -> Sentences:
+    return Sentences.of(sentences[index][:limit] for index in range(len(sentences)))
+
+
+def write_validation(
+    pairs: SentencePairs, tokenizers: Tokenizers, config: TranslateConfig, folder: Path
+) -> None:
     """Keeps validation pairs as text, for BLEU, and as numbers."""
     write_json(folder / VALIDATION_TEXT, dataclasses.asdict(pairs))
-    encode_pairs(pairs, tokenizers).save(folder / VALIDATION)
+    encode_validation(pairs, tokenizers, config).save(folder / VALIDATION)
 
 
 def read_validation(folder: Path) -> SentencePairs:

@@ -1,8 +1,11 @@
 """What is known of languages by their names, and which ones an exported model translates."""
 
+import dataclasses
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 # A file beside the SavedModel's configuration.
 LANGUAGES = "languages.json"
@@ -28,15 +31,41 @@ def separator(language: str) -> str:
     return "" if main_language(language) in _UNSPACED else " "
 
 
-def languages_json(source: str, target: str) -> str:
-    """The content of the file LANGUAGES."""
-    return json.dumps({"source": source, "target": target}) + "\n"
+@dataclasses.dataclass(frozen=True)
+class Languages:
+    """What a translator translates; "" where it is not known.
 
+    Attributes:
+        source, target: languages, such as "en" and "de".
+        source_script, target_script: what most of the training text is written in, see
+            `pairs/scripts.py`.
+    """
 
-def read_languages(extra: Path) -> tuple[str, str]:
-    """Source and target language from the folder of a SavedModel's extra assets; "" if unknown."""
-    file = extra / LANGUAGES
-    if not file.is_file():
-        return "", ""
-    found = json.loads(file.read_text(encoding="utf-8"))
-    return found["source"], found["target"]
+    source: str = ""
+    target: str = ""
+    source_script: str = ""
+    target_script: str = ""
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        return self.source, self.target
+
+    def as_json(self) -> str:
+        """The content of the file LANGUAGES."""
+        return json.dumps(dataclasses.asdict(self)) + "\n"
+
+    @classmethod
+    def of_run(cls, artifacts: Mapping[str, Any]) -> "Languages":
+        """Those of a run; runs of before know no scripts."""
+        return cls(
+            artifacts["source_language"],
+            artifacts["target_language"],
+            artifacts.get("source_script", ""),
+            artifacts.get("target_script", ""),
+        )
+
+    @classmethod
+    def of_export(cls, extra: Path) -> "Languages":
+        """Those in the folder of a SavedModel's extra assets; older ones know less."""
+        file = extra / LANGUAGES
+        return cls(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else cls()

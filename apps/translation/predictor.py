@@ -1,6 +1,7 @@
 """Batch inference of translation: text files to text files, line by line."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,20 +9,29 @@ from typing import Any
 import numpy as np
 
 from apps.translation.config import TranslateConfig
-from apps.translation.languages import read_languages, separator
+from apps.translation.languages import Languages, separator
+from apps.translation.pairs.scripts import (
+    CHARACTERS_READ,
+    LINES_READ,
+    letters_of,
+    script_warning,
+)
 from apps.translation.prediction.alignment import Alignment, join_links, pharaoh, read_alignment
 from apps.translation.prediction.long_lines import (
     MAX_WORDS,
     batches,
     count_words,
-    cut_line,
+    each_once,
     join_best,
 )
+from apps.translation.prediction.pieces import cut_lines
+from apps.translation.prediction.search import Search
 from apps.translation.prediction.signatures import call_signature, require_signature
 from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
+from shared.engine.errors import UsageError
 from shared.engine.export import EXTRA
 from shared.engine.loaded_model import LoadedModel
+from shared.engine.messages import warn
 from shared.text.line_files import (
     clean_line,
     file_pieces,
@@ -57,60 +67,66 @@ class TranslationPredictor(LinePredictor):
     so does one that was rejected. Files whose names end with .gz are read and written compressed.
 
     Args:
-        beam_size, length_penalty: how the best translation is searched for; None for as the run
-            was configured.
-        n_best: int. Writes so many translations of each line into `n_best/`, as Moses does:
-            `0 ||| translation ||| score`, lines counted from 0.
         scores: bool. Writes the score of each line into `scores/`: the log-probability over the
             length penalty, of a line in pieces the sum of theirs.
         alignments: bool. Writes which source piece each target piece comes from into
             `alignments/`, as Pharaoh does: `0-0 2-1`.
         max_words: int. Longer lines are translated sentence by sentence, see `cut_line`.
+        search: how translations are looked for; by default as the run was configured. With
+            `n_best` so many of each line are written into `n_best/`, as Moses does:
+            `0 ||| translation ||| score`, lines counted from 0.
 
     Raises:
-        KerasuiteError: if options are out of bounds or do not go together.
+        UsageError: if `max_words` is less than 1.
     """
 
     def __init__(
         self,
         *,
-        beam_size: int | None = None,
-        length_penalty: float | None = None,
-        n_best: int = 0,
         scores: bool = False,
         alignments: bool = False,
         max_words: int = MAX_WORDS,
+        search: Search | None = None,
     ):
-        _check_search(beam_size, length_penalty, n_best)
         if max_words < 1:
-            raise KerasuiteError(f"--max-words {max_words}: give at least 1")
-        self.between = " "
-        self.beam_size, self.length_penalty = beam_size, length_penalty
-        self.n_best, self.scores, self.alignments = n_best, scores, alignments
-        self.max_words = max_words
-        self.signature, self.outputs = "serving_default", ("translation", "score")
-        if n_best:
-            self.signature, self.outputs = "n_best", ("translations", "scores")
-        elif beam_size is not None or length_penalty is not None:
-            self.signature = "with_options"
+            raise UsageError(f"--max-words {max_words}: give at least 1")
+        self.search = search or Search()
+        self.signature, self.outputs = self.search.signature, self.search.outputs
+        self.scores, self.alignments, self.max_words = scores, alignments, max_words
+        self.between, self.script = " ", ""
         self._options: dict[str, Any] = {}
+        self._warned = False
 
     def settings(self):
-        names = ("beam_size", "length_penalty", "n_best", "scores", "alignments", "max_words")
-        return {name: getattr(self, name) for name in names}
+        names = ("scores", "alignments", "max_words")
+        return self.search.settings() | {name: getattr(self, name) for name in names}
 
     def start(self, model):
-        """Takes from the export what was not given, and how its language joins sentences."""
+        """Takes from the export what was not given, and what it knows of its languages."""
         if self.alignments:
             require_signature(model, "align")
-        self.between = separator(read_languages(model.path / EXTRA)[1])
-        if self.signature == "n_best":
-            self._options = {"n": self.n_best}
-        elif self.signature == "with_options":
-            own = configs.load(TranslateConfig, model.path / EXTRA / "config.yaml").decoding
-            for name in ("beam_size", "length_penalty"):
-                given = getattr(self, name)
-                self._options[name] = getattr(own, name) if given is None else given
+        languages = Languages.of_export(model.path / EXTRA)
+        self.between, self.script = separator(languages.target), languages.source_script
+        config = configs.load(TranslateConfig, model.path / EXTRA / "config.yaml")
+        self._options = self.search.inputs(config.decoding)
+
+    def split(self, source):
+        """The lines of a file; the first file in another script than expected is warned of."""
+        letters: Counter[str] = Counter()
+        for number, line in enumerate(super().split(source)):
+            if number < LINES_READ:
+                beginning = (line.content or b"")[: 4 * CHARACTERS_READ]
+                letters += letters_of([beginning.decode("utf-8", "ignore")])
+            elif number == LINES_READ:
+                self._warn_of_script(source.name, letters)
+            yield line
+        self._warn_of_script(source.name, letters)
+
+    def _warn_of_script(self, file: str, letters: Counter[str]) -> None:
+        warning = script_warning(file, "source", letters, self.script)
+        if warning and not self._warned:
+            self._warned = True
+            warn(warning)
 
     def size(self, example):
         return count_words(example["text"])
@@ -123,7 +139,7 @@ class TranslationPredictor(LinePredictor):
 
     def translate(self, model: LoadedModel, lines: Sequence[str]) -> list[Translation]:
         """Translates lines of any length, cut into pieces where they are too long."""
-        cut = [cut_line(line, self.max_words) for line in lines]
+        cut = cut_lines(model, lines, self.max_words)
         size = max(len(lines), PIECES_OF_CALL)
         pieces = iter(self._translate_pieces(model, [text for line in cut for text in line], size))
         return [self._joined([next(pieces) for _ in line]) for line in cut]
@@ -157,7 +173,7 @@ class TranslationPredictor(LinePredictor):
 
     def _joined(self, pieces: list[Translation]) -> Translation:
         return Translation(
-            join_best([piece.best for piece in pieces], max(self.n_best, 1), self.between),
+            join_best([piece.best for piece in pieces], max(self.search.n_best, 1), self.between),
             [alignment for piece in pieces for alignment in piece.alignments],
             len(pieces),
         )
@@ -168,7 +184,7 @@ class TranslationPredictor(LinePredictor):
         found: Translation = outputs["found"]
         best = [{"translation": text, "score": round(score, 6)} for text, score in found.best]
         record: dict[str, Any] = {**best[0], "notes": _notes(source.content, found.pieces)}
-        if self.n_best:
+        if self.search.n_best:
             record["n_best"] = best
         if self.alignments:
             record["source_pieces"] = [text for each in found.alignments for text in each.source]
@@ -183,7 +199,7 @@ class TranslationPredictor(LinePredictor):
             made["scores"] = _column(rows, "score")
         if self.alignments:
             made["alignments"] = _column(rows, "alignment")
-        if self.n_best:
+        if self.search.n_best:
             made["n_best"] = _n_best_lines(rows)
         return {
             f"{folder}/{source.name}": file_pieces(source.name, lines)
@@ -191,22 +207,11 @@ class TranslationPredictor(LinePredictor):
         }
 
 
-def _check_search(beam_size, length_penalty, n_best: int) -> None:
-    if beam_size is not None and beam_size < 1:
-        raise KerasuiteError(f"--beam-size {beam_size}: give at least 1")
-    if length_penalty is not None and length_penalty < 0:
-        raise KerasuiteError(f"--length-penalty {length_penalty}: give at least 0")
-    if n_best < 0:
-        raise KerasuiteError(f"--n-best {n_best}: give at least 1")
-    if n_best and (beam_size is not None or length_penalty is not None):
-        raise KerasuiteError(
-            "--n-best has a search of its own; leave out --beam-size and --length-penalty"
-        )
-
-
 def _found(translations: np.ndarray, scores: np.ndarray) -> list[tuple[str, float]]:
     """(translation, score) of one text, without places that the search left empty."""
-    found = [(_text(text), float(score)) for text, score in zip(translations, scores, strict=True)]
+    pairs = zip(translations, scores, strict=True)
+    # Several rows of tokens may be spelled alike.
+    found = each_once((_text(text), float(score)) for text, score in pairs)
     return [pair for pair in found if pair[1] > _NOTHING] or found[:1]
 
 

@@ -1,32 +1,38 @@
 """The SavedModel of a translator: sentences in, sentences out, the search included."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
-from apps.translation.config import TranslateConfig
+from apps.translation.config import MAX_BEAM, MAX_TOKENS, TranslateConfig
 from apps.translation.data import Tokenizers
-from apps.translation.languages import LANGUAGES, languages_json
+from apps.translation.languages import LANGUAGES, Languages
 from apps.translation.translator import Translator
 from shared.engine.app import ServingModule
-from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
 from shared.text.subword_tokenizer import END, PAD, START
-
-# Longer sentences are cut: memory grows with the square of the length. Files are translated
-# in pieces below it, see `long_lines.py`.
-MAX_TOKENS = 512
 
 
 class TranslatorServing(ServingModule):
     """Texts to translations; an empty text gives an empty one, with the score 0.
 
+    All take any number of texts, none included, and read the first 512 tokens of each.
+
     Signatures:
         serving_default: `text` string [N] to `translation` string [N], `score` f32 [N], the
             log-probability over the length penalty, with the search of the run's configuration.
-        with_options: the same, with `beam_size` int32 scalar and `length_penalty` f32 scalar.
+        with_options: the same, with `beam_size` int32 scalar, which is taken as one of 1 to 256,
+            and `length_penalty` f32 scalar.
         n_best: `text` and `n` int32 scalar to `translations` string [N, n] and `scores` f32
-            [N, n], best first.
+            [N, n], best first; n is at most 256.
+        sample: `text`, `temperature` f32, `top_k` int32, `top_p` f32 and `seed` int32 scalars to
+            `translation`, drawn at random (see `shared.decoding.sampling`), and `score`, its
+            log-probability. Seed and text alone decide what is drawn: the same text is translated
+            in the same way anywhere in any batch, and otherwise with another seed.
         score: `text` and `target` string [N] to `score` f32 [N], the log-probability of the
             target, and `tokens` int32 [N], how many it has, the end included.
+        count_tokens: `text` and `target` to `source_tokens` and `target_tokens` int32 [N], ends
+            included, of the whole texts: what of them has more than 512 is cut elsewhere.
         align: `text` and `target` to `source_pieces` string [N, S], `target_pieces` string [N, T]
             and `attention` f32 [N, T, S]; shorter rows are filled with "" and 0.
 
@@ -34,7 +40,7 @@ class TranslatorServing(ServingModule):
         model: the translator.
         tokenizers: of the two languages.
         config: of the run.
-        languages: source and target language, such as "en" and "de".
+        languages: what is translated.
         sentences: some source sentences, to verify the export with.
     """
 
@@ -43,7 +49,7 @@ class TranslatorServing(ServingModule):
         model: Translator,
         tokenizers: Tokenizers,
         config: TranslateConfig,
-        languages: tuple[str, str],
+        languages: Languages,
         sentences: list[str],
     ):
         self.model, self.tokenizers, self.decoding = model, tokenizers, config.decoding
@@ -75,26 +81,43 @@ class TranslatorServing(ServingModule):
 
     def with_options(self, text, beam_size, length_penalty) -> dict[str, tf.Tensor]:
         if not isinstance(beam_size, int):
-            beam_size = tf.maximum(beam_size, 1)
+            beam_size = tf.clip_by_value(beam_size, 1, MAX_BEAM)
         tokens, scores = self._found(text, beam_size, length_penalty)
         translation = self.tokenizers.target.detokenize(tokens[:, 0])
         return {"translation": translation, "score": scores[:, 0]}
 
     def n_best(self, text, n) -> dict[str, tf.Tensor]:
-        n = tf.maximum(n, 1)
+        n = tf.clip_by_value(n, 1, MAX_BEAM)
         beam_size = tf.maximum(n, self.decoding.beam_size)
         tokens, scores = self._found(text, beam_size, self.decoding.length_penalty, n)
         flat = self.tokenizers.target.detokenize(tf.reshape(tokens, [-1, tf.shape(tokens)[2]]))
         return {"translations": tf.reshape(flat, tf.shape(scores)), "scores": scores}
 
+    def sample(self, text, temperature, top_k, top_p, seed) -> dict[str, tf.Tensor]:
+        source = self._source(text)
+        # FarmHash, which is the same everywhere and will stay so.
+        hashes = tf.strings.to_hash_bucket_fast(text, 2**62)
+        seeds = tf.stack([tf.fill(tf.shape(hashes), tf.cast(seed, tf.int64)), hashes], axis=1)
+        tokens = self.model.sample(source, seeds, temperature, top_k, top_p)
+        tokens = tf.where(source[:, :1] == END, PAD, tokens)
+        read = tf.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=START)
+        return {
+            "translation": self.tokenizers.target.detokenize(tokens),
+            "score": self.model.log_probability(source, read, tokens),
+        }
+
     def score(self, text, target) -> dict[str, tf.Tensor]:
         read, labels = self._target(target)
-        logits = self.model({"source": self._source(text), "target": read}, training=False)
-        real = labels != PAD
-        losses = tf.where(real, smoothed_cross_entropy(labels, logits), 0.0)
         return {
-            "score": -tf.reduce_sum(losses, axis=1),
-            "tokens": tf.math.count_nonzero(real, axis=1, dtype=tf.int32),
+            "score": self.model.log_probability(self._source(text), read, labels),
+            "tokens": tf.math.count_nonzero(labels != PAD, axis=1, dtype=tf.int32),
+        }
+
+    def count_tokens(self, text, target) -> dict[str, tf.Tensor]:
+        source, target = self.tokenizers.source(text), self.tokenizers.target(target)
+        return {
+            "source_tokens": tf.cast(source.row_lengths(), tf.int32) + 1,
+            "target_tokens": tf.cast(target.row_lengths(), tf.int32) + 1,
         }
 
     def align(self, text, target) -> dict[str, tf.Tensor]:
@@ -118,13 +141,22 @@ class TranslatorServing(ServingModule):
             "length_penalty": tf.TensorSpec([], tf.float32, name="length_penalty"),
         }
         n = {"n": tf.TensorSpec([], tf.int32, name="n")}
-        return {
+        draws = {
+            "temperature": tf.TensorSpec([], tf.float32, name="temperature"),
+            "top_k": tf.TensorSpec([], tf.int32, name="top_k"),
+            "top_p": tf.TensorSpec([], tf.float32, name="top_p"),
+            "seed": tf.TensorSpec([], tf.int32, name="seed"),
+        }
+        signatures = {
             "serving_default": (text, self.translate),
             "with_options": (text | options, self.with_options),
             "n_best": (text | n, self.n_best),
+            "sample": (text | draws, self.sample),
             "score": (text | target, self.score),
+            "count_tokens": (text | target, self.count_tokens),
             "align": (text | target, self.align),
         }
+        return {name: (specs, _any_number(call)) for name, (specs, call) in signatures.items()}
 
     def trackables(self):
         return [self.model, self.tokenizers.source, self.tokenizers.target]
@@ -139,16 +171,44 @@ class TranslatorServing(ServingModule):
                 "length_penalty": np.float32(1.0),
             },
             "n_best": {"text": texts, "n": np.int32(3)},
+            # The likeliest tokens: a draw from several may fall otherwise by a rounding.
+            "sample": {
+                "text": texts,
+                "temperature": np.float32(0.8),
+                "top_k": np.int32(1),
+                "top_p": np.float32(1.0),
+                "seed": np.int32(1),
+            },
             "score": {"text": texts, "target": texts[::-1].copy()},
+            "count_tokens": {"text": texts, "target": texts[::-1].copy()},
             "align": {"text": texts, "target": texts[::-1].copy()},
         }
 
     def extra_assets(self):
-        return {LANGUAGES: languages_json(*self.languages)}
+        return {LANGUAGES: self.languages.as_json()}
 
     def usage(self):
         return (
             'A request is `{"inputs": {"text": ["A sentence.", "Another one."]}}`, one sentence an '
             'entry; `{"signature_name": "with_options", "inputs": {"text": ["A sentence."], '
-            '"beam_size": 8, "length_penalty": 1.0}}` searches otherwise.'
+            '"beam_size": 8, "length_penalty": 1.0}}` searches otherwise, and '
+            '`{"signature_name": "sample", "inputs": {"text": ["A sentence."], "temperature": 0.8, '
+            '"top_k": 0, "top_p": 0.95, "seed": 1}}` draws a translation at random.'
         )
+
+
+def _any_number(function: Callable) -> Callable:
+    """Lets a signature answer no texts as well: an empty text stands in, and its answer is cut off.
+
+    No tokens have no longest row, and some kernels refuse tensors without elements.
+    """
+
+    def answer(text, **others):
+        count = tf.shape(text)[0]
+        stand_in = tf.fill([tf.cast(count == 0, tf.int32)], "")
+        if "target" in others:
+            others["target"] = tf.concat([others["target"], stand_in], axis=0)
+        outputs = function(text=tf.concat([text, stand_in], axis=0), **others)
+        return {name: output[:count] for name, output in outputs.items()}
+
+    return answer

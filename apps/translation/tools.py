@@ -6,37 +6,42 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 
-from shared.engine.errors import KerasuiteError
+from shared.engine.errors import SOME_REJECTED, KerasuiteError, UsageError
 from shared.engine.messages import warn
 from shared.engine.quiet import import_tensorflow
 
 if TYPE_CHECKING:
-    from apps.translation.pairs.pair_files import SentencePairs
+    from apps.translation.pairs.sentence_pairs import SentencePairs
+    from apps.translation.prediction.pair_scores import PairScore
     from apps.translation.predictor import TranslationPredictor
     from shared.engine.loaded_model import LoadedModel
 
 console = Console(soft_wrap=True, highlight=False)
 PROMPT = "> "
-# Pairs, and words of the longer sides together, in one call; a longer text is not scored.
-PAIRS_OF_CALL, WORDS_OF_CALL, LONGEST_SCORED = 64, 4096, 1000
-HEADER = ("where", "score", "tokens", "source", "target")
 
 
 def attention(place: str, model: Path, sentence: str, output: Path) -> None:
     """Translates a sentence and draws which source pieces each target piece looked at."""
+    if output.suffix.lower() != ".png":
+        raise UsageError(
+            f"--output {output}: a PNG file is written; give a name that ends with .png"
+        )
     predictor, loaded = _open(place, model, None)
     from apps.translation.prediction.alignment import read_alignment
-    from apps.translation.prediction.long_lines import cut_line
+    from apps.translation.prediction.long_lines import count_words
+    from apps.translation.prediction.pieces import cut_lines
     from apps.translation.prediction.signatures import call_signature, require_signature
     from shared.engine.attention_plot import draw, missing_characters
     from shared.text.line_files import clean_line
 
     text = clean_line(sentence.encode("utf-8", "replace").decode())
-    if len(cut_line(text, predictor.max_words)) != 1:
-        problem = "is empty" if not text else f"has more than {predictor.max_words} words"
-        raise KerasuiteError(f"SENTENCE {problem}; give one sentence")
+    if len(cut_lines(loaded, [text], predictor.max_words)[0]) != 1:
+        is_long = count_words(text) > predictor.max_words
+        problem = f"has more than {predictor.max_words} words" if is_long else "is too long"
+        raise KerasuiteError(f"SENTENCE {problem if text else 'is empty'}; give one sentence")
     require_signature(loaded, "align")
     translation = clean_line(loaded([{"text": text}])[0]["translation"].decode("utf-8", "replace"))
     outputs = call_signature(loaded, "align", text=[text], target=[translation])
@@ -54,58 +59,64 @@ def score(place: str, model: Path, files: list[str], output: Path) -> None:
     Args:
         place, model: the application, and a SavedModel or a run folder.
         files: pairs, in the formats that training reads.
-        output: tab-separated file with the columns of HEADER; the score is the natural logarithm,
-            the end of the sentence included, and empty where a side is too long.
+        output: tab-separated file with the columns of `pair_scores.HEADER`; the score is the
+            natural logarithm, the end of the sentence included, and empty where a side is too
+            long.
+
+    Raises:
+        typer.Exit: with 3, if pairs were not scored.
     """
     _, loaded = _open(place, model, "score")
-    from apps.translation.config import TranslateConfig
-    from apps.translation.languages import read_languages
-    from apps.translation.pairs.pair_files import read_pairs
-    from shared.engine import config as configs
-    from shared.engine.export import EXTRA
+    from apps.translation.prediction import pair_scores
 
-    extra = loaded.path / EXTRA
-    config = configs.load(TranslateConfig, extra / "config.yaml")
-    pairs = read_pairs(files, config, read_languages(extra))
-    scores = score_pairs(loaded, pairs)
-    _write_scores(pairs, scores, output)
+    pairs = _read_pairs(loaded, files)
+    scores = pair_scores.score_pairs(loaded, pairs)
+    pair_scores.write_scores(pairs, scores, output)
     known = [found for found in scores if found is not None]
-    if len(known) < len(scores):
-        warn(
-            f"{len(scores) - len(known)} pair(s) have a side of more than {LONGEST_SCORED} words "
-            "and were not scored; cut them into sentences"
-        )
-    total, tokens = (sum(column) for column in zip(*known, strict=True)) if known else (0.0, 0)
-    mean = total / max(tokens, 1)
+    tokens = sum(found.tokens for found in known)
+    mean = sum(found.log_probability for found in known) / max(tokens, 1)
     console.print(
         f"{len(known):,} pairs, {tokens:,} target tokens: {mean:.4f} per token, perplexity "
         f"{math.exp(-mean):.2f}. The scores are in {output}.",
         markup=False,
     )
+    _report_long_pairs(pairs, scores)
 
 
-def score_pairs(model: "LoadedModel", pairs: "SentencePairs") -> list[tuple[float, int] | None]:
-    """(log-probability, target tokens) of each pair; None where a side is too long."""
-    from apps.translation.prediction.long_lines import batches, count_words
-    from apps.translation.prediction.signatures import call_signature
+def _read_pairs(loaded: "LoadedModel", files: list[str]) -> "SentencePairs":
+    from apps.translation.config import TranslateConfig
+    from apps.translation.languages import Languages
+    from apps.translation.pairs.pair_files import other_scripts, read_pairs
+    from shared.engine import config as configs
+    from shared.engine.export import EXTRA
 
-    lengths = [
-        max(count_words(source), count_words(target))
-        for source, target in zip(pairs.source, pairs.target, strict=True)
-    ]
-    kept = [index for index, length in enumerate(lengths) if length <= LONGEST_SCORED]
-    found: list[tuple[float, int] | None] = [None] * len(lengths)
-    for batch in batches([lengths[index] for index in kept], PAIRS_OF_CALL, WORDS_OF_CALL):
-        chosen = [kept[place] for place in batch]
-        outputs = call_signature(
-            model,
-            "score",
-            text=[_bytes(pairs.source[index]) for index in chosen],
-            target=[_bytes(pairs.target[index]) for index in chosen],
-        )
-        for index, value, tokens in zip(chosen, outputs["score"], outputs["tokens"], strict=True):
-            found[index] = float(value), int(tokens)
-    return found
+    languages = Languages.of_export(loaded.path / EXTRA)
+    config = configs.load(TranslateConfig, loaded.path / EXTRA / "config.yaml")
+    pairs = read_pairs(files, config, languages.sides)
+    for note in (*pairs.notes, *other_scripts(pairs, languages)):
+        warn(note)
+    return pairs
+
+
+def _report_long_pairs(pairs: "SentencePairs", scores: "list[PairScore | None]") -> None:
+    """Says which pairs were scored in part or not at all; ends with 3 if one was not."""
+    from apps.translation.config import MAX_TOKENS
+    from apps.translation.prediction.pair_scores import LONGEST_SCORED
+
+    def report(indices: list[int], limit: str, remark: str) -> None:
+        if indices:
+            warn(
+                f"{pairs.where[indices[0]]}: {len(indices):,} pair(s) have a side of more than "
+                f"{limit}, this is the first; {remark}; cut them into sentences"
+            )
+
+    cut = [index for index, found in enumerate(scores) if found is not None and found.is_cut]
+    # Beside the end of the sentence.
+    report(cut, f"{MAX_TOKENS - 1} tokens", "only so many were scored")
+    missing = [index for index, found in enumerate(scores) if found is None]
+    report(missing, f"{LONGEST_SCORED} words", "they were not scored")
+    if missing:
+        raise typer.Exit(SOME_REJECTED)
 
 
 def interactive(place: str, model: Path, **options: Any) -> None:
@@ -161,20 +172,3 @@ def _open(
     loaded = LoadedModel(saved_model, signature or predictor.signature)
     predictor.start(loaded)
     return predictor, loaded
-
-
-def _write_scores(pairs: "SentencePairs", scores: list, output: Path) -> None:
-    from shared.engine.files import write_text
-    from shared.text.line_files import clean_line
-
-    lines = ["\t".join(HEADER)]
-    columns = (pairs.where, scores, pairs.source, pairs.target)
-    for where, found, source, target in zip(*columns, strict=True):
-        value, tokens = ("", "") if found is None else (f"{found[0]:.6f}", str(found[1]))
-        texts = [clean_line(text) for text in (source, target)]
-        lines.append("\t".join([clean_line(where), value, tokens, *texts]))
-    write_text(output, "\n".join(lines) + "\n")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "replace")

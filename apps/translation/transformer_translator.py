@@ -14,6 +14,7 @@ from keras import ops
 from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
 from shared.decoding.beam_search import gather_hypotheses
+from shared.engine.errors import KerasuiteError
 from shared.layers import (
     Dropout,
     LayerNormalization,
@@ -32,10 +33,14 @@ class TransformerTranslator(Translator):
 
     Args: those of `Translator`.
 
+    Raises:
+        KerasuiteError: if the heads do not divide the width, or sinusoids cannot fill it.
+
     Reference: [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)
     """
 
     def __init__(self, config: ModelConfig, *args, **kwargs):
+        _check_width(config)
         super().__init__(config, *args, **kwargs)
         self.width = config.hidden_dim
         # Of unit variance once they are scaled by the root of the width.
@@ -146,3 +151,16 @@ class TransformerTranslator(Translator):
 
     def reorder(self, state, parents):
         return {**state, "own": gather_hypotheses(state["own"], parents)}
+
+
+def _check_width(config: ModelConfig) -> None:
+    if config.hidden_dim % config.num_heads:
+        raise KerasuiteError(
+            f"--num-heads {config.num_heads}: does not divide --hidden-dim {config.hidden_dim}; "
+            f"change one of them"
+        )
+    if config.positions == "sinusoidal" and config.hidden_dim % 2:
+        raise KerasuiteError(
+            f"--hidden-dim {config.hidden_dim}: give an even number, or --positions learned; a "
+            f"sine and a cosine share a wavelength"
+        )

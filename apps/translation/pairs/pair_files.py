@@ -6,14 +6,20 @@ afterwards. Nothing is cleaned here: pair 17 comes from line 17.
 
 import dataclasses
 import hashlib
+import itertools
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from apps.translation.config import PairsConfig, TranslateConfig
-from apps.translation.languages import main_language
+from apps.translation.languages import Languages, main_language
 from apps.translation.pairs.pair_paths import PairFiles, find_files, find_in_folder
-from apps.translation.pairs.scripts import guess_language, main_script
+from apps.translation.pairs.scripts import (
+    guess_language,
+    letters_of,
+    main_script,
+    script_warning,
+)
 from apps.translation.pairs.sentence_pairs import SentencePairs, read_files
 from shared.engine.errors import KerasuiteError
 
@@ -91,6 +97,22 @@ def read_pairs(
     pairs = read_files(files, config.pairs.reverse)
     _check_order(languages, pairs)
     return pairs
+
+
+def other_scripts(pairs: SentencePairs, languages: Languages) -> tuple[str, ...]:
+    """What to say of files that are in other scripts than a model's training text."""
+    notes = []
+    for file, rows in itertools.groupby(range(len(pairs)), lambda row: _file_of(pairs.where[row])):
+        rows = list(rows)
+        for side in ("source", "target"):
+            texts, expected = getattr(pairs, side), getattr(languages, f"{side}_script")
+            letters = letters_of(texts[row] for row in rows)
+            notes.append(script_warning(file, side, letters, expected))
+    return tuple(filter(None, notes))
+
+
+def _file_of(place: str) -> str:
+    return place.rpartition(":")[0]
 
 
 def split(pairs: SentencePairs, share: float, seed: int) -> tuple[SentencePairs, SentencePairs]:

@@ -1,6 +1,7 @@
-"""Which script a text is written in, to notice sides that are swapped or mixed up."""
+"""Which script a text is written in, to notice sides and files that are swapped or mixed up."""
 
 import functools
+import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -8,8 +9,10 @@ from collections.abc import Iterable
 # Scripts by the first word of their characters' Unicode names.
 _LANGUAGE_OF_SCRIPT = {"CJK": "zh", "HANGUL": "ko", "HIRAGANA": "ja", "KATAKANA": "ja"}
 _JAPANESE = ("HIRAGANA", "KATAKANA")
-# More lines tell nothing new.
-_LINES_READ = 2000
+# Shorter texts, such as a name, may well be in another script.
+FOREIGN_LETTERS = 8
+# More lines, and more of a line, tell nothing new.
+LINES_READ, CHARACTERS_READ = 2000, 1000
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -31,7 +34,7 @@ def main_script(texts: Iterable[str]) -> str:
     """
     lines: Counter[str] = Counter()
     letters: Counter[str] = Counter()
-    for text, _ in zip(texts, range(_LINES_READ), strict=False):
+    for text, _ in zip(texts, range(LINES_READ), strict=False):
         found = scripts(text)
         letters.update(found)
         if found:
@@ -43,6 +46,51 @@ def main_script(texts: Iterable[str]) -> str:
     if first in ("CJK", *_JAPANESE) and kana >= letters.total() / 10:
         return "HIRAGANA"
     return first
+
+
+def allowed_scripts(expected: str) -> set[str]:
+    """The scripts that a text of the script `expected` may have: Japanese mixes three."""
+    return {*_JAPANESE, "CJK"} if expected in _JAPANESE else {expected}
+
+
+def letters_of(texts: Iterable[str]) -> Counter[str]:
+    """How many letters of each script the beginnings of the first 2,000 texts have."""
+    return sum(
+        (scripts(text[:CHARACTERS_READ]) for text in itertools.islice(texts, LINES_READ)), Counter()
+    )
+
+
+def foreign_script(letters: Counter[str], expected: str) -> str:
+    """The commonest other script, if most letters are not of the one expected; "" otherwise.
+
+    >>> foreign_script(Counter(LATIN=40, CYRILLIC=50), "LATIN")
+    'CYRILLIC'
+    >>> foreign_script(Counter(LATIN=50, CYRILLIC=40), "LATIN")
+    ''
+    """
+    own = allowed_scripts(expected)
+    other = Counter({script: count for script, count in letters.items() if script not in own})
+    if not expected or letters.total() < FOREIGN_LETTERS or 2 * other.total() <= letters.total():
+        return ""
+    return other.most_common(1)[0][0]
+
+
+def script_warning(where: str, side: str, letters: Counter[str], expected: str) -> str:
+    """What to say of a file whose sentences of one side are in another script; "" if none is.
+
+    Args:
+        where: the file, or a place in it.
+        side: "source" or "target".
+        letters: of the file, see `letters_of`.
+        expected: script of the training text; "" if it is not known.
+    """
+    found = foreign_script(letters, expected)
+    if not found:
+        return ""
+    return (
+        f"{where}: the {side} sentences are {found} script, those that the model was trained on "
+        f"{expected}; is it the right file?"
+    )
 
 
 def guess_language(texts: Iterable[str]) -> str:

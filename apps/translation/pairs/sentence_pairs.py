@@ -92,8 +92,15 @@ def _read_tsv(path: Path) -> SentencePairs:
         [cells[0] for _, cells in rows],
         [cells[1] for _, cells in rows],
         [f"{path}:{number}" for number, _ in rows],
-        _notes(path, text),
+        _notes(path, text) + _blank_note(path, text),
     )
+
+
+def _blank_note(path: Path, text: TextLines) -> tuple[str, ...]:
+    blank = [number for number, line in enumerate(text.lines, 1) if not line.strip()]
+    if not blank:
+        return ()
+    return (f"{path}:{blank[0]}: {len(blank):,} blank row(s), this is the first; passed over",)
 
 
 def _notes(path: Path, text: TextLines) -> tuple[str, ...]:

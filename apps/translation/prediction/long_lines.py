@@ -3,8 +3,11 @@
 import heapq
 import math
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+
+from apps.translation.config import MAX_TOKENS
 
 # Scripts that put no space between words: Chinese and Japanese, Thai, Lao, Tibetan, Burmese,
 # Khmer. Korean does.
@@ -21,6 +24,9 @@ _SENTENCE_END = re.compile(
 )
 # What translators are good at, and what fits into the exported graph letter by letter.
 MAX_WORDS, MAX_CHARACTERS = 100, 450
+# What fits into it, beside the end, where a vocabulary spells every character in bytes.
+MAX_BYTES = MAX_TOKENS - 1
+_BYTES_OF_SPACE = len("▁".encode())
 
 
 def count_words(text: str) -> int:
@@ -32,7 +38,17 @@ def count_words(text: str) -> int:
     return sum(1 for _ in _WORD.finditer(text))
 
 
-def cut_line(text: str, max_words: int = MAX_WORDS) -> list[str]:
+def count_bytes(text: str) -> int:
+    """The most tokens that a text can have: one for each byte, three of them for "▁", a space.
+
+    >>> count_bytes("ab"), count_bytes("四个 汉字")
+    (5, 18)
+    """
+    words = unicodedata.normalize("NFC", text).split()
+    return sum(len(word.encode("utf-8", "replace")) + _BYTES_OF_SPACE for word in words)
+
+
+def cut_line(text: str, max_words: int = MAX_WORDS, max_bytes: float = math.inf) -> list[str]:
     """Cuts a line into pieces that a translator can take, each without spaces at its ends.
 
     A line of up to `max_words` stays whole. A longer one is cut into its sentences, and a
@@ -42,6 +58,7 @@ def cut_line(text: str, max_words: int = MAX_WORDS) -> list[str]:
         text: str. One line.
         max_words: int. What `count_words` gives for each piece at most. None has more than 450
             characters either.
+        max_bytes: What `count_bytes` gives for each piece at most; 200 or more.
 
     Returns:
         List of str; empty for an empty line.
@@ -52,24 +69,29 @@ def cut_line(text: str, max_words: int = MAX_WORDS) -> list[str]:
     text = text.strip()
     if not text:
         return []
-    if _fits(text, max_words):
+    if _fits(text, max_words, max_bytes):
         return [text]
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     sentences = [text[begin:end] for begin, end in pairwise([0, *ends, len(text)])]
-    return [piece for sentence in sentences for piece in _parts(sentence, max_words)]
+    return [piece for sentence in sentences for piece in _parts(sentence, max_words, max_bytes)]
 
 
-def _fits(text: str, max_words: int) -> bool:
-    return len(text) <= MAX_CHARACTERS and count_words(text) <= max_words
+def _fits(text: str, max_words: int, max_bytes: float) -> bool:
+    return (
+        len(text) <= MAX_CHARACTERS
+        and count_words(text) <= max_words
+        and (max_bytes == math.inf or count_bytes(text) <= max_bytes)
+    )
 
 
-def _parts(text: str, max_words: int) -> list[str]:
+def _parts(text: str, max_words: int, max_bytes: float) -> list[str]:
     text = text.strip()
-    if not text or _fits(text, max_words):
+    if not text or _fits(text, max_words, max_bytes):
         return [text] if text else []
     starts = [match.start() for match in _WORD.finditer(text)]
     middle = starts[len(starts) // 2]
-    return _parts(text[:middle], max_words) + _parts(text[middle:], max_words)
+    halves = text[:middle], text[middle:]
+    return [piece for half in halves for piece in _parts(half, max_words, max_bytes)]
 
 
 def join_best(
@@ -86,7 +108,8 @@ def join_best(
         between: str. What stands between two pieces.
 
     Returns:
-        List of (translation, score), best first; without pieces, one empty translation.
+        List of (translation, score), best first, each text once; without pieces, one empty
+        translation.
     """
     # A translation is a chain (pieces before, piece), so that a line of thousands of pieces does
     # not copy its beginning for each.
@@ -96,7 +119,19 @@ def join_best(
             (total + score, (chain, text)) for total, chain in best for text, score in piece
         )
         best = heapq.nlargest(count, combined, key=lambda item: item[0])
-    return [(_joined(chain, between), sum_) for sum_, chain in best]
+    return each_once((_joined(chain, between), sum_) for sum_, chain in best)
+
+
+def each_once(found: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+    """(translation, score), best first, without those whose text stood before.
+
+    >>> each_once([("a", -1.0), ("b", -2.0), ("a", -3.0)])
+    [('a', -1.0), ('b', -2.0)]
+    """
+    best: dict[str, float] = {}
+    for text, score in found:
+        best.setdefault(text, score)
+    return list(best.items())
 
 
 def _joined(chain: tuple, between: str) -> str:

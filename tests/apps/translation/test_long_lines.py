@@ -6,14 +6,18 @@ import time
 import numpy as np
 import pytest
 
+from apps.translation.config import MAX_TOKENS
 from apps.translation.languages import separator
 from apps.translation.prediction.long_lines import (
+    MAX_BYTES,
     MAX_CHARACTERS,
     batches,
+    count_bytes,
     count_words,
     cut_line,
     join_best,
 )
+from shared.text.subword_tokenizer import KINDS, SubwordTokenizer, train_tokenizer
 
 
 def without_spaces(text):
@@ -77,6 +81,34 @@ def test_no_piece_has_too_many_characters():
         assert len(pieces) > 1 and all(len(piece) <= MAX_CHARACTERS for piece in pieces)
 
 
+STRANGE = {
+    "emoji": "🎉" * 440,
+    "Russian": "Все счастливые семьи похожи друг на друга. " * 10,
+    "decomposed by NFC": "\U0001d160क़ " * 50,
+    "Chinese": "𠮷野家的牛肉饭很好吃" * 10,
+}
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
+def test_no_piece_has_too_many_bytes(text):
+    assert len(text.encode()) > MAX_BYTES or "𠮷" in text
+    pieces = cut_line(text, max_bytes=MAX_BYTES)
+    assert without_spaces("".join(pieces)) == without_spaces(text)
+    assert all(count_bytes(piece) <= MAX_BYTES for piece in pieces)
+    # A hundred Chinese characters fit.
+    assert (len(pieces) == 1) == ("𠮷" in text)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bytes_bound_the_tokens_of_every_vocabulary(kind):
+    tokenizer = SubwordTokenizer(train_tokenizer(["the cat sat", "a dog", "cats"] * 4, kind, 290))
+    for text in (*STRANGE.values(), "a cat and a zebra " * 20, "x y z " * 60):
+        for piece in [text, *cut_line(text, max_bytes=MAX_BYTES)]:
+            tokens = len(tokenizer([piece]).to_list()[0])
+            assert tokens <= count_bytes(piece)
+            assert piece == text or tokens < MAX_TOKENS
+
+
 @pytest.mark.parametrize(
     "text", [". " * 50000, "." * 200000, "w " * 50000, "。" * 50000, "x" * 10**6]
 )
@@ -101,6 +133,11 @@ def test_best_lines_equal_trying_everything():
         found = join_best(lists, n, " ")
         assert [text for text, _ in found] == [text for text, _ in expected]
         np.testing.assert_allclose([s for _, s in found], [s for _, s in expected])
+
+
+def test_a_line_is_listed_once():
+    found = join_best([[("a", -1.0), ("a b", -1.5)], [("b c", -1.0), ("c", -1.25)]], 4, " ")
+    assert found == [("a b c", -2.0), ("a c", -2.25), ("a b b c", -2.5)]
 
 
 def test_nothing_and_empty_pieces():

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from apps.translation.config import TranslateConfig
-from apps.translation.pairs.pair_files import find_pairs, read_pairs, split
+from apps.translation.languages import Languages
+from apps.translation.pairs.pair_files import find_pairs, other_scripts, read_pairs, split
 from apps.translation.pairs.sentence_pairs import SentencePairs
 from shared.engine.errors import KerasuiteError
 from shared.text.text_lines import read_lines
@@ -15,6 +16,7 @@ ENGLISH = ["a dog", "a cat", "two birds", "the end"]
 GERMAN = ["ein Hund", "eine Katze", "zwei Vögel", "das Ende"]
 CHINESE = ["一只狗", "一只猫", "两只鸟", "结束了"]
 PAIRS = list(zip(ENGLISH, GERMAN, strict=True))
+CONFIG = TranslateConfig()
 
 
 def write(path, lines):
@@ -252,6 +254,12 @@ def test_tsv_row_with_one_column(tmp_path):
         find(write(tmp_path / "a.tsv", ["source\ttarget"]))
 
 
+def test_blank_rows_of_a_tsv_are_counted(tmp_path):
+    path = write(tmp_path / "a.tsv", ["source\ttarget", "a\tb", "", "c\td", " \t", "e\tf"])
+    assert find(path).notes == (f"{path}:3: 2 blank row(s), this is the first; passed over",)
+    assert find(write(tmp_path / "b.tsv", ["a\tb", "c\td"])).notes == ()
+
+
 def test_lines_are_lines(tmp_path):
     """What else Python and Unicode call a line end stays within the line."""
     lines = ["a\x0bb\x0cc\x1cd\x85e\u2028f", "", "  ", "a\rb", "last\x00one"]
@@ -282,6 +290,23 @@ def test_another_script(tmp_path):
         find(english, chinese, source="zh", target="en")
     found = find(english, chinese, validation=(chinese, english))
     assert "the source sentences are CJK script, those to train on LATIN" in found.notes[0]
+    languages = Languages("en", "zh", "LATIN", "CJK")
+    assert other_scripts(read_pairs([english, chinese], TranslateConfig()), languages) == ()
     config = TranslateConfig(pairs={"source": "en", "target": "zh"})
     with pytest.raises(KerasuiteError, match="by its script the source side is 'zh'"):
         read_pairs([chinese, english], config, ("en", "zh"))
+
+
+def test_files_in_other_scripts_than_the_training_text(tmp_path):
+    russian = write(tmp_path / "c.en", ["Добрый день", "Как дела?", "Name"])
+    english, german = write(tmp_path / "a.en", ENGLISH), write(tmp_path / "a.de", GERMAN)
+    both = read_pairs([english, german, russian, write(tmp_path / "c.de", GERMAN[:3])], CONFIG)
+    languages = Languages("en", "de", "LATIN", "LATIN")
+    (note,) = other_scripts(both, languages)
+    assert note.startswith(f"{russian}: the source sentences are CYRILLIC script")
+    assert "LATIN" in note
+    # What is short, and what is not most of a file, is no sign; nor is what nobody knows.
+    few = write(tmp_path / "d.en", ["a dog", "two cats", "Добрый"])
+    mixed = read_pairs([few, write(tmp_path / "d.de", ["Лев", "b c", "d e"])], CONFIG)
+    assert other_scripts(mixed, languages) == ()
+    assert other_scripts(both, Languages("en", "de")) == ()

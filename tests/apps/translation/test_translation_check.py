@@ -80,6 +80,15 @@ def test_a_vocabulary_that_the_data_do_not_support(tmp_path, capsys):
     assert "--vocabulary-size 8000: the training text supports 2" in capsys.readouterr().err
 
 
+def test_a_vocabulary_of_one_side_that_the_data_do_not_support(tmp_path, capsys):
+    write(tmp_path, map(english, range(40)), ["一二", "二三"] * 20)
+    tokens = {"vocabulary": "bpe", "vocabulary_size": 300, "shared_vocabulary": False}
+    contents, _ = describe(TranslateConfig(data=(str(tmp_path),), tokens=tokens))
+    assert contents[3].startswith("vocabulary: bpe, 300 source and 2")
+    errors = capsys.readouterr().err
+    assert "vocabulary of the target side" in errors and "source side" not in errors
+
+
 def test_files_that_stop_it(tmp_path):
     write(tmp_path, ["a", "b"], ["一"])
     with pytest.raises(KerasuiteError, match=r"train\.en has 2 lines, .*train\.zh has 1"):

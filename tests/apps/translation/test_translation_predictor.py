@@ -11,9 +11,10 @@ import pytest
 from toy_translator import save_toy
 
 from apps.translation.prediction.long_lines import cut_line
+from apps.translation.prediction.search import Search
 from apps.translation.predictor import TranslationPredictor
 from shared.engine import loaded_model
-from shared.engine.errors import KerasuiteError
+from shared.engine.errors import KerasuiteError, UsageError
 from shared.engine.inputs import find_inputs
 from shared.engine.loaded_model import LoadedModel
 from shared.engine.predict import predict
@@ -62,7 +63,9 @@ def run(toy, output, *, inputs=None, batch_size=8, **options):
     """What the command does."""
     own = ("format", "resume", "shard")
     engine = {name: options.pop(name) for name in own if name in options}
-    predictor = TranslationPredictor(**options)
+    kept = ("scores", "alignments", "max_words")
+    others = {name: options.pop(name) for name in kept if name in options}
+    predictor = TranslationPredictor(**others, search=Search(**options))
     sources = find_inputs(inputs or [toy[1]], output=output, shard=engine.get("shard"))
     return predict(
         toy[0], sources, predictor, output, batch_size=batch_size, progress=False, **engine
@@ -244,6 +247,8 @@ def test_scores_are_the_same_in_both_formats(toy, tmp_path):
         ({"beam_size": 7, "length_penalty": 0.5}, "7 0.5"),
         ({"beam_size": 7}, "7 0.6"),
         ({"length_penalty": 0.0}, "4 0"),
+        ({"sample": True, "temperature": 0.5, "top_p": 0.25, "seed": 7}, "0.5 0 0.25 7"),
+        ({"sample": True}, "1 0 1 1"),
     ],
 )
 def test_options_reach_the_model(toy, tmp_path, options, shown):
@@ -252,19 +257,9 @@ def test_options_reach_the_model(toy, tmp_path, options, shown):
     assert lines(tmp_path / "out/translations/in.txt") == [f"A {shown}"]
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"beam_size": 0, "length_penalty": 1.0}, "--beam-size 0: give at least 1"),
-        ({"beam_size": 1, "length_penalty": -1.0}, "--length-penalty -1.0"),
-        ({"n_best": -1}, "--n-best -1"),
-        ({"n_best": 2, "beam_size": 4, "length_penalty": 1.0}, "--n-best has a search of its own"),
-        ({"max_words": 0}, "--max-words 0"),
-    ],
-)
-def test_options_out_of_bounds(options, message):
-    with pytest.raises(KerasuiteError, match=message):
-        TranslationPredictor(**options)
+def test_max_words_out_of_bounds():
+    with pytest.raises(UsageError, match="--max-words 0: give at least 1"):
+        TranslationPredictor(max_words=0)
 
 
 # Order, resume
@@ -333,3 +328,68 @@ def test_a_model_without_the_signature(toy, tmp_path):
 
     with pytest.raises(KerasuiteError, match="has no signature align"):
         TranslationPredictor(alignments=True).start(Without())
+
+
+# Scripts
+
+RUSSIAN = "Все счастливые семьи похожи друг на друга\n"
+
+
+def warnings(capsys):
+    return [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+
+
+def test_files_in_another_script_are_warned_of_once(toy, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for name in ("b.txt", "c.txt"):
+        (tmp_path / "in" / name).write_text(RUSSIAN * 3 + "a b\n" + RUSSIAN, encoding="utf-8")
+    (tmp_path / "in/a.txt").write_text("one two three\n" * 4 + RUSSIAN, encoding="utf-8")
+    run(toy, tmp_path / "out", inputs=[tmp_path / "in"])
+    (warning,) = warnings(capsys)
+    assert warning.startswith("warning: b.txt: the source sentences are")
+    assert "CYRILLIC" in warning and "LATIN" in warning
+
+
+@pytest.mark.parametrize(
+    "text", ["Москва\n", "one two three four\n" + RUSSIAN[:12], "", "123\n" * 9]
+)
+def test_short_or_few_foreign_lines_are_no_sign(toy, tmp_path, capsys, text):
+    run(toy, tmp_path / "out", inputs=text_file(tmp_path, text))
+    assert warnings(capsys) == []
+
+
+def test_long_files_are_judged_by_their_beginning(toy, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("apps.translation.predictor.LINES_READ", 3)
+    text = RUSSIAN * 3 + "many Latin letters in very many words\n" * 20
+    run(toy, tmp_path / "out", inputs=text_file(tmp_path, text))
+    assert len(warnings(capsys)) == 1
+    run(toy, tmp_path / "again", inputs=text_file(tmp_path, text.split("\n", 3)[-1] + RUSSIAN))
+    assert warnings(capsys) == []
+
+
+def test_an_export_that_knows_no_scripts_says_nothing(tmp_path, capsys):
+    model = save_toy(tmp_path / "old")
+    old = json.dumps({"source": "en", "target": "zh"})
+    (model / "assets.extra/languages.json").write_text(old)
+    inputs = text_file(tmp_path, RUSSIAN + "One. Two.\n")
+    run((model, None), tmp_path / "out", inputs=inputs, max_words=1)
+    assert warnings(capsys) == []
+    assert lines(tmp_path / "out/translations/in.txt")[1] == "ONE.TWO."
+
+
+# Equal texts
+
+
+def test_a_text_is_listed_once(toy, tmp_path):
+    """Two rows of tokens may give one text, as the toy's second one does."""
+    inputs = text_file(tmp_path, "twice\n")
+    run(toy, tmp_path / "out", inputs=inputs, n_best=3)
+    assert lines(tmp_path / "out/n_best/in.txt") == [
+        "0 ||| TWICE/0 ||| -1.0",
+        "0 ||| TWICE/2 ||| -1.5",
+    ]
+    # Of a line in pieces there are others, which take the place of the repeated ones.
+    run(toy, tmp_path / "pieces", inputs=text_file(tmp_path, "twice b\n"), n_best=3, max_words=1)
+    found = lines(tmp_path / "pieces/n_best/in.txt")
+    assert [line.rpartition(" ")[2] for line in found] == ["-2.0", "-2.25", "-2.5"]
+    assert len(set(found)) == 3

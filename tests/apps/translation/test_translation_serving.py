@@ -6,8 +6,16 @@ import tensorflow as tf
 
 from apps.translation.config import TranslateConfig
 from apps.translation.data import Tokenizers
+from apps.translation.languages import Languages
 from apps.translation.serving import MAX_TOKENS, TranslatorServing
-from shared.text.subword_tokenizer import END, START, SubwordTokenizer, train_tokenizer
+from shared.text.subword_tokenizer import (
+    END,
+    PAD,
+    START,
+    UNK,
+    SubwordTokenizer,
+    train_tokenizer,
+)
 from tests.apps.translation.translators import small_translator
 
 TEXTS = ["two small cats", "a dog", "", "  cats\tand ☃ 猫 ", "the small dog and two cats"]
@@ -21,7 +29,7 @@ def serving(request):
     tokenizer = SubwordTokenizer(model)
     config = TranslateConfig()
     tokenizers = Tokenizers(tokenizer, tokenizer)
-    return TranslatorServing(network, tokenizers, config, ("en", "de"), TEXTS[:2])
+    return TranslatorServing(network, tokenizers, config, Languages("en", "de"), TEXTS[:2])
 
 
 def tokens(serving, text):
@@ -93,3 +101,99 @@ def test_very_long_texts_are_cut(serving):
     source = serving._source(tf.constant(["cats " * 5000]))
     assert source.shape[1] == MAX_TOKENS
     assert int(source[0, -1]) == END
+
+
+def test_tokens_are_counted_before_the_cut(serving):
+    long = "cats " * 600
+    found = serving.count_tokens(tf.constant(["a dog", "", long]), tf.constant(["", long, "🎉"]))
+    expected = [[len(tokens(serving, text)) + 1 for text in ("a dog", "", long)]]
+    expected += [[1, expected[0][2], len(tokens(serving, "🎉")) + 1]]
+    np.testing.assert_array_equal(found["source_tokens"], expected[0])
+    np.testing.assert_array_equal(found["target_tokens"], expected[1])
+    assert expected[0][2] > MAX_TOKENS and expected[1][2] >= 5
+
+
+# Any number of texts
+
+
+def call(serving, name, count, **scalars):
+    """Calls a signature as it is exported, with the first texts."""
+    specs, function = serving.signatures()[name]
+    concrete = tf.function(lambda **inputs: function(**inputs)).get_concrete_function(**specs)
+    texts = tf.constant(TEXTS[:count], tf.string, [count])
+    inputs = {key: texts if spec.shape.rank else scalars[key] for key, spec in specs.items()}
+    return concrete(**inputs)
+
+
+def test_no_texts_give_no_rows(serving):
+    found = call(serving, "serving_default", 0)
+    assert {key: value.shape for key, value in found.items()} == {"translation": 0, "score": 0}
+    found = call(serving, "align", 0)
+    assert found["source_pieces"].shape[0] == found["target_pieces"].shape[0] == 0
+    assert found["attention"].shape[0] == 0 and found["attention"].shape.rank == 3
+    assert call(serving, "count_tokens", 0)["source_tokens"].shape == [0]
+    assert call(serving, "count_tokens", 2)["source_tokens"].shape == [2]
+
+
+@pytest.mark.parametrize("size", [-5, 0, 100_000])
+def test_absurd_beams_are_taken_as_the_nearest_possible(serving, size, monkeypatch):
+    monkeypatch.setattr("apps.translation.serving.MAX_BEAM", 5)
+    text = tf.constant(["a dog"])
+    nearest = min(max(size, 1), 5)
+    found = serving.with_options(text, tf.constant(size), tf.constant(0.6))
+    expected = serving.with_options(text, tf.constant(nearest), tf.constant(0.6))
+    np.testing.assert_array_equal(found["translation"], expected["translation"])
+    assert serving.n_best(text, tf.constant(size))["scores"].shape == (1, nearest)
+
+
+# Random draws
+
+
+@pytest.fixture(scope="module")
+def drawn(serving):
+    """The signature `sample`, compiled once."""
+    specs, function = serving.signatures()["sample"]
+    signature = tf.function(lambda **inputs: function(**inputs)).get_concrete_function(**specs)
+
+    def draws(texts, **options):
+        scalars = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1} | options
+        inputs = {key: tf.constant(value, specs[key].dtype) for key, value in scalars.items()}
+        found = signature(text=tf.constant(texts, tf.string, [len(texts)]), **inputs)
+        return found["translation"].numpy().tolist(), found["score"].numpy()
+
+    return draws
+
+
+def greedy(serving, text):
+    """(text, log-probability) of the likeliest token again and again, each of a whole sentence."""
+    source, total = np.array([[*tokens(serving, text), END]], np.int32), 0.0
+    model = tf.function(serving.model, reduce_retracing=True)
+    found = [START]
+    while len(found) <= 2 * source.shape[1] + 10 and found[-1] != END:
+        read = np.array([found], np.int32)
+        inputs = {"source": tf.constant(source), "target": tf.constant(read)}
+        logits = model(inputs, training=False)[0, -1]
+        logs = tf.nn.log_softmax(logits).numpy()
+        possible = np.where(np.isin(range(len(logs)), (PAD, UNK, START)), -np.inf, logs)
+        found.append(int(possible.argmax()))
+        total += logs[found[-1]]
+    return serving.tokenizers.target.detokenize(tf.constant([found[1:]]))[0].numpy(), total
+
+
+def test_cold_draws_are_greedy(serving, drawn):
+    texts = TEXTS[:2]
+    expected, totals = zip(*(greedy(serving, text) for text in texts), strict=True)
+    for options in ({"temperature": 1e-6}, {"top_k": 1}, {"top_p": 1e-6}):
+        found, scores = drawn(texts, **options)
+        assert found == list(expected)
+        np.testing.assert_allclose(scores, totals, atol=2e-3)
+
+
+def test_seed_and_text_decide_what_is_drawn(drawn):
+    first, scores = drawn(TEXTS, temperature=2.0, seed=5)
+    again, _ = drawn([TEXTS[3], TEXTS[0], TEXTS[3]], temperature=2.0, seed=5)
+    assert again == [first[3], first[0], first[3]]
+    assert first[2] == b"" and str(scores[2]) == "0.0"
+    other, _ = drawn(TEXTS, temperature=2.0, seed=6)
+    assert all(one != two for one, two in zip(first, other, strict=True) if one)
+    assert drawn([], seed=5)[0] == []

@@ -6,12 +6,14 @@ import math
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 from toy_translator import save_toy
 
 from apps.translation import tools
+from apps.translation.prediction.search import Search
 from shared.engine import loaded_model
-from shared.engine.errors import KerasuiteError
+from shared.engine.errors import SOME_REJECTED, KerasuiteError, UsageError
 
 APP = "toy_translator:ToyTranslateApp"
 
@@ -51,6 +53,18 @@ def test_attention_wants_one_sentence(model, tmp_path, sentence, message):
     assert not list(tmp_path.iterdir())
 
 
+def test_attention_is_long_by_what_the_model_reads(model, tmp_path):
+    with pytest.raises(KerasuiteError, match="SENTENCE is too long"):
+        tools.attention(APP, model, "🎉" * 300, tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x", "x.png.pdf"])
+def test_attention_writes_png_only(model, tmp_path, name):
+    with pytest.raises(UsageError, match=rf"--output .*{name}: .* ends with .png"):
+        tools.attention(APP, model, "a b", tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 # Scores
 
 
@@ -75,7 +89,9 @@ def test_scores_of_pairs_in_their_order(model, tmp_path, capsys):
 
 def test_scores_of_strange_pairs(model, tmp_path, capsys):
     pairs = [["a", "b"], ["w " * 5000, "x"], ["a\tb\x85", ""], ["c d", "y " * 5000], ["e", "f g"]]
-    tools.score(APP, model, pair_files(tmp_path, pairs), tmp_path / "scores.tsv")
+    with pytest.raises(typer.Exit) as ended:
+        tools.score(APP, model, pair_files(tmp_path, pairs), tmp_path / "scores.tsv")
+    assert ended.value.exit_code == SOME_REJECTED
     lines = (tmp_path / "scores.tsv").read_text(encoding="utf-8").split("\n")
     rows = [line.split("\t") for line in lines[1:-1]]
     assert [row[1:3] for row in rows] == [
@@ -86,7 +102,30 @@ def test_scores_of_strange_pairs(model, tmp_path, capsys):
         ["-1.000000", "3"],
     ]
     captured = capsys.readouterr()
-    assert "3 pairs" in captured.out and "2 pair(s) have a side of more than 1000" in captured.err
+    assert "3 pairs" in captured.out
+    assert f"{tmp_path / 'a.en'}:2: 2 pair(s) have a side of more than 1000" in captured.err
+
+
+def test_pairs_that_are_scored_in_part_are_named(model, tmp_path, capsys):
+    pairs = [["a", "b"], ["a", "x" * 512], ["a", "x" * 511], ["x" * 600, "b"]]
+    tools.score(APP, model, pair_files(tmp_path, pairs), tmp_path / "scores.tsv")
+    errors = capsys.readouterr().err
+    assert f"{tmp_path / 'a.en'}:2: 2 pair(s) have a side of more than 511 tokens" in errors
+
+
+def test_scores_of_another_script(model, tmp_path, capsys):
+    pairs = [["a dog", "собака лежит"], ["a cat", "кошка сидит"], ["two names", "John Smith"]]
+    tools.score(APP, model, pair_files(tmp_path, pairs), tmp_path / "scores.tsv")
+    errors = capsys.readouterr().err
+    assert errors.count("warning") == 1
+    assert f"{tmp_path / 'a.en'}: the target sentences are CYRILLIC script" in errors
+    assert "LATIN" in errors
+
+
+def test_notes_on_scored_files(model, tmp_path, capsys):
+    (tmp_path / "a.tsv").write_text("a\tb\n\nc\td\n")
+    tools.score(APP, model, [str(tmp_path / "a.tsv")], tmp_path / "scores.tsv")
+    assert f"{tmp_path / 'a.tsv'}:2: 1 blank row(s)" in capsys.readouterr().err
 
 
 # The prompt
@@ -112,7 +151,7 @@ def test_piped_input_gives_a_line_for_each_line(model, monkeypatch, capsys):
 
 def test_options_of_the_prompt(model, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", Piped(b"a\n"))
-    tools.interactive(APP, model, beam_size=2, length_penalty=None)
+    tools.interactive(APP, model, search=Search(beam_size=2))
     assert capsys.readouterr().out == "A 2 0.6\n"
 
 

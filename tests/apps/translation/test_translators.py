@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.translation.config import ModelConfig
+from apps.translation.transformer_translator import TransformerTranslator
+from shared.engine.errors import KerasuiteError
 from shared.text.subword_tokenizer import END, PAD, START
 from tests.apps.translation.translators import NETWORKS, random_batch, small_translator
 
@@ -138,3 +141,17 @@ def test_a_model_survives_its_file(network, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(model(x, training=False), again(x, training=False))
+
+
+def test_heads_that_do_not_divide_the_width():
+    config = ModelConfig(hidden_dim=18, num_heads=4)
+    with pytest.raises(KerasuiteError) as error:
+        TransformerTranslator(config, 11, 11)
+    assert "--num-heads 4" in str(error.value) and "--hidden-dim 18" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_odd_widths_have_no_sinusoids():
+    with pytest.raises(KerasuiteError, match="--hidden-dim 17: .* or --positions learned"):
+        TransformerTranslator(ModelConfig(hidden_dim=17, num_heads=1), 11, 11)
+    TransformerTranslator(ModelConfig(hidden_dim=17, num_heads=1, positions="learned"), 11, 11)

@@ -5,7 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from apps.translation.config import TranslateConfig
-from apps.translation.languages import LANGUAGES, languages_json
+from apps.translation.languages import LANGUAGES, Languages
 from apps.translation.predictor import TranslationPredictor
 from shared.engine import config as configs
 from shared.engine.app import App
@@ -50,10 +50,33 @@ class ToyTranslator(tf.Module):
     def n_best(self, text, n):
         translation, score, _ = self._translate(text)
         rank = tf.range(n)
-        translations = translation[:, None] + "/" + tf.strings.as_string(rank)
+        # The second way to write "twice" gives the same text.
+        shown = tf.where((text == "twice")[:, None] & (rank == 1), 0, rank)
+        translations = translation[:, None] + "/" + tf.strings.as_string(shown)
         scores = score[:, None] - tf.cast(rank, tf.float32) * 0.25
         # A search finds no more than three.
         return {"translations": translations, "scores": tf.where(rank < 3, scores, -1e9)}
+
+    @tf.function(
+        input_signature=[
+            TEXT,
+            tf.TensorSpec([], tf.float32, name="temperature"),
+            tf.TensorSpec([], tf.int32, name="top_k"),
+            tf.TensorSpec([], tf.float32, name="top_p"),
+            tf.TensorSpec([], tf.int32, name="seed"),
+        ]
+    )
+    def sample(self, text, temperature, top_k, top_p, seed):
+        translation, score, _ = self._translate(text)
+        options = tf.strings.format(" {} {} {} {}", (temperature, top_k, top_p, seed))
+        return {"translation": translation + options, "score": score}
+
+    @tf.function(input_signature=[TEXT, TARGET])
+    def count_tokens(self, text, target):
+        """A token for each Latin and Cyrillic letter; what else there is is spelled in bytes."""
+        plain = [tf.strings.regex_replace(side, "[Ѐ-ӿ]", "x") for side in (text, target)]
+        source, target = (tf.strings.length(side) + 1 for side in plain)
+        return {"source_tokens": source, "target_tokens": target}
 
     @tf.function(input_signature=[TEXT, TARGET])
     def score(self, text, target):
@@ -97,12 +120,12 @@ class ToyTranslateApp(App):
 def save_toy(folder: Path, target_language: str = "de") -> Path:
     """Writes the SavedModel as export would, and returns its folder."""
     toy = ToyTranslator()
-    names = ("with_options", "n_best", "score", "align")
+    names = ("with_options", "n_best", "sample", "score", "count_tokens", "align")
     signatures = {"serving_default": toy.serve} | {name: getattr(toy, name) for name in names}
     tf.saved_model.save(toy, str(folder), signatures=signatures)
     config = configs.resolve(TranslateConfig, {"data": ("x",)})
     (folder / "assets.extra").mkdir()
     configs.save(config, folder / "assets.extra" / "config.yaml")
-    languages = languages_json("en", target_language)
+    languages = Languages("en", target_language, "LATIN", "LATIN").as_json()
     (folder / "assets.extra" / LANGUAGES).write_text(languages, encoding="utf-8")
     return folder

@@ -1,0 +1,117 @@
+"""How translations are looked for: options of `predict`, and the signature that answers them."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from apps.translation.config import MAX_BEAM, DecodingConfig
+from shared.engine.errors import UsageError
+
+# What is taken where an option of the random draws is not given.
+DRAWS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
+LARGEST_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search for the best translations, or random draws.
+
+    Attributes:
+        beam_size, length_penalty: of the beam search; None for as the run was configured.
+        n_best: int. How many translations of each text to give; 0 for the best one.
+        sample: bool. Draws translations at random.
+        temperature, top_k, top_p, seed: how they are drawn, see `shared.decoding.sampling`; None
+            for the model's own probabilities, and the seed 1.
+
+    Raises:
+        UsageError: if options are out of bounds or do not go together.
+    """
+
+    beam_size: int | None = None
+    length_penalty: float | None = None
+    n_best: int = 0
+    sample: bool = False
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+
+    def __post_init__(self):
+        self._check_beam("--beam-size", self.beam_size, least=1)
+        self._check_beam("--n-best", self.n_best, least=0)
+        penalty = self.length_penalty
+        if penalty is not None and not (math.isfinite(penalty) and penalty >= 0):
+            raise UsageError(f"--length-penalty {penalty}: give a number from 0 on, such as 0.6")
+        if self.n_best and self._has_options:
+            raise UsageError(
+                "--n-best has a search of its own; leave out --beam-size and --length-penalty"
+            )
+        if self.sample and (self.n_best or self._has_options):
+            raise UsageError(
+                "--sample draws at random; leave out --n-best, --beam-size and --length-penalty"
+            )
+        self._check_draws()
+
+    @staticmethod
+    def _check_beam(option: str, size: int | None, least: int) -> None:
+        if size is not None and not least <= size <= MAX_BEAM:
+            raise UsageError(
+                f"{option} {size}: give {least} to {MAX_BEAM}; memory grows with the square of it"
+            )
+
+    def _check_draws(self) -> None:
+        given = [name for name in DRAWS if getattr(self, name) is not None]
+        if given and not self.sample:
+            option = f"--{given[0].replace('_', '-')}"
+            raise UsageError(f"{option} is for random draws; add --sample or leave it out")
+        draws = self.draws
+        temperature, seed = draws["temperature"], draws["seed"]
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise UsageError(f"--temperature {temperature}: give a number above 0, such as 0.8")
+        if draws["top_k"] < 0:
+            raise UsageError(f"--top-k {draws['top_k']}: give at least 1, or 0 for all tokens")
+        if not 0 < draws["top_p"] <= 1:
+            raise UsageError(f"--top-p {draws['top_p']}: give a number above 0 and up to 1")
+        if not 0 <= seed <= LARGEST_SEED:
+            raise UsageError(f"--seed {seed}: give 0 to {LARGEST_SEED}")
+
+    @property
+    def _has_options(self) -> bool:
+        return self.beam_size is not None or self.length_penalty is not None
+
+    @property
+    def draws(self) -> dict[str, Any]:
+        """The scalar inputs of the signature `sample`."""
+        given = {name: getattr(self, name) for name in DRAWS}
+        return {name: DRAWS[name] if value is None else value for name, value in given.items()}
+
+    @property
+    def signature(self) -> str:
+        """The name of the signature that answers."""
+        if self.sample:
+            return "sample"
+        if self.n_best:
+            return "n_best"
+        return "with_options" if self._has_options else "serving_default"
+
+    @property
+    def outputs(self) -> tuple[str, str]:
+        """The outputs of the signature that hold translations and their scores."""
+        return ("translations", "scores") if self.n_best else ("translation", "score")
+
+    def inputs(self, own: DecodingConfig) -> dict[str, Any]:
+        """The inputs of the signature beside texts; what was not given is the model's own."""
+        if self.signature == "sample":
+            return self.draws
+        if self.signature == "n_best":
+            return {"n": self.n_best}
+        if self.signature == "serving_default":
+            return {}
+        given = {name: getattr(self, name) for name in ("beam_size", "length_penalty")}
+        return {name: getattr(own, name) if v is None else v for name, v in given.items()}
+
+    def settings(self) -> dict[str, Any]:
+        """The options that change results, as JSON."""
+        names = ("beam_size", "length_penalty", "n_best")
+        settings = {name: getattr(self, name) for name in names}
+        return settings | ({"sample": self.draws} if self.sample else {})
