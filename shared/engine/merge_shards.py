@@ -1,7 +1,8 @@
-"""One result of a prediction that several workers shared.
+"""One result of a prediction that several workers, or calls with `--shard K/N`, shared.
 
-Worker K of N writes `predictions-K-of-N.jsonl`; the one that ends last puts the lines of all
-of them together in the order of the sources, as one process would have written them.
+Part K of N is in `predictions-K-of-N.jsonl`; the one that ends last puts the lines of all of them
+together in the order of the sources, as one process would have written them. Parts that were
+written elsewhere are copied into one folder first; then the last one is called with `--resume`.
 """
 
 import os

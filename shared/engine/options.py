@@ -47,7 +47,9 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue what is in --ou
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Inputs per model call.")]
 Limit = Annotated[int, typer.Option(min=0, help="Stop after so many inputs; 0 takes all.")]
-Shard = Annotated[str, typer.Option(help="K/N: do the K-th of N parts of the work.", metavar="K/N")]
+Shard = Annotated[
+    str, typer.Option(help="K/N: do the K-th of N parts; the last one joins them.", metavar="K/N")
+]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that read inputs ahead.")]
 Table = Annotated[
     typing.Literal["jsonl", "csv"], typer.Option("--format", help="Format of the predictions.")

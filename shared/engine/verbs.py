@@ -232,10 +232,10 @@ def predict(
         f"[bold]Done[/bold]: {summary.done} predicted{rejected} "
         f"in {duration(summary.seconds)}. Results are in {escape(str(output))}."
     )
-    if cluster is not None:
+    if shard:
         everything = find_inputs(inputs, predictor.suffixes, **selection)
         if merge_if_last(output, format, shard, everything, predictor):
-            console.print(f"The results of all {cluster.count} workers are put together there.")
+            console.print("The results of all parts are put together there.")
     if summary.rejected:
         raise typer.Exit(SOME_REJECTED)
 

@@ -211,6 +211,12 @@ def test_predict_and_search(run, tmp_path):
     vectors = tools.load_vectors(run.folder)
     expected = np.mean([vectors[word] for word in TOPICS[0].split()], axis=0)
     np.testing.assert_allclose(matrix[0], expected, rtol=1e-4, atol=1e-5)
+    for part in ("2/2", "1/2"):
+        shards = tmp_path / "shards"
+        done = kerasuite("embed", "predict", run.folder, texts, "--output", shards, "--shard", part)
+        expect_success(done)
+    for name in ("predictions.jsonl", "vectors.npy"):
+        assert (shards / name).read_bytes() == (output / name).read_bytes()
     found = kerasuite("embed", "search", run.folder, "cow pig", texts, "--weighting", "mean")
     expect_success(found)
     assert found.stdout.splitlines()[0].endswith("2.txt")
