@@ -25,6 +25,7 @@ def draw_attention(place: str, folder: Path, texts: list[str], output: Path, lay
     app = load_app(place)
     import tensorflow as tf
 
+    from apps.bert.start import encoder_shape
     from shared.engine.attention_plot import draw_heads, missing_characters
     from shared.engine.run import load_best, open_run
 
@@ -35,11 +36,14 @@ def draw_attention(place: str, folder: Path, texts: list[str], output: Path, lay
     run = open_run(app, folder)
     model, tokenizer = load_best(app, run), app.tokenizer
     tokens = [tokenizer(tf.constant([text])) for text in texts]
-    x = tokenizer.pack(tokens[0], tokens[1] if len(tokens) == 2 else None, 128)
+    longest = encoder_shape(run).max_positions
+    x = tokenizer.pack(tokens[0], tokens[1] if len(tokens) == 2 else None, longest)
+    pieces = tokenizer.pieces(x["tokens"][0].numpy())
+    if len(pieces) < sum(row.row_lengths().numpy()[0] for row in tokens) + 1 + len(tokens):
+        warn(f"SENTENCE: has more than {longest} word pieces; the rest is not drawn")
     weights = model.encoder(x, output_attentions="weights")["attentions"]
     if not 0 <= layer <= len(weights):
         raise KerasuiteError(f"--layer {layer}: the encoder has the layers 1 to {len(weights)}")
-    pieces = tokenizer.pieces(x["tokens"][0].numpy())
     if missing := missing_characters(pieces):
         warn(f"no installed font has {missing[:20]}; install one such as Noto Sans CJK")
     output.mkdir(parents=True, exist_ok=True)

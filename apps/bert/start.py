@@ -25,6 +25,7 @@ from apps.bert.checkpoint.tokenizer_files import (
 from apps.bert.checkpoint.weights import load_encoder
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.vocabulary import VocabularyConfig
+from shared.engine.config import replaced
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import write_text
 from shared.engine.messages import warn
@@ -32,6 +33,8 @@ from shared.engine.run import Run, load_init
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 from shared.text.wordpiece_training import learn_wordpiece
 
+# What of an encoder is not in its weights.
+DROPOUT = ("dropout", "attention_dropout")
 # Where the models of runs are defined: Keras must know a class before it reads one.
 MODELS = (
     "apps.bert.finetuning.fine_tuner",
@@ -45,6 +48,8 @@ def prepare_start(
     run: Run, texts: Callable[[], Iterable[str]], length: tuple[str, int]
 ) -> dict[str, Any]:
     """Writes the run's vocabulary into its folder and returns the encoder's shape.
+
+    With --init the configuration gets the shape that is found there.
 
     Args:
         run: a new run.
@@ -69,10 +74,33 @@ def prepare_start(
         check_shape(shape, length)
         _write_own_vocabulary(config.tokens, texts, run.folder)
     check_shape(shape, length)
+    if config.init:
+        run.config = settled(config, shape)
     tokenizer = load_tokenizer(run.folder)
-    dropout = {name: getattr(config.encoder, name) for name in ("dropout", "attention_dropout")}
+    dropout = {name: getattr(config.encoder, name) for name in DROPOUT}
     encoder = dataclasses.asdict(dataclasses.replace(shape, **dropout))
     return {"encoder": encoder, "vocabulary_size": tokenizer.vocabulary_size}
+
+
+def settled(config: Any, shape: EncoderConfig) -> Any:
+    """The configuration of a run that starts from an encoder of this shape.
+
+    Warns of options that say otherwise: they change nothing.
+    """
+    unused = ["--vocabulary"] if config.tokens.vocabulary else []
+    found = {}
+    for name, default in dataclasses.asdict(EncoderConfig()).items():
+        ours, theirs = getattr(config.encoder, name), getattr(shape, name)
+        if name in DROPOUT or ours == theirs:
+            continue
+        found[f"encoder.{name}"] = theirs
+        if ours != default:
+            option = "--" + name.replace("_", "-")
+            unused.append(f"{option} {ours} (it has {theirs})")
+    if unused:
+        warn(f"--init {config.init}: brings its encoder and vocabulary; not used: "
+             f"{', '.join(unused)}")  # fmt: skip
+    return replaced(config, found)
 
 
 def check_shape(shape: EncoderConfig, length: tuple[str, int], name: str = "encoder") -> None:

@@ -31,6 +31,7 @@ def write_card(
     run: Run,
     metrics: Mapping[str, Any],
     modules: Mapping[str, ServingModule] | None = None,
+    folder: Path | None = None,
 ) -> None:
     """Writes the run folder's README.md.
 
@@ -39,9 +40,11 @@ def write_card(
         run: the finished run.
         metrics: the final evaluation; nested values and lists are left out.
         modules: what `app.serving` gives, if at hand; adds the signatures.
+        folder: where the run folder is made, if not in its place.
     """
-    plots = [f"plots/{path.name}" for path in sorted((run.folder / "plots").glob("*.png"))]
-    write_text(run.folder / "README.md", card_text(app, run, metrics, modules, plots))
+    folder = folder or run.folder
+    plots = [f"plots/{path.name}" for path in sorted((folder / "plots").glob("*.png"))]
+    write_text(folder / "README.md", card_text(app, run, metrics, modules, plots))
 
 
 def card_text(

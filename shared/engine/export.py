@@ -52,6 +52,7 @@ def export(
     *,
     name: str | None = None,
     version: int | None = None,
+    metrics: Mapping[str, Any] | None = None,
 ) -> dict[str, Path]:
     """Writes and verifies the SavedModels of a trained model.
 
@@ -62,6 +63,7 @@ def export(
         root: folder of all SavedModels, usually `saved_models`.
         name: folder below the task; by default the run's name.
         version: number of the version; by default one above the highest that exists.
+        metrics: for the model card; by default those of the run folder.
 
     Returns:
         Key of `app.serving` to the version folder; key "a2b" is in `<name>-a2b`.
@@ -82,7 +84,8 @@ def export(
         folders = {key: stack.enter_context(atomic_folder(targets[key])) for key in modules}
         for key, module in modules.items():
             _write_saved_model(module, folders[key])
-            card = card_text(app, run, _metrics(run), {key: module}, targets={key: targets[key]})
+            figures = _metrics(run) if metrics is None else metrics
+            card = card_text(app, run, figures, {key: module}, targets={key: targets[key]})
             _write_extra(run, module, card, folders[key] / EXTRA)
         tolerance = TOLERANCES[run.config.precision]
         verify([(folders[key], module, tolerance) for key, module in modules.items()])

@@ -86,12 +86,16 @@ def may_write(config: RunConfig) -> bool:
 
 def prepare(app: App, run: Run) -> None:
     """Lets the chief make everything that stands before the first step; the others read it."""
+    config = run.config
     if run.is_chief:
         run.folder.mkdir(parents=True, exist_ok=True)
-        configs.save(run.config, run.folder / "config.yaml")
+        configs.save(config, run.folder / "config.yaml")
         write_environment(run.folder / "environment.json", run.strategy)
         run.load_artifacts()
         app.prepare(run)
+        if run.config is not config:
+            # What the run starts from has decided some of it.
+            configs.save(run.config, run.folder / "config.yaml")
     run.workers.barrier()
     if not run.is_chief:
         if not (run.folder / "config.yaml").is_file():

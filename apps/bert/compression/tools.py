@@ -19,15 +19,23 @@ from apps.bert.compression.measure import Figures, measure
 from apps.bert.compression.quantisation import quantise_weights
 from apps.bert.compression.weight_pruning import prune_weights
 from apps.bert.start import encoder_shape
+from shared.engine import config as configs
+from shared.engine.card import write_card
 from shared.engine.errors import KerasuiteError
 from shared.engine.export import export
 from shared.engine.files import atomic_folder
+from shared.engine.finish import write_evaluation
 from shared.engine.run import Run, load_best, open_run, save_model
 from shared.engine.verbs import load_app
 
 console = Console(soft_wrap=True, highlight=False)
 # Batches of the training data that the importance of heads is measured on.
 IMPORTANCE_BATCHES = 32
+# What a run folder says of the model that it was trained to, and of how.
+OF_THE_LARGE = (
+    "checkpoints", "tensorboard", "plots", "samples", "evaluation", "export", "history.csv",
+    "metrics.json", "README.md", "*.partial*",
+)  # fmt: skip
 
 
 def compress(
@@ -65,25 +73,26 @@ def compress(
     app = load_app(place)
     run = open_run(app, folder)
     model = load_best(app, run)
-    rows = {"before": measure(app, run, model, app.serving(run, model)[""])}
+    rows = {"before": measure(app, run, model)}
     if prune_heads:
         run, model = _without_heads(app, run, model, prune_heads)
-        rows[f"{prune_heads} heads less"] = measure(app, run, model, app.serving(run, model)[""])
+        rows[f"{prune_heads} {'heads' if prune_heads > 1 else 'head'} less"] = measure(
+            app, run, model
+        )
     if embedding_dim:
         run, model = _factorised(app, run, model, embedding_dim)
-        rows[f"embeddings of {embedding_dim}"] = measure(
-            app, run, model, app.serving(run, model)[""]
-        )
+        rows[f"embeddings of {embedding_dim}"] = measure(app, run, model)
     if sparsity:
         zeros = prune_weights(model, sparsity)
-        rows[f"{zeros:.0%} zeros"] = measure(app, run, model, app.serving(run, model)[""])
+        rows[f"{zeros:.0%} zeros"] = measure(app, run, model)
     if sparsity or prune_heads or embedding_dim:
-        _write_run(folder, run, model, output)
+        _write_run(app, run, model, output)
         console.print(f"The compressed run is in {output}.", markup=False)
     if int8:
         quantise_weights(model)
-        paths = export(app, run, model, saved_models, name=f"{output.name}-int8")
-        rows["int8 weights"] = measure(app, run, model, app.serving(run, model)[""])
+        rows["int8 weights"] = figures = measure(app, run, model)
+        name = f"{output.name}-int8"
+        paths = export(app, run, model, saved_models, name=name, metrics=figures.metrics)
         console.print(f"The int8 SavedModel is in {paths['']}.", markup=False)
     show(rows)
 
@@ -125,13 +134,21 @@ def _rebuilt(app, run: Run, config, fill) -> tuple[Run, keras.Model]:
     return run, model
 
 
-def _write_run(source: Path, run: Run, model: keras.Model, output: Path) -> None:
+def _write_run(app, run: Run, model: keras.Model, output: Path) -> None:
+    """A run folder of the smaller model: what was found in the data stays, figures are its own."""
     with atomic_folder(output) as temporary:
-        left_out = shutil.ignore_patterns("checkpoints", "tensorboard", "*.partial*")
-        shutil.copytree(source, temporary, dirs_exist_ok=True, ignore=left_out)
-        copy = dataclasses.replace(run, folder=temporary)
+        shutil.copytree(
+            run.folder, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*OF_THE_LARGE)
+        )
+        config = configs.replaced(run.config, {"name": ""})
+        configs.save(config, temporary / "config.yaml")
+        copy = dataclasses.replace(run, config=config, folder=temporary)
         copy.save_artifacts()
         save_model(model, temporary / "model.keras")
+        metrics = write_evaluation(app, copy, model)
+        # The card names the folder that this one becomes.
+        named = dataclasses.replace(copy, folder=output)
+        write_card(app, named, metrics, folder=temporary)
 
 
 def show(rows: dict[str, Figures]) -> None:
@@ -148,6 +165,6 @@ def show(rows: dict[str, Figures]) -> None:
             f"{figures.megabytes:.1f}",
             f"{figures.packed_megabytes:.1f}",
             f"{figures.texts_per_second:.0f} ({faster:.2f}x)",
-            f"{figures.score:.4f}",
+            f"{figures.metrics['score']:.4f}",
         )
     console.print(table)

@@ -20,7 +20,7 @@ from apps.bert.distillation.teacher_outputs import (
 )
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.app import FinetuneApp
-from apps.bert.finetuning.kinds import Kind
+from apps.bert.finetuning.kinds import KINDS, Kind
 from shared.engine.errors import KerasuiteError
 from shared.engine.run import Run
 from shared.engine.strategy import set_precision, set_seeds
@@ -49,10 +49,10 @@ class DistillApp(FinetuneApp):
 
     def labels_of(self, run: Run, kind: type[Kind], examples: list) -> list[str]:
         teacher = self._teacher_artifacts(run)
-        if teacher["kind"] != kind.name and kind.name != "classification":
+        if KINDS[teacher["kind"]] is not kind:
             raise KerasuiteError(
                 f"--teacher {run.config.transfer.teacher}: learnt {teacher['kind']}, the data are "
-                f"for {kind.name}"
+                f"for {kind.name}; give a teacher of this task, or name the data's with --kind"
             )
         return teacher["labels"]
 

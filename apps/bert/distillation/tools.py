@@ -1,6 +1,9 @@
 """What `kerasuite bert augment` does."""
 
+from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -8,6 +11,9 @@ from rich.console import Console
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path
 from shared.engine.quiet import import_tensorflow
+
+if TYPE_CHECKING:
+    from apps.bert.tasks.examples import Examples
 
 console = Console(soft_wrap=True, highlight=False)
 
@@ -39,41 +45,58 @@ def augment_data(
             "augment: name --masked-model, --vectors or both: where words come from"
         )
     import_tensorflow()
-    from apps.bert.distillation.augmentation import augmented, first_found
+    from apps.bert.distillation.augmentation import first_found
+    from apps.bert.finetuning.app import report
     from apps.bert.tasks.read import read_files
-    from apps.bert.tasks.splits import training_files
+    from apps.bert.tasks.splits import training_files, validation_files
 
     found = read_files(training_files(data))
     if found.kind not in ("classification", "pair", "regression"):
         raise KerasuiteError(
             f"{data[0]}: holds {found.kind}; only sentences and pairs are augmented"
         )
+    report(found)
     sources = []
     if masked_model is not None:
         sources.append(_masked(masked_model, candidates))
     if vectors is not None:
         sources.append(_neighbors(vectors, candidates))
-    paired = found.kind == "pair" or found.examples[0].text_pair is not None
-    names = ["sentence1", "sentence2"] if paired else ["sentence"]
-    generator, count = np.random.default_rng(seed), 0
-    texts = (example.text for example in found.examples)
-    changed = augmented(texts, first_found(*sources), copies, probability, generator)
+    generator = np.random.default_rng(seed)
+    changes = first_found(*sources), copies, probability, generator
+    count = 0
     with atomic_path(output) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        file.write("\t".join([*names, "label"]) + "\n")
-        for example, others in zip(found.examples, changed, strict=True):
-            rest = [example.text_pair, str(example.label)] if paired else [str(example.label)]
-            for text in (example.text, *others):
-                file.write("\t".join(_cell(value) for value in (text, *rest)) + "\n")
-                count += 1
+        for row in augmented_rows(found, *changes):
+            file.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
+            count += 1
+    held_out = [str(path) for path in validation_files(data, [])] or ["DEV"]
     console.print(
-        f"{len(found.examples):,} examples became {count:,} in {output}. Next:\n"
-        f"  kerasuite bert distill {output} --validation {data[0]} --teacher RUN",
+        f"{len(found.examples):,} examples became {count - 1:,} in {output}. Next:\n"
+        f"  kerasuite bert distill {output} --validation {held_out[0]} --teacher RUN",
         markup=False,
     )
 
 
-def _cell(value: str) -> str:
-    return " ".join(value.split())
+def augmented_rows(found: "Examples", *changes) -> Iterator[tuple[str, ...]]:
+    """The header of a table, and below it each example and its changed copies.
+
+    Of a pair both texts change; the one that has fewer copies stands beside the others as it was.
+
+    Args:
+        found: sentences or pairs.
+        changes: `candidates`, `copies`, `probability` and `generator` of `augmented`.
+    """
+    from apps.bert.distillation.augmentation import augmented
+
+    paired = found.examples[0].text_pair is not None
+    label = "score" if found.kind == "regression" else "label"
+    yield ("sentence1", "sentence2", label) if paired else ("sentence", label)
+    for example in found.examples:
+        texts = (example.text, example.text_pair) if paired else (example.text,)
+        copies = augmented(texts, *changes)
+        yield (*texts, str(example.label))
+        for changed in zip_longest(*copies):
+            new = (one or old for one, old in zip(changed, texts, strict=True))
+            yield (*new, str(example.label))
 
 
 def _masked(folder: Path, count: int):

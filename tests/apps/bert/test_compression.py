@@ -1,6 +1,7 @@
 """Compression: what is cut out is what counts least, and what stays computes the same."""
 
 import dataclasses
+import json
 
 import keras
 import numpy as np
@@ -14,9 +15,16 @@ from apps.bert.compression.head_pruning import (
     pruned_config,
 )
 from apps.bert.compression.quantisation import quantise_weights
+from apps.bert.compression.tools import compress
 from apps.bert.compression.weight_pruning import prune_weights
 from apps.bert.encoder_config import EncoderConfig
+from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.finetuning.fine_tuner import FineTuner
+from apps.bert.runs import APPS
+from shared.engine.evaluate import evaluate
+from shared.engine.run import load_best, open_run
+from tests.apps.bert.distillation.runs import write_untrained_run
+from tests.apps.test_all_apps import write_sentences
 
 CONFIG = EncoderConfig(
     num_layers=2, hidden_dim=24, num_heads=4, intermediate_dim=32, max_positions=16,
@@ -124,3 +132,29 @@ def test_shapes_are_part_of_the_configuration():
     config = pruned_config(CONFIG, [np.array([0]), np.array([1, 2])])
     assert config.heads_per_layer == (1, 2)
     assert dataclasses.replace(config, heads_per_layer=()) == CONFIG
+
+
+def test_a_compressed_run_tells_of_itself(tmp_path):
+    """Metrics, card and pictures are those of the smaller model, not of the one that it was."""
+    data = tuple(map(str, write_sentences(tmp_path)))
+    large = write_untrained_run(FinetuneApp(), tmp_path / "large", data=data)
+    (large / "plots").mkdir()
+    for name in ("metrics.json", "README.md", "history.csv", "plots/curves.png"):
+        (large / name).write_text('{"score": 0.123456}')
+    compress(
+        APPS["bert-finetune"], large, tmp_path / "small",
+        sparsity=0.9, prune_heads=1, int8=True, saved_models=tmp_path / "saved",
+    )  # fmt: skip
+    small, app = tmp_path / "small", FinetuneApp()
+    run = open_run(app, small)
+    expected, _ = evaluate(app, run, load_best(app, run))
+    metrics = json.loads((small / "metrics.json").read_text())
+    assert metrics["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    assert not (small / "history.csv").exists() and not (small / "plots" / "curves.png").exists()
+    assert run.artifacts["encoder"]["heads_per_layer"] != []
+    cards = small / "README.md", *(tmp_path / "saved").glob("*/small-int8/1/assets.extra/README.md")
+    assert len(cards) == 2
+    for card in cards:
+        text = card.read_text()
+        assert "0.1235" not in text and "| loss |" in text and "curves" not in text
+    assert f"evaluate {small}" in cards[0].read_text()

@@ -106,3 +106,19 @@ def test_shapes_that_cannot_be(tmp_path, app, options, message):
     values = {"preset": "test", "data": (str(data),), **options}
     with pytest.raises(KerasuiteError, match=message):
         train(app(), configs.resolve(app.config_class, values), tmp_path / "run")
+
+
+def test_what_init_decides_is_said_and_written(tmp_path, capsys):
+    """Options that contradict the encoder of --init are named; config.yaml tells the truth."""
+    (tmp_path / "text.txt").write_text("the cat sat\nthe dog ran\n\nthe cat ran\n" * 20)
+    values = {"preset": "test", "data": (str(tmp_path / "text.txt"),), "epochs": 1}
+    config = configs.resolve(PretrainApp.config_class, values | {"tokens.vocabulary_size": 64})
+    train(PretrainApp(), config, tmp_path / "first")
+    values |= {"init": str(tmp_path / "first"), "tokens.vocabulary": "other.txt"}
+    config = configs.resolve(PretrainApp.config_class, values | {"encoder.num_layers": 5})
+    train(PretrainApp(), config, tmp_path / "second")
+    said = capsys.readouterr().err
+    assert "not used: --vocabulary, --num-layers 5 (it has 2)" in " ".join(said.split())
+    written = configs.load(PretrainApp.config_class, tmp_path / "second" / "config.yaml")
+    assert written.encoder.num_layers == 2
+    train(PretrainApp(), written, tmp_path / "second", resume=True)

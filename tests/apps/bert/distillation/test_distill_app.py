@@ -108,6 +108,14 @@ def test_bad_options(data, teacher, tmp_path, more, message):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_teacher_of_another_task(teacher, tmp_path):
+    scores = tmp_path / "scores.tsv"
+    scores.write_text("sentence\tscore\n" + "".join(f"text {n}\t{n}.5\n" for n in range(20)))
+    given = overrides([str(scores)], teacher)
+    with pytest.raises(KerasuiteError, match="learnt classification, the data are for regression"):
+        train(DistillApp(), configs.resolve(DistillApp.config_class, given), tmp_path / "run")
+
+
 def test_a_student_learns_its_teacher(data, teacher, tmp_path):
     """Golden: both stages lower what they are for, and only that."""
     given = overrides(

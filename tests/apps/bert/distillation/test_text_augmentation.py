@@ -3,6 +3,8 @@
 import numpy as np
 
 from apps.bert.distillation.augmentation import augmented, first_found
+from apps.bert.distillation.tools import augmented_rows
+from apps.bert.tasks.read import read_file
 
 
 def fruit(words):
@@ -24,3 +26,30 @@ def test_the_second_source_fills_the_gaps_of_the_first():
         return [["other"] for _ in words]
 
     assert first_found(fruit, any_word)(["an", "apple"]) == [["other"], ["pear", "plum"]]
+
+
+def table_of(path, text):
+    """A table, read and written again with its augmented rows."""
+    path.write_text(text)
+    changes = fruit, 80, 0.5, np.random.default_rng(0)
+    rows = list(augmented_rows(read_file(path), *changes))
+    path.write_text("".join("\t".join(row) + "\n" for row in rows))
+    return rows, read_file(path)
+
+
+def test_both_texts_of_a_pair_change(tmp_path):
+    text = "sentence1\tsentence2\tlabel\nan apple\tno apple no apple\tyes\nnone\tmore\tno\n"
+    rows, found = table_of(tmp_path / "pairs.tsv", text)
+    assert found.kind == "pair" and rows[-1] == ("none", "more", "no")
+    first, second = ({row[place] for row in rows[1:-1]} for place in (0, 1))
+    assert first == {"an apple", "an pear", "an plum"}
+    kinds = ("apple", "pear", "plum")
+    assert second == {f"no {one} no {other}" for one in kinds for other in kinds}
+    assert {row[2] for row in rows[1:-1]} == {"yes"}
+
+
+def test_numbers_stay_numbers(tmp_path):
+    text = "sentence1\tsentence2\tscore\nan apple\tapple\t3\na\tb\t1\n"
+    rows, found = table_of(tmp_path / "scores.tsv", text)
+    assert found.kind == "regression" and len(rows) > 3
+    assert {example.label for example in found.examples} == {1.0, 3.0}
