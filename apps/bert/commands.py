@@ -11,6 +11,7 @@ from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.pretraining.config import PretrainConfig
 from apps.bert.runs import APPS, app_of
 from shared.engine import options, verbs
+from shared.engine.errors import UsageError
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -135,9 +136,21 @@ def predict(
 
 @commands.command()
 @options.config_options(FinetuneConfig, only=("task_data",))
-def check(data: options.Data, debug: options.Debug = False, overrides=None):
-    """Reports what is in the data of a task and what is wrong with them."""
-    verbs.check(APPS["bert-finetune"], FinetuneConfig, data, overrides)
+def check(
+    data: options.Data,
+    task: Annotated[
+        Literal["finetune", "pretrain"],
+        typer.Option(help="What for: labelled data of a task, or plain text to pretrain on."),
+    ] = "finetune",
+    debug: options.Debug = False,
+    overrides=None,
+):
+    """Reports what is in data and what is wrong with them; plain text wants --task pretrain."""
+    if task == "pretrain" and overrides:
+        flag = next(iter(overrides)).rpartition(".")[2].replace("_", "-")
+        raise UsageError(f"--{flag}: is about labelled data; leave it out with --task pretrain")
+    config = FinetuneConfig if task == "finetune" else PretrainConfig
+    verbs.check(APPS[f"bert-{task}"], config, data, overrides)
 
 
 @commands.command(name="import")

@@ -133,19 +133,11 @@ def best_spans(
         max_answer_length: int. Most tokens of an answer.
 
     Returns:
-        The `BestSpans`. Of equal scores the shortest span, then the first one is taken.
+        The `BestSpans`. Of equal scores that of the first window is taken, of several there the
+        shortest, then the first one.
     """
     starts, ends = (_in_context(logits, windows) for logits in (start_logits, end_logits))
-    width = tf.shape(starts)[1]
-    # Spans of 1, 2, ... tokens beside each other: (R, A, T).
-    padded = tf.pad(ends, [[0, 0], [0, max_answer_length]], constant_values=-np.inf)
-    spans = starts[:, None] + tf.stack(
-        [padded[:, extra : extra + width] for extra in range(max_answer_length)], axis=1
-    )
-    spans = tf.reshape(spans, [tf.shape(spans)[0], -1])
-    best = tf.argmax(spans, axis=1)
-    score = tf.reduce_max(spans, axis=1)
-    extra, position = best // tf.cast(width, tf.int64), best % tf.cast(width, tf.int64)
+    score, position, extra = _best_in_window(starts, ends, max_answer_length)
     first = windows.first + position - windows.place
     null = tf.reduce_sum(tf.cast(start_logits + end_logits, tf.float32)[:, :1], axis=1)
 
@@ -185,47 +177,23 @@ def span_offsets(
     )
 
 
-def n_best_spans(
-    start_logits: np.ndarray,
-    end_logits: np.ndarray,
-    windows: Windows,
-    max_answer_length: int,
-    n_best: int = 20,
-) -> list[list[tuple[float, int, int]]]:
-    """The best spans of each question, outside the graph.
-
-    Args:
-        as `best_spans`, as numpy arrays.
-        n_best: int. Most spans of a question.
-
-    Returns:
-        For each question (score, first token, last token), the best first; of equal scores the
-        shortest, then the first one first. A span that is in two windows counts once, with the
-        better score.
-    """
-    found: list[dict[tuple[int, int], float]] = [{} for _ in range(int(_count(windows)))]
-    rows = zip(*(np.asarray(windows[name]) for name in range(2, 6)), strict=True)
-    for row, (question, place, first, length) in enumerate(rows):
-        part = slice(int(place), int(place + length))
-        starts = np.asarray(start_logits[row, part], np.float32)
-        ends = np.asarray(end_logits[row, part], np.float32)
-        scores = np.full((max_answer_length, len(starts)), -np.inf, np.float32)
-        for extra in range(min(max_answer_length, len(starts))):
-            scores[extra, : len(starts) - extra] = starts[: len(starts) - extra] + ends[extra:]
-        # Equal scores stay in their order: shorter, then earlier spans.
-        for best in np.argsort(-scores, axis=None, kind="stable")[:n_best]:
-            extra, begin = divmod(int(best), len(starts))
-            score = float(scores[extra, begin])
-            if score == -np.inf:
-                break
-            span = int(first) + begin, int(first) + begin + extra
-            found[question][span] = max(score, found[question].get(span, -np.inf))
-    return [
-        [(score, *span) for span, score in sorted(spans.items(), key=lambda item: -item[1])][
-            :n_best
-        ]
-        for spans in found
-    ]
+def _best_in_window(
+    starts: tf.Tensor, ends: tf.Tensor, longest: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """(score, first position, tokens after it) of the best span of each row of (R, T)."""
+    width = tf.shape(starts)[1]
+    padded = tf.pad(ends, [[0, 0], [0, longest]], constant_values=-np.inf)
+    score = tf.fill([tf.shape(starts)[0]], -np.inf)
+    position = extra = tf.zeros_like(score, tf.int64)
+    # One length after the other: all at once would need as many times the memory.
+    for more in range(longest):
+        sums = starts + padded[:, more : more + width]
+        best = tf.reduce_max(sums, axis=1)
+        better = best > score
+        position = tf.where(better, tf.argmax(sums, axis=1), position)
+        extra = tf.where(better, tf.constant(more, tf.int64), extra)
+        score = tf.maximum(score, best)
+    return score, position, extra
 
 
 def _count(windows: Windows) -> tf.Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from apps.bert.finetuning.config import FinetuneConfig, TaskDataConfig
+from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.finetuning.features import Features
 from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.finetuning.kinds import KINDS, Kind, balanced_weights
@@ -16,12 +16,11 @@ from apps.bert.finetuning.predictor import predictor_for
 from apps.bert.finetuning.saved_examples import load_examples, save_examples
 from apps.bert.finetuning.serving import LABELS, FineTunedServing
 from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
-from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.examples import Examples
 from apps.bert.tasks.read import FoundTask, find_task, read_files
 from apps.bert.tasks.splits import validation_files
 from shared.engine.app import App, Evaluator
-from shared.engine.errors import KerasuiteError
+from shared.engine.errors import KerasuiteError, UsageError
 from shared.engine.files import write_text
 from shared.engine.messages import warn
 from shared.engine.optimizer import build_optimizer
@@ -64,6 +63,7 @@ class FinetuneApp(App):
     def _write(self, run: Run, found: FoundTask) -> dict[str, Any]:
         kind_class = KINDS[found.kind]
         train, validation = found.train.examples, found.validation.examples
+        check_class_weights(run.config.head.class_weights, kind_class)
         labels = self.labels_of(run, kind_class, train)
         kind = kind_class(run.config, labels)
         start = self.prepare_start(run, lambda: kind.texts(train))
@@ -120,7 +120,7 @@ class FinetuneApp(App):
 
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
         options, kind = run.config.task_data, run.artifacts["kind"]
-        found = read_files(validation_files([], data), kind, columns_of(options))
+        found = read_files(validation_files([], data), kind, options.columns)
         report(found)
         self._validation = found.examples, self.kind.features(found.examples, self.tokenizer)
 
@@ -152,6 +152,7 @@ class FinetuneApp(App):
         """What `FineTuner` is made with."""
         head, kind = run.config.head, run.artifacts["kind"]
         weights = None
+        # Runs of before may ask for them where there are no classes.
         if head.class_weights == "balanced" and self.kind.name == "classification":
             weights = balanced_weights(self.train_features(run).labels, len(self.kind.labels))
         return (
@@ -197,12 +198,17 @@ def read_data(config: FinetuneConfig) -> FoundTask:
         options.validation_split,
         config.seed,
         options.kind,
-        columns_of(options),
+        options.columns,
     )
 
 
-def columns_of(options: TaskDataConfig) -> Columns:
-    return Columns(options.text_column, options.pair_column, options.label_column)
+def check_class_weights(weights: str, kind: type[Kind]) -> None:
+    """Raises UsageError if classes shall be weighed where there are none."""
+    if weights != "none" and kind.name != "classification":
+        raise UsageError(
+            f"--class-weights {weights}: weighs classes of sentences or pairs, these data are for "
+            f"{kind.name}; leave it out"
+        )
 
 
 def report(found: FoundTask | Examples) -> None:

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
+from apps.bert.tasks.columns import Columns
 from apps.bert.vocabulary import VocabularyConfig
 from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
 
@@ -30,6 +31,11 @@ class TaskDataConfig:
         64, "Question answering: word pieces that windows of a long context share.", ge=0
     )
     max_answer_length: int = option(30, "Question answering: longest answer in word pieces.", ge=1)
+
+    @property
+    def columns(self) -> Columns:
+        """Those that the user named."""
+        return Columns(self.text_column, self.pair_column, self.label_column)
 
 
 @config_class

@@ -103,7 +103,8 @@ class ClassificationKind(Kind):
 
     def serving(self, *args, examples, metrics):
         paired = examples[0].text_pair is not None
-        return TextServing(*args, self._shown_texts(examples), paired=paired)
+        columns = self.config.task_data.columns
+        return TextServing(*args, self._shown_texts(examples), paired=paired, columns=columns)
 
 
 class RegressionKind(ClassificationKind):
@@ -211,8 +212,14 @@ KINDS: dict[str, type[Kind]] = {
 
 
 def balanced_weights(numbers: np.ndarray, count: int) -> tuple[float, ...]:
-    """Weights of classes by the inverse of their frequency, 1 on average."""
+    """Weights of classes by the inverse of their frequency, 1 on average.
+
+    Args:
+        numbers: int (N,). The class of each example.
+        count: int. Classes; one without examples, which a teacher may know, has weight 1.
+    """
     from sklearn.utils.class_weight import compute_class_weight
 
-    weights = compute_class_weight("balanced", classes=np.arange(count), y=numbers)
-    return tuple(float(weight) for weight in weights)
+    weights, present = np.ones(count), np.unique(numbers)
+    weights[present] = compute_class_weight("balanced", classes=present, y=numbers)
+    return tuple(weights.tolist())

@@ -1,6 +1,8 @@
 """The SavedModel of a fine-tuned model: raw text in, labels, numbers or choices out."""
 
+import dataclasses
 import json
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +10,7 @@ import tensorflow as tf
 from apps.bert.encoder import mean_of_tokens
 from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.start import vocabulary_assets
+from apps.bert.tasks.columns import Columns
 from shared.engine.app import ServingModule
 from shared.text.line_tables import line_by_number
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
@@ -50,8 +53,11 @@ class FineTunedServing(ServingModule):
 
     def extra_assets(self):
         labels = {LABELS: "".join(f"{name}\n" for name in self.labels)} if self.labels else {}
-        task = {"kind": self.model.kind, "labels": self.labels, "paired": self.paired}
-        return labels | {TASK: json.dumps(task)} | vocabulary_assets(self.tokenizer)
+        return labels | {TASK: json.dumps(self.task())} | vocabulary_assets(self.tokenizer)
+
+    def task(self) -> dict[str, Any]:
+        """What batch inference has to know of the model."""
+        return {"kind": self.model.kind, "labels": self.labels, "paired": self.paired}
 
     def packed(
         self, text: tf.Tensor, pair: tf.Tensor | None = None
@@ -79,11 +85,15 @@ class TextServing(FineTunedServing):
 
     Args: those of `FineTunedServing`, and
         paired: bool. Whether the model reads pairs.
+        columns: of the training data, as far as the user named them.
     """
 
-    def __init__(self, *args, paired: bool, **kwargs):
+    def __init__(self, *args, paired: bool, columns: Columns = Columns(), **kwargs):
         super().__init__(*args, **kwargs)
-        self.paired = paired
+        self.paired, self.columns = paired, columns
+
+    def task(self):
+        return super().task() | {"columns": dataclasses.asdict(self.columns)}
 
     def predict(self, text, text_pair=None) -> dict[str, tf.Tensor]:
         x, cut = self.packed(text, text_pair)

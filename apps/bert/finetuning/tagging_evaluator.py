@@ -14,7 +14,7 @@ from apps.bert.tasks.examples import TaggedSentence
 
 
 class TaggingEvaluator(TaskEvaluator):
-    """F1 of whole entities, strict, and the share of right tags.
+    """F1 of whole entities, strict, and the share of right tags; the latter alone without entities.
 
     Args:
         examples: sentences with their tags.
@@ -59,7 +59,9 @@ class TaggingEvaluator(TaskEvaluator):
 
     def result(self) -> dict[str, float]:
         metrics = entity_metrics(self._right, self.predicted)
-        return {"score": metrics["f1" if self._spans else "accuracy"], **metrics}
+        if not self._spans:
+            return dict.fromkeys(("score", "accuracy"), metrics["accuracy"])
+        return {"score": metrics["f1"], **metrics}
 
     def report(self, folder: Path) -> dict[str, Any]:
         predicted = self.predicted

@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from apps.bert.finetuning.serving import FineTunedServing
+from apps.bert.tasks.conll import OUTSIDE
+from apps.bert.tasks.labels import span_type
 from shared.text.text_between import text_between
 
 
@@ -16,21 +18,24 @@ class TaggingServing(FineTunedServing):
             string [N, S] and `span_score` f32 [N, S], the lowest probability of a span's tags.
             `text[span_start:span_end]` is the span; offsets count Unicode characters; and to
             `truncated` bool [N], whether the end of a text was not read and so has no spans.
-        words: `words` string [N, W], padded by "", to `tags` string [N, W], the tag of each word,
-            "O" where the model does not reach.
+        words: `words` string [N, W], padded by "", to `tags` string [N, W], the tag of each word;
+            where the model does not reach "O", or "" if that is none of the tags.
 
-    Tags are read as IOB2, leniently: an I- that continues nothing begins a span.
+    Tags are read as IOB2, leniently: an I- that continues nothing begins a span. Other tags, such
+    as parts of speech, make every word a span of its own; what no space parts is one word.
 
     Args: those of `FineTunedServing`; the labels are tags such as "O", "B-PER" and "I-PER".
     """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        types = sorted({name[2:] for name in self.labels if name[:2] in ("B-", "I-")})
+        types = sorted({span_type(name) for name in self.labels} - {""})
         number = {name: index for index, name in enumerate(types)}
-        # Of every tag: the number of its type, -1 for O, and whether it begins a span.
-        self.types = tf.constant([number.get(name[2:], -1) for name in self.labels])
+        # Of every tag: the number of its type, -1 for O, whether it begins a span, and whether it
+        # is that of a word and not of a span.
+        self.types = tf.constant([number.get(span_type(name), -1) for name in self.labels])
         self.begins = tf.constant([name.startswith("B-") for name in self.labels])
+        self.of_word = tf.constant([span_type(name) == name for name in self.labels])
         self.type_names = tf.constant(types or [""])
         self.suffixes = tf.constant(self.tokenizer.is_suffix)
 
@@ -44,8 +49,9 @@ class TaggingServing(FineTunedServing):
         leads = (tokens != self.tokenizer.pad) & ~tf.gather(self.suffixes, tokens)
         tags = _carried(tags, leads)
         types = tf.where(tokens != self.tokenizer.pad, tf.gather(self.types, tags), -1)
-        before = tf.concat([-tf.ones_like(types[:, :1]), types[:, :-1]], axis=1)
-        begins = leads & (types >= 0) & (tf.gather(self.begins, tags) | (types != before))
+        begins = tf.gather(self.begins, tags) | (types != _before(types))
+        begins |= tf.gather(self.of_word, tags) & (starts > _before(ends))
+        begins &= leads & (types >= 0)
         found = self._found(text, types, begins, starts, ends, _carried(scores, leads))
         return found | {"truncated": truncated}
 
@@ -88,11 +94,13 @@ class TaggingServing(FineTunedServing):
         )
         tags, _ = self._tags(tokens)
         index = index[:, : self.max_length - 2].to_tensor(-1)
-        first = index != tf.concat([-tf.ones_like(index[:, :1]), index[:, :-1]], axis=1)
+        first = index != _before(index)
         rows = tf.repeat(tf.range(tf.shape(index)[0])[:, None], tf.shape(index)[1], axis=1)
         chosen = first & (index >= 0)
         places = tf.stack([rows[chosen], index[chosen]], axis=1)
-        outside = tf.fill(tf.shape(words), self.labels.index("O"))
+        # There is no name of -1.
+        outside = self.labels.index(OUTSIDE) if OUTSIDE in self.labels else -1
+        outside = tf.fill(tf.shape(words), outside)
         tags = tf.tensor_scatter_nd_update(outside, places, tags[chosen])
         return {"tags": self.names.lookup(tf.cast(tags, tf.int64))}
 
@@ -115,6 +123,11 @@ class TaggingServing(FineTunedServing):
             'A request is `{"inputs": {"text": ["Anna lives in Paris."]}}`; '
             "`text[span_start:span_end]` is a span, offsets count characters."
         )
+
+
+def _before(values: tf.Tensor) -> tf.Tensor:
+    """What stands one place before, -1 before the first: (N, P)."""
+    return tf.concat([-tf.ones_like(values[:, :1]), values[:, :-1]], axis=1)
 
 
 def _carried(values: tf.Tensor, leads: tf.Tensor) -> tf.Tensor:

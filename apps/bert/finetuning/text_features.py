@@ -49,10 +49,9 @@ def text_features(
     paired = any(example.text_pair is not None for example in examples)
     pairs = [example.text_pair or "" for example in examples] if paired else None
     rows = pack_rows([example.text for example in examples], pairs, tokenizer, max_length)
-    given = [example.label for example in examples]
     if labels is None:
-        return Features(rows, np.array(given, np.float32))
-    return Features(rows, class_numbers(given, labels))
+        return Features(rows, np.array([example.label for example in examples], np.float32))
+    return Features(rows, class_numbers(examples, labels))
 
 
 def choice_features(
@@ -66,17 +65,17 @@ def choice_features(
     return Features(rows, np.array([example.label for example in examples], np.int32), choices)
 
 
-def class_numbers(given: Sequence[str], labels: Sequence[str]) -> np.ndarray:
-    """Numbers of class names, int32 (N,).
+def class_numbers(examples: Sequence[TextExample], labels: Sequence[str]) -> np.ndarray:
+    """The numbers of the examples' classes, int32 (N,).
 
     Raises:
-        KerasuiteError: if a name is none of `labels`.
+        KerasuiteError: if a label is none of `labels`.
     """
     number = {name: index for index, name in enumerate(labels)}
-    for row, name in enumerate(given, 1):
-        if name not in number:
+    for example in examples:
+        if example.label not in number:
             raise KerasuiteError(
-                f"example {row}: label '{name}' is not one of the training data's: "
+                f"{example.id}: label '{example.label}' is not one of the training data's: "
                 f"{', '.join(labels)}; mend it or train with it"
             )
-    return np.array([number[name] for name in given], np.int32)
+    return np.array([number[example.label] for example in examples], np.int32)

@@ -31,6 +31,9 @@ def describe(config: CorpusConfig) -> tuple[list[str], list[str]]:
         f"{lines:,} lines in {documents:,} documents (empty lines end a document)",
         f"{words:,} words, {characters:,} characters",
     ]
+    paired = config.sequences.pairs != "none"
+    if documents == 1 and not paired:
+        contents.append("one document only; --pairs next or order would want several")
     problems = []
     if not lines:
         problems.append(f"{' '.join(config.data)}: no text in it")
@@ -38,7 +41,7 @@ def describe(config: CorpusConfig) -> tuple[list[str], list[str]]:
         problems.append(f"{damaged:,} lines hold bytes that are not UTF-8; each became U+FFFD")
     if repeated > lines / 10:
         problems.append(f"{repeated:,} of {lines:,} lines stand there before; remove the copies")
-    if config.sequences.pairs != "none" and documents < 2:
+    if paired and documents == 1:
         problems.append("one document only; --pairs wants several, with empty lines between them")
     if long:
         problems.append(

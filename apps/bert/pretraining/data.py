@@ -79,12 +79,20 @@ def make_examples(
     masking: MaskingConfig | None,
     training: bool,
 ) -> PretrainingExamples:
-    """The sequences of a text with their masks, if any; for validation always the same."""
-    length = config.sequences.sequence_length
+    """The sequences of a text with their masks, if any; for validation always the same.
+
+    Raises:
+        KerasuiteError: if the text has no sequence, which may happen in evaluation only.
+    """
+    length, pairs = config.sequences.sequence_length, config.sequences.pairs
+    stretches = stretches_of(text, config)
+    if not len(stretches):
+        lacks = "no words" if pairs == NONE else "no document of two lines, which make a pair"
+        raise KerasuiteError(f"DATA: too little text to evaluate on, it has {lacks}; give more")
     return PretrainingExamples(
         text,
-        stretches_of(text, config),
-        config.sequences.pairs,
+        stretches,
+        pairs,
         tokenizer,
         masking and _masker(masking, tokenizer, length),
         length,

@@ -72,8 +72,18 @@ def known_columns(named: Columns) -> set[str]:
     return KNOWN | given
 
 
-def find_columns(table: Table, named: Columns) -> Columns:
+def columns_if_there(table: Table, named: Columns) -> Columns:
+    """Columns of texts if a table has them, else none: then they are looked for in it."""
+    named = dataclasses.replace(named, label="")
+    return named if {named.text, named.pair} - {""} <= {*table.columns} else Columns()
+
+
+def find_columns(table: Table, named: Columns, mend: str = "Name it with --text-column") -> Columns:
     """The columns of a table of sentences or pairs.
+
+    Args:
+        named: columns that must be there.
+        mend: what to do where it is not clear.
 
     Raises:
         KerasuiteError: if a named column is not there, or it is not clear where the text is.
@@ -87,8 +97,7 @@ def find_columns(table: Table, named: Columns) -> Columns:
     found = Columns(named.text or guess.text, named.pair or guess.pair, named.label or guess.label)
     if not found.text:
         raise KerasuiteError(
-            f"{table.path}: which column holds the text? Name it with --text-column, one of: "
-            f"{', '.join(table.columns)}"
+            f"{table.path}: which column holds the text? {mend}, one of: {', '.join(table.columns)}"
         )
     return found
 

@@ -5,16 +5,22 @@ a span, or as its Beginning, in IOB1 only where it follows another of its type; 
 IOBES the End of a span and Single words are told as well. Everything is read to IOB2.
 """
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from apps.bert.tasks.examples import TAGGING, Examples, TaggedSentence
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import write_text
+from shared.engine.inputs import Source
+from shared.text.line_files import split_lines
 from shared.text.text_lines import read_lines
 
 ENDINGS = (".conll", ".conll2003", ".iob", ".iob2", ".bio", ".bioes", ".iobes", ".ner")
+# CoNLL-2002 and 2003 name their held-out files so; those to train on may be anything's .train.
+PARTS = (".testa", ".testb")
 DOCUMENT = "-DOCSTART-"
 OUTSIDE = "O"
 IOB1, IOB2, IOBES, PLAIN = "IOB1", "IOB2", "IOBES", "plain"
@@ -22,6 +28,8 @@ IOB1, IOB2, IOBES, PLAIN = "IOB1", "IOB2", "IOBES", "plain"
 _LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S"}
 _SPAN_TAG = re.compile(r"[BIESLUMW]-\S+")
 _COMMENT = re.compile(r"# ?\S+ ?=|# id")
+# How many lines of a file tell what it is.
+_LOOKED_AT = 200
 
 
 def read_conll(path: Path, labelled: bool = True) -> Examples:
@@ -104,17 +112,50 @@ def write_conll(path: Path, sentences: Iterable[Sequence[Sequence[str]]]) -> Non
     write_text(path, "".join(f"{line}\n" for line in conll_lines(sentences)))
 
 
-def looks_like_conll(path: Path) -> bool:
-    """Whether a file has the name of one, or short lines with a tag as last word."""
+def looks_like_conll(path: Path, tags: Collection[str] = ()) -> bool:
+    """Whether a file has the name of one, or its first lines look like it.
+
+    Plain text must not be taken for it: sentences are parted by empty lines, and nine of ten other
+    lines have equally many columns, the last of which is O or a tag such as B-PER.
+
+    Args:
+        path: the file, also as .gz.
+        tags: other tags that a model knows, such as parts of speech; two of them at least.
+
+    Raises:
+        KerasuiteError: if the file cannot be read.
+    """
     name = path.name.lower().removesuffix(".gz")
-    if name.endswith(ENDINGS):
+    if name.endswith(ENDINGS + PARTS):
         return True
-    lines = read_lines(path).lines[:200]
-    rows = [_columns(line, "\t" in line) for line in lines if line.strip()]
+    lines = _first_lines(path)
+    texts = [line for line in lines if line.strip() and not _COMMENT.match(line)]
+    rows = [_columns(line, "\t" in line) for line in texts]
     if any(row[0] == DOCUMENT for row in rows):
         return True
-    tagged = [r for r in rows if len(r) > 1 and (r[-1] == "O" or _SPAN_TAG.fullmatch(r[-1]))]
-    return "" in lines and len(tagged) > 0.9 * len(rows)
+    last = _last_columns(rows)
+    if all(map(str.strip, lines)) or len(last) <= 0.9 * len(rows):
+        return False
+    of_spans = sum(tag == OUTSIDE or bool(_SPAN_TAG.fullmatch(tag)) for tag in last)
+    of_model = [tag for tag in last if tag in tags]
+    # One only might be the full stop at the end of every line.
+    return of_spans > 0.9 * len(rows) or (
+        len(of_model) > 0.9 * len(rows) and len(set(of_model)) > 1
+    )
+
+
+def _first_lines(path: Path) -> list[str]:
+    """The first lines of a file that may be too large to be read as a whole."""
+    lines = itertools.islice(split_lines(Source(str(path), path)), _LOOKED_AT)
+    texts = ((line.content or b"").decode("utf-8", "replace") for line in lines)
+    return [text.removeprefix("\ufeff") for text in texts]
+
+
+def _last_columns(rows: list[list[str]]) -> list[str]:
+    """The last column of those rows that have as many columns as most have, two at least."""
+    widths = Counter(map(len, rows))
+    width = max(widths, key=widths.get, default=0)
+    return [row[-1] for row in rows if len(row) == width > 1]
 
 
 def _sentences(path: Path, labelled: bool) -> tuple[list[TaggedSentence], list[str]]:

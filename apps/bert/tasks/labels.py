@@ -18,6 +18,17 @@ def class_names(examples: Iterable[TextExample]) -> list[str]:
     return sorted(names)
 
 
+def span_type(tag: str) -> str:
+    """What spans of a tag are called: PER of B-PER and I-PER, the tag itself where it is another.
+
+    >>> [span_type(tag) for tag in ("B-PER", "I-PER", "NN", "O")]
+    ['PER', 'PER', 'NN', '']
+    """
+    if tag.startswith(("B-", "I-")):
+        return tag[2:]
+    return "" if tag == OUTSIDE else tag
+
+
 def tag_names(sentences: Iterable[TaggedSentence]) -> list[str]:
     """The tags of sentences: O first; of spans, B and I of each type, though one may not occur.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.conll import looks_like_conll, read_conll
-from apps.bert.tasks.examples import QUESTIONS, TAGGING, Examples
+from apps.bert.tasks.examples import CHOICE, QUESTIONS, TAGGING, Examples
 from apps.bert.tasks.splits import hold_out, training_files, validation_files
 from apps.bert.tasks.squad import read_squad
 from apps.bert.tasks.tables import is_table, table_suffix
@@ -86,6 +86,11 @@ def read_files(
                 f"{path}: is of kind {part.kind}, but {paths[0]} is of kind {parts[0].kind}; "
                 f"give --kind, or files of one kind"
             )
+        if parts and _choices(part) != _choices(parts[0]):
+            raise KerasuiteError(
+                f"{path}: has {_choices(part)} choices a row, but {paths[0]} has "
+                f"{_choices(parts[0])}; give files with equally many"
+            )
         parts.append(part)
     return Examples(
         parts[0].kind,
@@ -118,12 +123,9 @@ def read_file(
     return found
 
 
-def check_problems(found: FoundTask) -> None:
-    """Raises the first problem as an error, with the number of the others."""
-    if found.problems:
-        more = len(found.problems) - 1
-        others = f" (and {more} more; 'kerasuite bert check' lists them)" if more else ""
-        raise KerasuiteError(found.problems[0] + others)
+def _choices(found: Examples) -> int:
+    """How many choices each example has; 0 of another kind."""
+    return len(found.examples[0].choices) if found.kind == CHOICE else 0
 
 
 def _first(found: Examples, path: Path) -> str:

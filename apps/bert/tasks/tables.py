@@ -20,14 +20,15 @@ class Table:
     Attributes:
         path: the file.
         columns: names of the columns; "1", "2", ... where the file has no header.
-        rows: list of (number of the line from 1, one string for each column).
+        rows: list of (number of the line from 1, one string for each column); None for what an
+            object of JSON lines lacks.
         problems: lines about rows that do not fit the columns and are left out.
         has_header: bool. Whether the names are the file's own.
     """
 
     path: Path
     columns: tuple[str, ...]
-    rows: list[tuple[int, tuple[str, ...]]]
+    rows: list[tuple[int, tuple[str | None, ...]]]
     problems: tuple[str, ...] = ()
     has_header: bool = True
 
@@ -119,13 +120,11 @@ def _from_objects(path: Path, lines: list[str]) -> Table:
         else:
             problems.append(f"{path}:{number}: no JSON object; write one object a line")
     columns = tuple(dict.fromkeys(name for _, value in objects for name in value))
-    rows = []
-    for number, value in objects:
-        missing = [name for name in columns if value.get(name) is None]
-        # An empty label is an unlabelled row; whether a text may be missing is seen later.
-        rows.append((number, tuple("" if n in missing else _text(value[n]) for n in columns)))
+    rows = [(number, tuple(_text(value.get(n)) for n in columns)) for number, value in objects]
     return Table(path, columns, rows, tuple(problems))
 
 
-def _text(value) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _text(value) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

@@ -8,6 +8,7 @@ from apps.bert.tasks.columns import (
     NUMERIC,
     ChoiceColumns,
     Columns,
+    columns_if_there,
     find_choice_columns,
     find_columns,
     known_columns,
@@ -35,7 +36,8 @@ def read_text_table(
 
     Args:
         path: see `read_table`.
-        named: columns that the user named.
+        named: columns that the user named. Without labels they are a model's, and are looked for
+            in a table that lacks them.
         kind: "classification", "pair", "regression" or "choice"; "auto" tells it from the
             columns, and numbers from classes by their values.
         labelled: bool. Whether rows without a label are left out, with a note. If not, labels are
@@ -45,10 +47,12 @@ def read_text_table(
         KerasuiteError: if the file or its columns cannot be read.
     """
     table = read_table(path, known_columns(named))
+    if not labelled:
+        named = columns_if_there(table, named)
     choices = find_choice_columns(table) if kind in ("auto", CHOICE) else None
     if choices and not named.text:
         return _choices(table, choices, labelled)
-    columns = find_columns(table, named)
+    columns = find_columns(table, named, *([] if labelled else ["Call it 'text'"]))
     if labelled and not columns.label:
         columns = dataclasses.replace(columns, label=_the_only_other(table, columns))
     if kind == CHOICE or (kind == PAIR and not columns.pair):
@@ -71,7 +75,7 @@ def _the_only_other(table: Table, columns: Columns) -> str:
 def _kind(table: Table, columns: Columns, kind: str) -> str:
     if columns.label and kind != CLASSIFICATION:
         place = table.columns.index(columns.label)
-        values = {row[place] for _, row in table.rows} - {*NO_LABEL}
+        values = {row[place] for _, row in table.rows} - {*NO_LABEL, None}
         numbers = [_number(value) for value in values]
         if values and None not in numbers:
             whole = all(number == int(number) for number in numbers)
@@ -85,13 +89,12 @@ def _texts(table: Table, columns: Columns, kind: str, labelled: bool) -> Example
     examples, problems, unlabelled = [], list(table.problems), 0
     for line, row in table.rows:
         where = f"{table.path}:{line}"
-        text, pair = row[place[columns.text]], None
-        if columns.pair:
-            pair = row[place[columns.pair]]
-        if labelled and not (text.strip() and (pair is None or pair.strip())):
-            problems.append(f"{where}: an empty text; fill it in or remove the row")
+        texts = {name: row[place[name]] for name in (columns.text, columns.pair) if name}
+        if wrong := _wrong(texts, filled=labelled):
+            problems.append(f"{where}: {wrong}")
             continue
-        label = row[place[columns.label]].strip() if columns.label else ""
+        text, pair = texts[columns.text], texts.get(columns.pair)
+        label = _label(row, place, columns.label)
         if label in NO_LABEL:
             label, unlabelled = None, unlabelled + 1
             if labelled:
@@ -110,10 +113,14 @@ def _choices(table: Table, columns: ChoiceColumns, labelled: bool) -> Examples:
     examples, problems, unlabelled = [], list(table.problems), 0
     for line, row in table.rows:
         where = f"{table.path}:{line}"
-        beginning = row[place[columns.beginning]] if columns.beginning else ""
-        choices = tuple(f"{beginning} {row[place[name]]}".strip() for name in columns.choices)
-        context = row[place[columns.context]] if columns.context else ""
-        given = row[place[columns.label]].strip() if columns.label else ""
+        before = {name: row[place[name]] for name in (columns.context, columns.beginning) if name}
+        endings = {name: row[place[name]] for name in columns.choices}
+        if wrong := _wrong(before, filled=False) or _wrong(endings, filled=True):
+            problems.append(f"{where}: {wrong}")
+            continue
+        context, beginning = (before.get(n, "") for n in (columns.context, columns.beginning))
+        choices = tuple(f"{beginning} {ending}".strip() for ending in endings.values())
+        given = _label(row, place, columns.label)
         label = int(given) if given.isascii() and given.isdigit() else None
         if given in NO_LABEL:
             unlabelled += 1
@@ -125,6 +132,21 @@ def _choices(table: Table, columns: ChoiceColumns, labelled: bool) -> Examples:
             continue
         examples.append(ChoiceExample(context, choices, label, where))
     return Examples(CHOICE, examples, tuple(problems), _notes(table, unlabelled, labelled))
+
+
+def _wrong(texts: dict[str, str | None], filled: bool) -> str:
+    """What is wrong with the texts of a row, by their columns, or ""."""
+    for name, text in texts.items():
+        if text is None:
+            return f"no '{name}' in it; add it or remove the row"
+        if filled and not text.strip():
+            return f"an empty '{name}'; fill it in or remove the row"
+    return ""
+
+
+def _label(row: tuple[str | None, ...], place: dict[str, int], column: str) -> str:
+    """What stands in the column of the label, "" if there is none."""
+    return ((row[place[column]] or "") if column else "").strip()
 
 
 def _notes(table: Table, unlabelled: int, labelled: bool) -> tuple[str, ...]:

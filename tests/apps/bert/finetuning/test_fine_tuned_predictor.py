@@ -9,7 +9,8 @@ import pytest
 
 from apps.bert.distillation import tools
 from apps.bert.embedding.predictor import VECTORS, EmbeddingPredictor
-from apps.bert.finetuning.predictor import TaggingPredictor, TextPredictor
+from apps.bert.finetuning.tagging_predictor import TaggingPredictor
+from apps.bert.finetuning.text_predictor import TextPredictor
 from apps.bert.tasks.conll import read_conll
 from shared.engine.errors import KerasuiteError
 from shared.engine.inputs import Source
@@ -22,7 +23,7 @@ WORDS = ["Anna", "Lee", "lives", "in", "Paris"]
 def test_a_tagged_file_can_be_read_again(tmp_path, pack):
     """A word and its tag a line, whichever format the rows have."""
     row = {"words": pack(WORDS), "spans": pack(SPANS)}
-    predictor = TaggingPredictor({"kind": "tagging"})
+    predictor = TaggingPredictor({"kind": "tagging", "labels": ["O", "B-PER", "I-PER"]})
     files = predictor.finish(Source("a.conll", tmp_path / "a.conll"), [row, row])
     (tmp_path / "a.conll").write_bytes(b"".join(files["tagged/a.conll"]))
     found = read_conll(tmp_path / "a.conll").examples

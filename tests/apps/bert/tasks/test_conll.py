@@ -158,7 +158,30 @@ def test_files_are_recognised(tmp_path):
     assert looks_like_conll(write(tmp_path / "eng.testa", IOB1))
     assert looks_like_conll(write(tmp_path / "x.txt", "a O\nb B-X\n\nc O\n\n"))
     assert looks_like_conll(write(tmp_path / "x.bio", "anything"))
+    assert looks_like_conll(write(tmp_path / "esp.testb.gz", "words\nonly"))
     assert not looks_like_conll(write(tmp_path / "y.txt", "some words here\nmore of them\n\nend"))
+
+
+def test_plain_text_is_no_conll(tmp_path):
+    """Whatever tags a model knows."""
+    tags = {"NN", "VB", ".", ","}
+    path = write(tmp_path / "pos.txt", "Dogs NN\nbark VB\n. .\n\nYes NN\n. .\n")
+    assert looks_like_conll(path, tags) and not looks_like_conll(path)
+    texts = (
+        "the dogs bark .\nthen they sleep , dream and wake .\n\nso do I .\n",
+        "Yes .\nNo .\n\nOh .\n",
+        "type B-X\nwe are all of the type B-X\n\nor even B-Y\nor I-Y\n",
+        "Dogs NN\nbark VB\n",
+    )
+    for text in texts:
+        assert not looks_like_conll(write(tmp_path / "x.txt", text), tags), text
+
+
+def test_only_the_beginning_of_a_file_is_looked_at(tmp_path):
+    lines = "".join(f"{number} of many lines\n" for number in range(20_000))
+    path = write(tmp_path / "long.txt.gz", lines)
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert not looks_like_conll(path)
 
 
 def test_the_real_file(real_data):

@@ -120,6 +120,18 @@ def test_json_lines(tmp_path):
     assert examples.notes == (f"{path}: 1 rows without a label are left out",)
 
 
+def test_json_lines_that_lack_a_key(tmp_path):
+    """With and without labels: an absent text is no empty text."""
+    path = tmp_path / "x.jsonl"
+    objects = [{"text": "a", "label": 1}, {"label": 1}, {"text": None}, {"text": "", "label": 0}]
+    path.write_text("".join(f"{json.dumps(value)}\n" for value in objects))
+    lacking = tuple(f"{path}:{row}: no 'text' in it; add it or remove the row" for row in (2, 3))
+    examples = read_text_table(path, labelled=False)
+    assert (found(examples), examples.problems) == ([("a", None, "1"), ("", None, "0")], lacking)
+    empty = f"{path}:4: an empty 'text'; fill it in or remove the row"
+    assert read_text_table(path).problems == (*lacking, empty)
+
+
 def test_numbers_are_classes_unless_they_are_scores(tmp_path):
     def kind(name, values, **options):
         rows = [["text", name], *([f"t{n}", value] for n, value in enumerate(values))]
@@ -147,6 +159,21 @@ def test_named_columns(tmp_path):
     assert found(read_text_table(rows, Columns("2", "1", "3")))[1] == ("thus", "how", "n")
 
 
+def test_columns_of_a_model(tmp_path):
+    """They are used where a table has them; else columns are looked for as always."""
+    model = Columns("q", "a", "ok")
+    header = ["text", "q", "a"]
+    path = write(tmp_path / "x.tsv", [header, ["no", "why", "so"]])
+    assert found(read_text_table(path, model, labelled=False)) == [("why", "so", None)]
+    path = write(tmp_path / "y.tsv", [header[:2], ["yes", "why"]])
+    assert found(read_text_table(path, model, labelled=False)) == [("yes", None, None)]
+    path = write(tmp_path / "z.tsv", [["first", "q"], ["yes", "why"]])
+    with pytest.raises(KerasuiteError, match="which column holds the text. Call it 'text', one of"):
+        read_text_table(path, model, labelled=False)
+    rows = write(tmp_path / "rows.tsv", [["1", "why"], ["2", "how"]])
+    assert found(read_text_table(rows, Columns("2"), labelled=False))[1] == ("how", None, None)
+
+
 def test_who_names_a_text_gets_no_pair(tmp_path):
     rows = [["sentence1", "sentence2", "label"], ["a", "b", "1"]]
     path = write(tmp_path / "x.tsv", rows)
@@ -170,7 +197,7 @@ def test_rows_that_cannot_be_used(tmp_path):
     assert examples.problems == (
         f"{path}:3: 2 columns instead of 3; check tabs and quotes",
         f"{path}:6: 4 columns instead of 3; check tabs and quotes",
-        f"{path}:4: an empty text; fill it in or remove the row",
+        f"{path}:4: an empty 'sentence2'; fill it in or remove the row",
     )
     assert examples.notes == (f"{path}: 1 rows without a label are left out",)
 
@@ -205,6 +232,24 @@ def test_swag(tmp_path):
     assert examples.examples == [ChoiceExample("She sits.", choices, 2, f"{path}:2")]
     assert examples.problems == (f"{path}:3: label '4' is none of 0 to 3; mend it",)
     assert len(read_text_table(path, labelled=False)) == 2
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_row_with_fewer_choices(tmp_path, labelled):
+    path = tmp_path / "train.csv"
+    path.write_text("sent1,sent2,ending0,ending1,label\na,She,b,c,0\na,She,b,,0\n")
+    examples = read_text_table(path, labelled=labelled)
+    assert [example.choices for example in examples.examples] == [("She b", "She c")]
+    assert examples.problems == (f"{path}:3: an empty 'ending1'; fill it in or remove the row",)
+    path = tmp_path / "train.jsonl"
+    objects = [
+        {"sent1": "a", "ending0": "b", "ending1": "c", "label": 1},
+        {"sent1": "a", "ending0": "b", "label": 0},
+    ]
+    path.write_text("".join(f"{json.dumps(value)}\n" for value in objects))
+    examples = read_text_table(path, labelled=labelled)
+    assert len(examples) == 1
+    assert examples.problems == (f"{path}:2: no 'ending1' in it; add it or remove the row",)
 
 
 def test_kinds_that_the_columns_cannot_be(tmp_path):
