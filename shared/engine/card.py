@@ -13,7 +13,7 @@ from shared.engine import config as configs
 from shared.engine.app import LAST_EPOCH, App, ServingModule
 from shared.engine.environment import PACKAGES, installed_version
 from shared.engine.files import plain, write_text
-from shared.engine.run import Run
+from shared.engine.run import Run, was_trained
 from shared.engine.task_names import command_group, training_command
 
 if TYPE_CHECKING:
@@ -154,15 +154,14 @@ def _usual_target(app: App, name: str, key: str) -> Path:
 
 def _next_steps(app: App, run: Run, saved_model: Path) -> str:
     command, folder = f"kerasuite {command_group(app.name)}", _typed(run.folder)
-    return f"""\
-## How to go on
-
-```sh
-{command} evaluate {folder}
-{command} export {folder} --output saved_models
-{command} {app.predict_verb} {_typed(saved_model.parent)} INPUT... --output predictions
-{training_command(app.name)} --output {folder} --resume
-```"""
+    steps = [
+        f"{command} evaluate {folder}",
+        f"{command} export {folder} --output saved_models",
+        f"{command} {app.predict_verb} {_typed(saved_model.parent)} INPUT... --output predictions",
+    ]
+    if was_trained(run.folder):
+        steps.append(f"{training_command(app.name)} --output {folder} --resume")
+    return "\n".join(["## How to go on\n", "```sh", *steps, "```"])
 
 
 def _typed(folder: Path) -> str:

@@ -30,7 +30,7 @@ from shared.engine.evaluate import ForwardPass, averaged, evaluate
 from shared.engine.finish import finish
 from shared.engine.history import RunningMeans, TensorBoard, format_metrics, write_csv
 from shared.engine.progress import Progress
-from shared.engine.run import Run, save_model
+from shared.engine.run import Run, save_model, was_trained
 from shared.engine.signals import catch_signals
 from shared.engine.strategy import set_up
 from shared.engine.train_step import build_train_step, prepare_optimizer
@@ -113,6 +113,12 @@ def refuse_to_overwrite(folder: Path, resume: bool) -> None:
     exists = (folder / "config.yaml").exists()
     if resume and not exists:
         raise KerasuiteError(f"{folder}: holds no run to resume; leave out --resume to start one")
+    begun = was_trained(folder) or CheckpointFolder(folder / "checkpoints").paths()
+    if resume and (folder / "model.keras").is_file() and not begun:
+        raise KerasuiteError(
+            f"{folder}: holds a model that was not trained there, so there is nothing to resume; "
+            f"start a new run with --init {folder}"
+        )
     if exists and not resume:
         raise KerasuiteError(
             f"{folder}: already holds a run; add --resume to continue it or choose another --output"

@@ -48,6 +48,9 @@ def test_a_card_says_that_the_last_epoch_is_kept(made, monkeypatch):
 
 def test_commands_can_be_copied(made):
     run, _ = made
+    # A model that was not trained there, such as an imported one, has nothing to resume.
+    assert "--resume" not in card_text(ToyApp(), run, {})
+    (run.folder / "history.csv").touch()
     text = card_text(ToyApp(), run, {})
     # The task toy-tag is the verb `tag` of the group `toy`, as bert-finetune is of bert.
     assert "kerasuite toy evaluate runs/toy-tag/words\n" in text

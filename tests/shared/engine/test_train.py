@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -184,6 +185,17 @@ def test_existing_run_is_not_overwritten(tmp_path):
     train_toy(tmp_path / "run", epochs=1)
     with pytest.raises(KerasuiteError, match="--resume"):
         train_toy(tmp_path / "run", epochs=1)
+
+
+def test_a_model_that_came_from_elsewhere_is_not_resumed(tmp_path):
+    """An imported or compressed run would be trained anew over its model."""
+    run = train_toy(tmp_path / "run", epochs=1)
+    before = (run.folder / "model.keras").read_bytes()
+    shutil.rmtree(run.folder / "checkpoints")
+    (run.folder / "history.csv").unlink()
+    with pytest.raises(KerasuiteError, match="not trained there"):
+        train_toy(tmp_path / "run", True, epochs=1)
+    assert (run.folder / "model.keras").read_bytes() == before
 
 
 def test_early_stopping_and_best_model(tmp_path):
