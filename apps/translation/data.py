@@ -77,19 +77,16 @@ def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Pa
     """Writes `source.model`, and `target.model` where the languages do not share it."""
     options = config.tokens
 
-    def learn(sentences, name: str, side: str = "") -> None:
-        model = train_tokenizer(sentences, options.vocabulary, options.vocabulary_size)
-        used = SubwordTokenizer(model).vocabulary_size
-        if side and used < options.vocabulary_size:
-            warn(f"these {used} tokens are the vocabulary of the {side} side")
+    def learn(sentences, name: str, *source: str) -> None:
+        model = train_tokenizer(sentences, options.vocabulary, options.vocabulary_size, *source)
         with atomic_path(folder / name) as temporary:
             temporary.write_bytes(model)
 
     if options.shared_vocabulary:
         learn([*pairs.source, *pairs.target], SOURCE_MODEL)
     else:
-        learn(pairs.source, SOURCE_MODEL, "source")
-        learn(pairs.target, TARGET_MODEL, "target")
+        learn(pairs.source, SOURCE_MODEL, "source side")
+        learn(pairs.target, TARGET_MODEL, "target side")
 
 
 def encode_pairs(pairs: SentencePairs, tokenizers: Tokenizers) -> EncodedPairs:

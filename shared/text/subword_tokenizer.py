@@ -116,7 +116,9 @@ class SubwordTokenizer(tf.Module):
         return self._library.id_to_piece([int(token) for token in ids])
 
 
-def train_tokenizer(sentences: Iterable[str], kind: str, size: int) -> bytes:
+def train_tokenizer(
+    sentences: Iterable[str], kind: str, size: int, source: str = "training text"
+) -> bytes:
     """Learns a vocabulary; the same sentences always give the same.
 
     Args:
@@ -125,6 +127,7 @@ def train_tokenizer(sentences: Iterable[str], kind: str, size: int) -> bytes:
             stands between spaces).
         size: int. Pieces, with 4 special ones and 256 for bytes among them. Where the sentences
             do not give so many, the vocabulary is smaller and a warning says so.
+        source: what the sentences are called in that warning.
 
     Returns:
         A serialised SentencePiece model.
@@ -149,10 +152,7 @@ def train_tokenizer(sentences: Iterable[str], kind: str, size: int) -> bytes:
     model = _train(texts, kind, size)
     used = sentencepiece.SentencePieceProcessor(model_proto=model).vocab_size()
     if used < size:
-        warn(
-            f"--vocabulary-size {size}: the training text supports {used} tokens only; "
-            f"{used} are used"
-        )
+        warn(f"--vocabulary-size {size}: the {source} supports {used} tokens only; {used} are used")
     return model
 
 

@@ -86,7 +86,7 @@ def test_a_vocabulary_of_one_side_that_the_data_do_not_support(tmp_path, capsys)
     contents, _ = describe(TranslateConfig(data=(str(tmp_path),), tokens=tokens))
     assert contents[3].startswith("vocabulary: bpe, 300 source and 2")
     errors = capsys.readouterr().err
-    assert "vocabulary of the target side" in errors and "source side" not in errors
+    assert "the target side supports" in errors and "source side" not in errors
 
 
 def test_files_that_stop_it(tmp_path):
