@@ -9,7 +9,9 @@ from apps.translation.config import MAX_BEAM, MAX_TOKENS, TranslateConfig
 from apps.translation.data import Tokenizers
 from apps.translation.languages import LANGUAGES, Languages
 from apps.translation.translator import Translator
+from shared.engine.any_number import answer_any_number
 from shared.engine.app import ServingModule
+from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
 from shared.text.subword_tokenizer import END, PAD, START
 
 
@@ -98,19 +100,22 @@ class TranslatorServing(ServingModule):
         # FarmHash, which is the same everywhere and will stay so.
         hashes = tf.strings.to_hash_bucket_fast(text, 2**62)
         seeds = tf.stack([tf.fill(tf.shape(hashes), tf.cast(seed, tf.int64)), hashes], axis=1)
-        tokens = self.model.sample(source, seeds, temperature, top_k, top_p)
-        tokens = tf.where(source[:, :1] == END, PAD, tokens)
-        read = tf.pad(tokens[:, :-1], [[0, 0], [1, 0]], constant_values=START)
+        found = self.model.sample(source, seeds, temperature, top_k, top_p)
+        empty = source[:, 0] == END
+        tokens = tf.where(empty[:, None], PAD, found.tokens[:, 0])
         return {
             "translation": self.tokenizers.target.detokenize(tokens),
-            "score": self.model.log_probability(source, read, tokens),
+            "score": tf.where(empty, 0.0, found.scores[:, 0]),
         }
 
     def score(self, text, target) -> dict[str, tf.Tensor]:
         read, labels = self._target(target)
+        logits = self.model({"source": self._source(text), "target": read}, training=False)
+        real = labels != PAD
+        losses = tf.where(real, smoothed_cross_entropy(labels, logits), 0.0)
         return {
-            "score": self.model.log_probability(self._source(text), read, labels),
-            "tokens": tf.math.count_nonzero(labels != PAD, axis=1, dtype=tf.int32),
+            "score": -tf.reduce_sum(losses, axis=1),
+            "tokens": tf.math.count_nonzero(real, axis=1, dtype=tf.int32),
         }
 
     def count_tokens(self, text, target) -> dict[str, tf.Tensor]:
@@ -198,17 +203,10 @@ class TranslatorServing(ServingModule):
 
 
 def _any_number(function: Callable) -> Callable:
-    """Lets a signature answer no texts as well: an empty text stands in, and its answer is cut off.
+    """Lets a signature answer no texts as well: no tokens have no longest row."""
 
-    No tokens have no longest row, and some kernels refuse tensors without elements.
-    """
-
-    def answer(text, **others):
-        count = tf.shape(text)[0]
-        stand_in = tf.fill([tf.cast(count == 0, tf.int32)], "")
-        if "target" in others:
-            others["target"] = tf.concat([others["target"], stand_in], axis=0)
-        outputs = function(text=tf.concat([text, stand_in], axis=0), **others)
-        return {name: output[:count] for name, output in outputs.items()}
+    def answer(**inputs):
+        texts = {name: inputs.pop(name) for name in ("text", "target") if name in inputs}
+        return answer_any_number(lambda texts: function(**texts, **inputs), texts)
 
     return answer

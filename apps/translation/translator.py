@@ -6,18 +6,21 @@ logits for the same tokens.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from apps.translation.config import ModelConfig
-from apps.translation.row_sampling import sample_rows
 from shared.decoding.beam_search import Decoded, beam_search, gather_hypotheses
+from shared.decoding.sampling import sample
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
 from shared.text.subword_tokenizer import END, PAD, START, UNK
 
 State = dict[str, tf.Tensor]
+# What begins and ends a translation, and what is never written.
+TOKENS = {"start": START, "end": END, "never": (PAD, UNK, START)}
 
 
 class Translator(keras.Model):
@@ -128,49 +131,33 @@ class Translator(keras.Model):
         memory = self.encode(source)
         limits = self.limits(source)
         return beam_search(
-            lambda tokens, index, state: self.step(tokens, index, state, memory)[:2],
+            self._next_step(memory),
             self.start(memory, beam_size, tf.reduce_max(limits)),
             self.reorder,
             beam_size=beam_size,
             limits=limits,
-            start=START,
-            end=END,
-            never=(PAD, UNK, START),
             length_penalty=length_penalty,
             num_best=num_best,
+            **TOKENS,
         )
 
-    def sample(self, source, seeds, temperature=1.0, top_k=0, top_p=1.0) -> tf.Tensor:
-        """Draws a translation of each sentence.
-
-        Args:
-            source: int32 (B, S).
-            seeds: int64 (B, 2). Equal ones draw the same translation of a sentence, whatever else
-                is in the batch.
-            temperature, top_k, top_p: scalars, see `shared.decoding.sampling`.
-
-        Returns:
-            Tokens int32 (B, L), END included, then PAD.
-        """
+    def sample(self, source, seeds, temperature=1.0, top_k=0, top_p=1.0) -> Decoded:
+        """Draws a translation of source tokens (B, S); see `shared.decoding.sampling.sample`."""
         memory, limits = self.encode(source), self.limits(source)
-        return sample_rows(
-            lambda tokens, index, state: self.step(tokens, index, state, memory)[:2],
+        return sample(
+            self._next_step(memory),
             self.start(memory, 1, tf.reduce_max(limits)),
             seeds=seeds,
             limits=limits,
-            start=START,
-            end=END,
-            never=(PAD, UNK, START),
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
+            **TOKENS,
         )
 
-    def log_probability(self, source, read, labels) -> tf.Tensor:
-        """Of target tokens `labels` (B, T), padded, that follow those of `read`: float32 (B,)."""
-        logits = self({"source": source, "target": read}, training=False)
-        losses = smoothed_cross_entropy(labels, logits)
-        return tf.reduce_sum(tf.where(labels != PAD, -losses, 0.0), axis=1)
+    def _next_step(self, memory: State) -> Callable:
+        """`step` as the searches call it."""
+        return lambda tokens, index, state: self.step(tokens, index, state, memory)[:2]
 
     def attention(self, source, target) -> tf.Tensor:
         """Attention on the source while `target` is written.

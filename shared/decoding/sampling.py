@@ -1,4 +1,8 @@
-"""Random sequences from a model that gives logits one token at a time."""
+"""Random sequences from a model that gives logits one token at a time.
+
+Each sentence has a seed of its own, so that what is drawn for it does not depend on the others in
+its batch.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +10,10 @@ from typing import Any
 import tensorflow as tf
 
 from shared.decoding.beam_search import NONE, Decoded
+
+# Random numbers of a sentence, one for each token; always so many, so that they do not depend on
+# how long the others of its batch are. Longer ones begin again.
+NUMBERS = 2048
 
 
 def sample(
@@ -15,7 +23,7 @@ def sample(
     limits: tf.Tensor,
     start: int,
     end: int,
-    seed: tf.Tensor,
+    seeds: tf.Tensor,
     never: tuple[int, ...] = (),
     temperature: tf.Tensor | float = 1.0,
     top_k: tf.Tensor | int = 0,
@@ -25,7 +33,7 @@ def sample(
 
     Args:
         step, state, limits, start, end, never: as for `beam_search`, with one hypothesis.
-        seed: int32 (2,).
+        seeds: int32 or int64 (B, 2), one of each sentence.
         temperature: float scalar. Divides the logits; below 1 prefers likely tokens.
         top_k: int scalar. Only so many of the likeliest tokens are drawn from; 0 is all.
         top_p: float scalar in (0, 1]. Only the likeliest tokens are drawn from that together
@@ -39,15 +47,16 @@ def sample(
     """
     batch_size = tf.size(limits)
     places = tf.range(tf.reduce_max(limits))
+    numbers = uniform_rows(seeds)
 
     def extend(index, last, tokens, scores, state, done):
         logits, state = step(last[:, None], index, state)
         logits = tf.cast(logits[:, 0], tf.float32)
+        possible = logits
         for token in never:
-            logits = tf.where(tf.range(logits.shape[-1]) == token, NONE, logits)
-        kept = keep_likely(logits / tf.maximum(temperature, 1e-6), top_k, top_p)
-        at = tf.stack([seed[0], seed[1] + index])
-        new = tf.random.stateless_categorical(kept, 1, at, tf.int32)[:, 0]
+            possible = tf.where(tf.range(logits.shape[-1]) == token, NONE, possible)
+        likely = keep_likely(possible / tf.maximum(temperature, 1e-6), top_k, top_p)
+        new = draw(likely, numbers[:, index % NUMBERS])
         log_probability = tf.gather(tf.nn.log_softmax(logits), new, batch_dims=1)
         new = tf.where(done, 0, new)
         tokens = tf.where((places == index) & ~done[:, None], new[:, None], tokens)
@@ -79,3 +88,22 @@ def keep_likely(logits: tf.Tensor, top_k: tf.Tensor | int, top_p: tf.Tensor | fl
     # The likeliest token always stays.
     least = tf.reduce_min(tf.where(inside | (rank == 0), ordered, tf.float32.max), -1, True)
     return tf.where(logits >= least, logits, NONE)
+
+
+def uniform_rows(seeds: tf.Tensor) -> tf.Tensor:
+    """Float32 (B, NUMBERS) in [0, 1): each row depends on its own seed of (B, 2) alone."""
+    return tf.map_fn(
+        lambda seed: tf.random.stateless_uniform([NUMBERS], seed),
+        seeds,
+        fn_output_signature=tf.float32,
+    )
+
+
+def draw(logits: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
+    """A token of each row of logits (B, V), chosen by a number (B,) in [0, 1): int32 (B,).
+
+    Token t is chosen by the numbers between the summed probabilities of those before it and that
+    sum with its own.
+    """
+    sums = tf.cumsum(tf.nn.softmax(logits), axis=1)
+    return tf.math.count_nonzero(sums <= numbers[:, None] * sums[:, -1:], axis=1, dtype=tf.int32)

@@ -74,7 +74,7 @@ class FineTunedPredictor(LinePredictor):
 
     def refuse(self, path: Path) -> None:
         """Says that a file is none of those that the model reads."""
-        raise KerasuiteError(f"{path}: is no file for this model; give {self.reads}")
+        raise KerasuiteError(f"{path.name}: is no file for this model; give {self.reads}")
 
     def examples(self, path: Path) -> Examples:
         """What a structured file holds."""

@@ -70,17 +70,11 @@ def find_task(
     return FoundTask(*both, from_split=True)
 
 
-def read_files(
-    paths: Sequence[Path], kind: str = "auto", columns: Columns = Columns(), labelled: bool = True
-) -> Examples:
-    """The examples of several files.
-
-    Args:
-        labelled: bool. False for prediction: labels may be missing.
-    """
+def read_files(paths: Sequence[Path], kind: str = "auto", columns: Columns = Columns()) -> Examples:
+    """The labelled examples of several files."""
     parts = []
     for path in paths:
-        part = read_file(path, kind, columns, labelled)
+        part = read_file(path, kind, columns)
         if parts and part.kind != parts[0].kind:
             raise KerasuiteError(
                 f"{path}: is of kind {part.kind}, but {paths[0]} is of kind {parts[0].kind}; "
@@ -100,10 +94,8 @@ def read_files(
     )
 
 
-def read_file(
-    path: Path, kind: str = "auto", columns: Columns = Columns(), labelled: bool = True
-) -> Examples:
-    """The examples of one file; see `read_text_table`, `read_conll` and `read_squad`.
+def read_file(path: Path, kind: str = "auto", columns: Columns = Columns()) -> Examples:
+    """The labelled examples of one file; see `read_text_table`, `read_conll` and `read_squad`.
 
     Raises:
         KerasuiteError: if the file cannot be read, or no row of it can.
@@ -112,12 +104,12 @@ def read_file(
     if not path.is_file():
         raise KerasuiteError(f"{path}: no such file; check the path")
     if kind == QUESTIONS or (kind == "auto" and table_suffix(path) == ".json"):
-        return read_squad(path, labelled)
+        return read_squad(path)
     # A table is never taken for columns of tags, except a .txt.
     table = is_table(path) and table_suffix(path) != ".txt"
     if kind == TAGGING or (kind == "auto" and not table and looks_like_conll(path)):
-        return read_conll(path, labelled)
-    found = read_text_table(path, columns, kind, labelled)
+        return read_conll(path)
+    found = read_text_table(path, columns, kind)
     if not found.examples:
         raise KerasuiteError(f"no row of it can be used; {_first(found, path)}")
     return found

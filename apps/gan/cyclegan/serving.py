@@ -1,12 +1,14 @@
 """The SavedModel of one direction: image bytes to PNG bytes of the same size."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from apps.gan.cyclegan.cycle_gan import from_levels, to_levels
+from shared.engine.any_number import answer_any_number
 from shared.engine.app import ServingModule
-from shared.image.any_number import answer_any_number
 from shared.image.decode import decode_batch
 from shared.image.example_images import example_images
 
@@ -43,7 +45,10 @@ class TranslationServing(ServingModule):
         return tf.io.encode_png(to_levels(made[0, :height, :width]))
 
     def translate_tile(self, tile: tf.Tensor) -> dict[str, tf.Tensor]:
-        made = tf.cast(answer_any_number(self.generator, from_levels(tile)), tf.float32)
+        made = tf.cast(
+            answer_any_number(partial(self.generator, training=False), from_levels(tile)),
+            tf.float32,
+        )
         return {"tile": (made + 1.0) * 127.5}
 
     def signatures(self):

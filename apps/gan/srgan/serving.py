@@ -1,5 +1,7 @@
 """The SavedModel of super-resolution: image bytes to PNG bytes, and tiles for large images."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,8 +9,8 @@ import tensorflow as tf
 from apps.gan.srgan.config import SrganConfig
 from apps.gan.srgan.generator import as_levels, generator_margin
 from apps.gan.srgan.tile_memory import measured_bytes_per_pixel
+from shared.engine.any_number import answer_any_number
 from shared.engine.app import ServingModule
-from shared.image.any_number import answer_any_number
 from shared.image.decode import decode_batch
 from shared.image.example_images import example_images
 
@@ -52,7 +54,7 @@ class SuperResolutionServing(ServingModule):
             tf.minimum(tf.range(tf.maximum(side, LEAST_SIDE)), side - 1) for side in (height, width)
         )
         images = tf.gather(tf.gather(images, rows, axis=1), columns, axis=2)
-        made = tf.cast(answer_any_number(self.model, images), tf.float32)
+        made = tf.cast(answer_any_number(partial(self.model, training=False), images), tf.float32)
         return made[:, : height * self.scale, : width * self.scale]
 
     def signatures(self):

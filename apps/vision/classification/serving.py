@@ -1,12 +1,14 @@
 """The SavedModel of a classifier: image bytes to labels and probabilities."""
 
+from functools import partial
+
 import keras
 import tensorflow as tf
 
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.data import evaluation_image, image_size
+from shared.engine.any_number import answer_any_number
 from shared.engine.app import ServingModule
-from shared.image.any_number import answer_any_number
 from shared.image.decode import decode_batch
 from shared.image.example_images import example_images
 from shared.text.line_tables import line_by_number
@@ -42,7 +44,7 @@ class ClassifierServing(ServingModule):
             lambda image: evaluation_image(image, self.config),
             tf.TensorSpec((size, size, 3), tf.float32),
         )
-        logits = tf.cast(answer_any_number(self.model, images), tf.float32)
+        logits = tf.cast(answer_any_number(partial(self.model, training=False), images), tf.float32)
         probabilities = tf.nn.softmax(logits)
         scores, indices = tf.math.top_k(probabilities, k=min(MAX_LABELS, len(self.class_names)))
         labels = self.names.lookup(tf.cast(indices, tf.int64))

@@ -1,5 +1,7 @@
 """The SavedModel of a detector: image bytes to boxes of the original images."""
 
+from functools import partial
+
 import keras
 import tensorflow as tf
 
@@ -9,8 +11,8 @@ from apps.vision.detection.letterbox_boxes import to_original
 from apps.vision.detection.nms import detect
 from apps.vision.detection.steady_examples import steady_examples
 from apps.vision.detection.thresholds import THRESHOLDS, threshold_variables
+from shared.engine.any_number import answer_any_number
 from shared.engine.app import ServingModule
-from shared.image.any_number import answer_any_number
 from shared.image.decode import decode_batch
 from shared.text.line_tables import line_by_number
 
@@ -55,7 +57,7 @@ class DetectorServing(ServingModule):
     ) -> dict[str, tf.Tensor]:
         """Decodes, letterboxes, detects, maps back and names."""
         squares, sizes = self.letterboxed(image_bytes)
-        logits = answer_any_number(self.model, squares)
+        logits = answer_any_number(partial(self.model, training=False), squares)
         found = self.suppressed(logits, confidence, iou, max_detections)
         boxes = to_original(found["boxes"], sizes[:, 0], sizes[:, 1], self.side)
         labels = self.names.lookup(tf.cast(found["classes"], tf.int64))

@@ -1,36 +1,13 @@
-"""Beam search and sampling against plain Python on the same scores."""
+"""Beam search against plain Python on the same scores."""
 
 import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from table_model import END, SIZE, START, log_softmax, step_of, table
 
 from shared.decoding.beam_search import beam_search, gather_hypotheses
-from shared.decoding.sampling import keep_likely, sample
-
-START, END, SIZE = 1, 2, 6
-
-
-def table(seed: int, sentences: int) -> np.ndarray:
-    """Logits of the next token after any two tokens: float32 (B, V, V, V)."""
-    generator = np.random.default_rng(seed)
-    return generator.normal(size=(sentences, SIZE, SIZE, SIZE)).astype("float32") * 2
-
-
-def step_of(logits: np.ndarray):
-    """The model: its state is the token before the last one."""
-    rows = tf.constant(logits)
-
-    def step(tokens, index, state):
-        here = tf.gather_nd(rows, tf.stack([state["before"], tokens], -1), batch_dims=1)
-        return here, {"before": tokens}
-
-    return step
-
-
-def log_softmax(row: np.ndarray) -> np.ndarray:
-    return row - np.log(np.exp(row.astype(np.float64)).sum())
 
 
 def penalty(length: int, alpha: float) -> float:
@@ -133,56 +110,3 @@ def test_beam_size_may_be_a_tensor_and_xla_compiles():
 
     np.testing.assert_array_equal(compiled().tokens, expected.tokens)
     np.testing.assert_array_equal(of_tensor(tf.constant(3)).tokens, expected.tokens)
-
-
-def draw(logits, seed, **options):
-    start = {"before": tf.zeros([len(logits), 1], tf.int32)}
-    return sample(
-        step_of(logits), start, limits=tf.fill([len(logits)], 1), start=START, end=END,
-        seed=tf.constant([seed, 0]), **options,
-    ).tokens[:, 0, 0].numpy()  # fmt: skip
-
-
-def test_samples_have_the_model_s_frequencies():
-    logits = np.repeat(table(1, 1), 20_000, axis=0)
-    expected = np.exp(log_softmax(logits[0, 0, START] / 0.7))
-    found = np.bincount(draw(logits, 3, temperature=0.7), minlength=SIZE) / len(logits)
-    np.testing.assert_allclose(found, expected, atol=0.015)
-
-
-def test_the_same_seed_draws_the_same():
-    logits = table(1, 50)
-    np.testing.assert_array_equal(draw(logits, 4), draw(logits, 4))
-    assert (draw(logits, 4) != draw(logits, 5)).any()
-
-
-def test_top_1_is_greedy():
-    logits = table(2, 30)
-    np.testing.assert_array_equal(draw(logits, 1, top_k=1), logits[:, 0, START].argmax(-1))
-
-
-@pytest.mark.parametrize("top_p", [0.1, 0.5, 0.9, 1.0])
-def test_top_p_keeps_the_smallest_set_that_is_likely_enough(top_p):
-    logits = table(9, 10)[:, 0, 0]
-    kept = keep_likely(tf.constant(logits), 0, top_p).numpy() > -1e8
-    for row, keeps in zip(logits, kept, strict=True):
-        probabilities = np.exp(log_softmax(row))
-        chosen, total = set(), 0.0
-        for token in np.argsort(-probabilities):
-            if total >= top_p:
-                break
-            chosen.add(int(token))
-            total += probabilities[token]
-        assert set(np.flatnonzero(keeps)) == chosen
-
-
-def test_samples_end_and_are_padded():
-    logits = table(4, 40)
-    start = {"before": tf.zeros([40, 1], tf.int32)}
-    found = sample(
-        step_of(logits), start, limits=tf.fill([40], 8), start=START, end=END,
-        seed=tf.constant([1, 1]), never=(0,),
-    )  # fmt: skip
-    for tokens, length in zip(found.tokens[:, 0].numpy(), found.lengths[:, 0].numpy(), strict=True):
-        assert tokens[length - 1] == END or length == 8
-        assert (tokens[:length] != 0).all() and (tokens[length:] == 0).all()

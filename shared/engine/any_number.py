@@ -1,0 +1,30 @@
+"""A served function's answer to any number of rows, none included."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def answer_any_number(function: Callable, inputs):
+    """Calls a function of rows; no rows give empty outputs of the right shapes.
+
+    Some operations cannot do that: oneDNN's convolution, which TensorFlow takes on CPUs with
+    AVX-512 VNNI, gives a batch of no images the shape of its input instead of its output, and no
+    texts have no longest one. So one black image, or one empty text, stands in for none.
+
+    Args:
+        function: of `inputs`, whose outputs have the rows as their first axis.
+        inputs: a tensor (B, ...), or a structure of such, B >= 0.
+
+    Returns:
+        The function's outputs, in their structure, with B rows.
+    """
+    count = tf.shape(tf.nest.flatten(inputs)[0])[0]
+    stand_ins = tf.cast(count == 0, tf.int32)
+
+    def padded(tensor):
+        # Unlike `tf.concat`, it copies nothing where there is nothing to add.
+        return tf.pad(tensor, [[0, stand_ins], *[[0, 0]] * (tensor.shape.rank - 1)])
+
+    outputs = function(tf.nest.map_structure(padded, inputs))
+    return tf.nest.map_structure(lambda output: output[:count], outputs)

@@ -1,0 +1,50 @@
+"""`answer_any_number` beside the model itself, and for no images."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from shared.engine.any_number import answer_any_number
+
+
+@pytest.fixture(scope="module")
+def model():
+    images = keras.Input((None, None, 3))
+    features = keras.layers.Conv2D(5, 3, 2, padding="same")(images)
+    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.BatchNormalization()(features))
+    return keras.Model(images, {"features": features, "mean": mean})
+
+
+def test_images_are_answered_as_by_the_model(model):
+    inference = partial(model, training=False)
+    images = np.random.default_rng(0).random((2, 8, 6, 3), "float32")
+    answer = tf.function(lambda batch: answer_any_number(inference, batch))(tf.constant(images))
+    for name, expected in model(images, training=False).items():
+        np.testing.assert_allclose(answer[name], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_no_images_give_no_rows(model):
+    inference = partial(model, training=False)
+    signature = [tf.TensorSpec([None, 8, 6, 3])]
+    function = tf.function(lambda batch: answer_any_number(inference, batch), signature)
+    answer = function(tf.zeros([0, 8, 6, 3]))
+    assert answer["features"].shape == (0, 4, 3, 5) and answer["mean"].shape == (0, 5)
+
+
+def test_texts_and_other_rows_are_asked_together():
+    """An empty text stands in for none; several inputs keep the same number of rows."""
+
+    def longest(inputs):
+        # Without any row there is no longest one.
+        length = tf.reduce_max(tf.strings.length(inputs["text"]))
+        tf.debugging.assert_non_negative(length)
+        return {"share": tf.strings.length(inputs["other"]) / length, "text": inputs["text"]}
+
+    for rows in ([], ["ab", "abcd"]):
+        texts = tf.constant(rows, tf.string, [len(rows)])
+        answer = answer_any_number(longest, {"text": texts, "other": texts})
+        assert answer["text"].numpy().tolist() == [row.encode() for row in rows]
+        np.testing.assert_array_equal(answer["share"], [len(row) / 4 for row in rows])
