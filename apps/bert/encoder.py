@@ -32,13 +32,17 @@ class BertEncoder(keras.layers.Layer):
             padding: no other position sees them.
         output_hidden_states: bool.
         output_attentions: None, "weights" (after the softmax) or "scores" (before it, not masked).
+        first_only: bool. Whether the last block computes nothing but the first position, [CLS]:
+            all that a classifier of sentences reads. The block then costs almost nothing.
 
     Returns:
         Dict of
-            "sequence": (B, T, D), what the last block gives;
+            "sequence": (B, T, D), what the last block gives; (B, 1, D) with `first_only`;
             "pooled": (B, D), the first position after a dense layer and tanh;
             "hidden_states": tuple of L + 1 tensors (B, T, D), the embeddings first, if asked for;
-            "attentions": tuple of L float32 tensors (B, A, T, T), if asked for.
+                the last is "sequence";
+            "attentions": tuple of L float32 tensors (B, A, T, T), if asked for; the last is
+                (B, A, 1, T) with `first_only`.
 
     Reference: [Devlin et al., 2019](https://arxiv.org/abs/1810.04805); factorised embeddings are
     [Lan et al., 2020](https://arxiv.org/abs/1909.11942)
@@ -138,7 +142,14 @@ class BertEncoder(keras.layers.Layer):
 
     # === Forward pass ===
 
-    def call(self, inputs, output_hidden_states=False, output_attentions=None, training=None):
+    def call(
+        self,
+        inputs,
+        output_hidden_states=False,
+        output_attentions=None,
+        first_only=False,
+        training=None,
+    ):
         mask = padding_attention_mask(self.padding_mask(inputs))
         hidden_states = [self.embed(inputs, training)]
         attentions = []
@@ -148,6 +159,7 @@ class BertEncoder(keras.layers.Layer):
                 attention_mask=mask,
                 return_weights=True,
                 return_scores=output_attentions == "scores",
+                first_only=first_only and block is self.blocks[-1],
                 training=training,
             )
             hidden_states.append(hidden)
@@ -172,17 +184,29 @@ class BertEncoder(keras.layers.Layer):
         """bool (B, T), True for a real token."""
         return ops.not_equal(inputs["tokens"], PAD)
 
-    def compute_output_spec(self, inputs, output_hidden_states=False, output_attentions=None, **_):
+    def compute_output_spec(
+        self,
+        inputs,
+        output_hidden_states=False,
+        output_attentions=None,
+        first_only=False,
+        **_,
+    ):
         rows, length = inputs["tokens"].shape
-        hidden = keras.KerasTensor((rows, length, self.hidden_dim), self.compute_dtype)
+        # Positions that come out of each block.
+        lengths = [length] * (self.num_layers - 1) + [1 if first_only else length]
+        hidden = [
+            keras.KerasTensor((rows, count, self.hidden_dim), self.compute_dtype)
+            for count in (length, *lengths)
+        ]
         pooled = keras.KerasTensor((rows, self.hidden_dim), self.compute_dtype)
-        outputs = {"sequence": hidden, "pooled": pooled}
+        outputs = {"sequence": hidden[-1], "pooled": pooled}
         if output_hidden_states:
-            outputs["hidden_states"] = (hidden,) * (self.num_layers + 1)
+            outputs["hidden_states"] = tuple(hidden)
         if output_attentions:
             outputs["attentions"] = tuple(
-                keras.KerasTensor((rows, heads, length, length), "float32")
-                for heads in self.heads_per_layer
+                keras.KerasTensor((rows, heads, count, length), "float32")
+                for heads, count in zip(self.heads_per_layer, lengths, strict=True)
             )
         return outputs
 

@@ -10,9 +10,10 @@ from shared.layers.dropout import Dropout
 class MultiHeadAttention(keras.layers.Layer):
     """Scaled dot-product attention in several heads.
 
-    With one input it is self-attention; with `memory` the queries come from the inputs, keys
-    and values from the memory. Keys and values may be kept between calls: `keys_and_values`
-    makes those of a memory once, `step` adds those of one more position to a cache.
+    Built for one input it is self-attention; built for a `memory` too, the queries come from the
+    inputs, keys and values from the memory. Keys and values may be kept between calls:
+    `keys_and_values` makes those of a memory once, `step` adds those of one more position of
+    self-attention to a cache.
 
     Args:
         num_heads: int. Number of heads H.
@@ -30,6 +31,8 @@ class MultiHeadAttention(keras.layers.Layer):
         return_weights: bool. Whether to return the attention weights (B, H, T, S) as well.
         return_scores: bool. Whether to return the scores that they are the softmax of instead,
             before masking: what a student of another size can learn from.
+        first_only: bool. Whether only the first position asks, in self-attention; T is 1 in what
+            is returned.
 
     Returns:
         Tensor (B, T, D), or the pair (tensor, weights or scores), these in float32.
@@ -57,9 +60,12 @@ class MultiHeadAttention(keras.layers.Layer):
         self.head_dim = head_dim or hidden_dim // num_heads
 
     def build(self, inputs_shape, memory_shape=None):
-        # One product for keys and values is faster than two.
-        self.query = self._dense("query", 1, inputs_shape)
-        self.key_value = self._dense("key_value", 2, memory_shape or inputs_shape)
+        # One product is faster than two or three.
+        if memory_shape is None:
+            self.query_key_value = self._dense("query_key_value", 3, inputs_shape)
+        else:
+            self.query = self._dense("query", 1, inputs_shape)
+            self.key_value = self._dense("key_value", 2, memory_shape)
         self.output_dense = keras.layers.Dense(
             self.hidden_dim, name="output", dtype=self.dtype_policy
         )
@@ -86,42 +92,77 @@ class MultiHeadAttention(keras.layers.Layer):
         attention_mask=None,
         return_weights=False,
         return_scores=False,
+        first_only=False,
         training=None,
     ):
-        keys, values = self.keys_and_values(inputs if memory is None else memory)
-        scores = self.scores(inputs, keys)
-        outputs, weights = self.mix(scores, values, attention_mask, training)
+        if first_only:
+            outputs, weights, scores = self._of_first(inputs, attention_mask, training)
+        else:
+            if memory is None:
+                queries, keys, values = self._heads_of(self.query_key_value(_rows(inputs)), inputs)
+            else:
+                queries, keys, values = self.queries(inputs), *self.keys_and_values(memory)
+            scores = self.scores(queries, keys)
+            outputs, weights = self.mix(scores, values, attention_mask, training)
         if return_scores:
             return outputs, scores
         return (outputs, weights) if return_weights else outputs
 
+    def queries(self, inputs):
+        """Queries (B, H, T, d) of inputs (B, T, D) to a memory."""
+        return self._heads_of(self.query(_rows(inputs)), inputs)[0]
+
     def keys_and_values(self, memory):
         """Keys and values (B, H, S, d) of a memory (B, S, E)."""
-        keys, values = ops.split(self._heads_of(self.key_value, memory), 2, axis=1)
-        return keys, values
+        return self._heads_of(self.key_value(_rows(memory)), memory)
 
     def attend(self, inputs, keys, values, mask=None, training=None):
-        """Queries of `inputs` (B, T, D) to keys and values (B, H, S, d).
+        """What inputs (B, T, D) read of the keys and values (B, H, S, d) of a memory.
 
         Returns:
             Outputs (B, T, D) and float32 weights (B, H, T, S).
         """
-        return self.mix(self.scores(inputs, keys), values, mask, training)
+        return self.mix(self.scores(self.queries(inputs), keys), values, mask, training)
 
-    def scores(self, inputs, keys):
-        """How well queries of `inputs` (B, T, D) match keys (B, H, S, d): float32 (B, H, T, S)."""
-        queries = self._heads_of(self.query, inputs) * self.head_dim**-0.5
+    def scores(self, queries, keys):
+        """How well queries (B, H, T, d) match keys (B, H, S, d): float32 (B, H, T, S)."""
+        products = ops.matmul(queries * self.head_dim**-0.5, ops.transpose(keys, (0, 1, 3, 2)))
         # In float32 from here on, because half precision loses small weights of long sequences.
-        return ops.cast(ops.matmul(queries, ops.transpose(keys, (0, 1, 3, 2))), "float32")
+        return ops.cast(products, "float32")
 
     def mix(self, scores, values, mask=None, training=None):
         """Outputs (B, T, D) and weights (B, H, T, S) of scores and values (B, H, S, d)."""
-        weights = _masked_softmax(scores, mask)
-        dropped = self.weights_dropout(ops.cast(weights, values.dtype), training=training)
+        weights, dropped = self._weights(scores, mask, values.dtype, training)
         mixed = ops.transpose(ops.matmul(dropped, values), (0, 2, 1, 3))
         joined = ops.reshape(mixed, (-1, self.num_heads * self.head_dim))
         shape = (-1, ops.shape(mixed)[1], self.hidden_dim)
         return ops.reshape(self.output_dense(joined), shape), weights
+
+    def _weights(self, scores, mask, dtype, training):
+        weights = _masked_softmax(scores, mask)
+        return weights, self.weights_dropout(ops.cast(weights, dtype), training=training)
+
+    def _of_first(self, inputs, mask, training):
+        """Outputs, weights and scores of the first position's queries.
+
+        One query needs no key of each position: q (K x + b) is (q K) x + q b. Nor a value of each:
+        the sum of a_t (V x_t + b) is V (sum of a_t x_t) + b (sum of a_t).
+        """
+        shape = (3, self.num_heads, self.head_dim)
+        kernel, bias = _kernel(self.query_key_value), self.query_key_value.bias
+        query, key, value = ops.unstack(ops.reshape(kernel, (-1, *shape)), axis=1)
+        query_bias, key_bias, value_bias = ops.unstack(ops.reshape(bias, shape))
+        queries = ops.einsum("be,ehd->bhd", inputs[:, 0], query) + query_bias
+        queries = queries * self.head_dim**-0.5
+        asked = ops.einsum("bhd,ehd->bhe", queries, key)
+        scores = ops.einsum("bhe,bte->bht", asked, inputs)
+        scores = scores + ops.sum(queries * key_bias, axis=-1, keepdims=True)
+        scores = ops.cast(scores, "float32")[:, :, None]
+        weights, dropped = self._weights(scores, mask, inputs.dtype, training)
+        read = ops.einsum("bht,bte->bhe", dropped[:, :, 0], inputs)
+        mixed = ops.einsum("bhe,ehd->bhd", read, value) + ops.sum(dropped, axis=-1) * value_bias
+        joined = ops.reshape(mixed, (-1, self.num_heads * self.head_dim))
+        return self.output_dense(joined)[:, None], weights, scores
 
     def step(self, inputs, cache, places, mask):
         """Self-attention of K further positions, which are written to a cache first.
@@ -137,33 +178,34 @@ class MultiHeadAttention(keras.layers.Layer):
         Returns:
             Outputs (B, K, D) and the new cache.
         """
-        keys, values = self.keys_and_values(inputs)
-        cache = tuple(
-            ops.scatter_update(kept, places, new)
-            for kept, new in zip(cache, (keys, values), strict=True)
+        queries, *new = self._heads_of(self.query_key_value(_rows(inputs)), inputs)
+        keys, values = (
+            ops.scatter_update(kept, places, added) for kept, added in zip(cache, new, strict=True)
         )
-        return self.attend(inputs, *cache, mask)[0], cache
+        return self.mix(self.scores(queries, keys), values, mask)[0], (keys, values)
 
-    def _heads_of(self, dense, inputs):
-        """What a dense layer makes of (B, T, E), by heads: (B, A, T, d).
-
-        It gets all positions as the rows of one matrix, because TensorFlow makes one operation
-        of such a product and its bias.
-        """
-        flat = dense(ops.reshape(inputs, (-1, inputs.shape[-1])))
-        shape = (-1, ops.shape(inputs)[1], dense.units // self.head_dim, self.head_dim)
-        heads = ops.reshape(flat, shape)
-        return ops.transpose(heads, (0, 2, 1, 3))
+    def _heads_of(self, rows, inputs):
+        """One to three tensors (B, H, T, d) from the rows (B T, parts H d) of inputs (B, T, E)."""
+        shape = (-1, ops.shape(inputs)[1])
+        parts = rows.shape[-1] // (self.num_heads * self.head_dim)
+        heads = ops.reshape(rows, (*shape, parts, self.num_heads, self.head_dim))
+        return ops.unstack(ops.transpose(heads, (2, 0, 3, 1, 4)), parts)
 
     def compute_output_spec(
-        self, inputs, memory=None, return_weights=False, return_scores=False, **_
+        self,
+        inputs,
+        memory=None,
+        return_weights=False,
+        return_scores=False,
+        first_only=False,
+        **_,
     ):
-        outputs = keras.KerasTensor((*inputs.shape[:2], self.hidden_dim), self.compute_dtype)
+        rows, length = inputs.shape[0], 1 if first_only else inputs.shape[1]
+        outputs = keras.KerasTensor((rows, length, self.hidden_dim), self.compute_dtype)
         if not (return_weights or return_scores):
             return outputs
-        length = (inputs if memory is None else memory).shape[1]
-        shape = (inputs.shape[0], self.num_heads, inputs.shape[1], length)
-        return outputs, keras.KerasTensor(shape, "float32")
+        seen = (inputs if memory is None else memory).shape[1]
+        return outputs, keras.KerasTensor((rows, self.num_heads, length, seen), "float32")
 
     def compute_output_shape(self, inputs_shape, memory_shape=None):
         return (*inputs_shape[:2], self.hidden_dim)
@@ -203,6 +245,18 @@ def cache_places(rows, heads, slots):
         ops.arange(rows), ops.arange(heads), ops.cast(slots, "int32"), indexing="ij"
     )
     return ops.stack(grid, axis=-1)
+
+
+def _kernel(dense):
+    """The matrix of a dense layer, also where its weights were quantised."""
+    if dense.quantization_mode != "int8":
+        return dense.kernel
+    return ops.cast(dense.kernel, dense.compute_dtype) / dense.kernel_scale
+
+
+def _rows(inputs):
+    """All positions as the rows of one matrix: of its product and bias TensorFlow makes one."""
+    return ops.reshape(inputs, (-1, inputs.shape[-1]))
 
 
 def _masked_softmax(scores, mask):

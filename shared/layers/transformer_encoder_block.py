@@ -32,9 +32,10 @@ class TransformerEncoderBlock(keras.layers.Layer):
             allowed.
         return_weights, return_scores: bool. Whether to return the attention weights (B, H, T, T),
             or the scores that they come from, as well; see `MultiHeadAttention`.
+        first_only: bool. Whether only the first position, which sees all, is computed.
 
     Returns:
-        Tensor (B, T, D), or the pair (tensor, weights or scores).
+        Tensor (B, T, D), or the pair (tensor, weights or scores); T is 1 with `first_only`.
 
     Raises:
         ValueError: if `norm` is neither "pre" nor "post".
@@ -108,6 +109,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         attention_mask=None,
         return_weights=False,
         return_scores=False,
+        first_only=False,
         training=None,
     ):
         hidden, attention = self.residual(
@@ -118,9 +120,11 @@ class TransformerEncoderBlock(keras.layers.Layer):
                 attention_mask=attention_mask,
                 return_weights=True,
                 return_scores=return_scores,
+                first_only=first_only,
                 training=training,
             ),
             training,
+            first_only,
         )
         outputs, _ = self.residual(
             hidden,
@@ -130,18 +134,22 @@ class TransformerEncoderBlock(keras.layers.Layer):
         )
         return (outputs, attention) if return_weights or return_scores else outputs
 
-    def residual(self, inputs, normalization, sublayer, training=None):
+    def residual(self, inputs, normalization, sublayer, training=None, first_only=False):
         """Adds what `sublayer` makes of the inputs; returns the sum and what else it gives."""
         outputs, extra = sublayer(normalization(inputs) if self.norm == "pre" else inputs)
+        inputs = inputs[:, :1] if first_only else inputs
         outputs = inputs + self.sublayer_dropout(outputs, training=training)
         return (normalization(outputs) if self.norm == "post" else outputs), extra
 
-    def compute_output_spec(self, inputs, return_weights=False, return_scores=False, **_):
-        outputs = keras.KerasTensor(inputs.shape, self.compute_dtype)
+    def compute_output_spec(
+        self, inputs, return_weights=False, return_scores=False, first_only=False, **_
+    ):
+        rows, length, width = inputs.shape
+        queries = 1 if first_only else length
+        outputs = keras.KerasTensor((rows, queries, width), self.compute_dtype)
         if not (return_weights or return_scores):
             return outputs
-        length = inputs.shape[1]
-        shape = (inputs.shape[0], self.num_heads, length, length)
+        shape = (rows, self.num_heads, queries, length)
         return outputs, keras.KerasTensor(shape, "float32")
 
     def compute_output_shape(self, input_shape):

@@ -98,10 +98,9 @@ def _block(shape: Any, index: int) -> list[Weight]:
     width, inner = shape.hidden_dim, shape.intermediate_dim
     num_heads = (shape.heads_per_layer or (shape.num_heads,) * shape.num_layers)[index]
     heads = num_heads * (width // shape.num_heads)
-    key_value = (f"{attention}.key", f"{attention}.value")
+    parts = (f"{attention}.{part}" for part in ("query", "key", "value"))
     return [
-        *_dense(f"{ours}/attention/query", width, heads, f"{attention}.query"),
-        *_dense(f"{ours}/attention/key_value", width, 2 * heads, *key_value),
+        *_dense(f"{ours}/attention/query_key_value", width, 3 * heads, *parts),
         *_dense(f"{ours}/attention/output", heads, width, f"{theirs}.attention.output.dense"),
         *_norm(f"{ours}/attention_norm", f"{theirs}.attention.output.LayerNorm", width),
         *_dense(f"{ours}/feed_forward/expand", width, inner, f"{theirs}.intermediate.dense"),

@@ -193,12 +193,11 @@ def _multiply_embeddings(values: dict[str, np.ndarray]) -> None:
 
 def _pad_heads(values: dict[str, np.ndarray], attention: str, width: int) -> None:
     """Zeros at the end of queries, keys and values, and where the output reads them."""
-    absent = width - values[f"{attention}/query/bias"].shape[-1]
-    for part in ("kernel", "bias"):
-        query, key_value = f"{attention}/query/{part}", f"{attention}/key_value/{part}"
-        keys, rest = np.split(values[key_value], 2, axis=-1)
-        values[query] = _pad(values[query], absent)
-        values[key_value] = np.concatenate([_pad(keys, absent), _pad(rest, absent)], axis=-1)
+    absent = width - values[f"{attention}/query_key_value/bias"].shape[-1] // 3
+    for name in ("kernel", "bias"):
+        path = f"{attention}/query_key_value/{name}"
+        parts = np.split(values[path], 3, axis=-1)
+        values[path] = np.concatenate([_pad(part, absent) for part in parts], axis=-1)
     output = f"{attention}/output/kernel"
     values[output] = _pad(values[output].T, absent).T
 

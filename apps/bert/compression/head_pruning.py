@@ -74,11 +74,11 @@ def copy_heads(source: keras.Model, target: keras.Model, kept: list[np.ndarray])
     for block, heads in enumerate(kept):
         attention = source.encoder.blocks[block].attention
         columns = (heads[:, None] * attention.head_dim + np.arange(attention.head_dim)).ravel()
-        both = np.concatenate([columns, columns + attention.num_heads * attention.head_dim])
-        for part, chosen in (("query", columns), ("key_value", both)):
-            dense = getattr(attention, part)
-            values[dense.kernel.path] = values[dense.kernel.path][:, chosen]
-            values[dense.bias.path] = values[dense.bias.path][chosen]
+        width = attention.num_heads * attention.head_dim
+        chosen = np.concatenate([columns + part * width for part in range(3)])
+        dense = attention.query_key_value
+        values[dense.kernel.path] = values[dense.kernel.path][:, chosen]
+        values[dense.bias.path] = values[dense.bias.path][chosen]
         kernel = attention.output_dense.kernel.path
         values[kernel] = values[kernel][columns]
     for weight in target.weights:

@@ -39,9 +39,11 @@ class Distiller(FineTuner):
         self.transfer.build((None, None, self.config.hidden_dim))
 
     def call(self, x, training=None):
-        """Logits; while training a dict of them and of what the encoder gives."""
+        """Logits; while training a dict of them and of what layers are compared by."""
         if not training:
             return super().call(x, training=False)
+        if self.stage == "prediction":
+            return {"logits": super().call(x, training=True)}
         encoded = self.encode(
             x, training=True, output_hidden_states=True, output_attentions="scores"
         )

@@ -41,8 +41,11 @@ class Teacher:
 
     def __call__(self, x, needed: Sequence[LayerOutput] = ()) -> dict[str, Any]:
         """The outputs of layers by name, and "logits" where the model has a head."""
-        layers = {"output_hidden_states": True, "output_attentions": "scores"}
-        encoded = self.model.encode(x, training=False, **(layers if needed else {}))
+        if needed:
+            layers = {"output_hidden_states": True, "output_attentions": "scores"}
+            encoded = self.model.encode(x, training=False, **layers)
+        else:
+            encoded = self.model.encode_for_head(x, training=False)
         found = {output.name: output.of(encoded) for output in needed}
         if hasattr(self.model, "head"):
             found["logits"] = self.model.head(encoded, x, training=False)

@@ -51,7 +51,12 @@ class FineTuner(keras.Model):
         self.built = True
 
     def call(self, x, training=None):
-        return self.head(self.encode(x, training=training), x, training=training)
+        encoded = self.encode_for_head(x, training)
+        return self.head(encoded, x, training=training)
+
+    def encode_for_head(self, x, training=None):
+        """As much of what the encoder gives as the head reads."""
+        return self.encode(x, training=training, first_only=self.head.first_only)
 
     def encode(self, x, training=None, **outputs):
         """What the encoder gives, choices one below the other; see `BertEncoder`."""

@@ -71,6 +71,11 @@ class Head(keras.layers.Layer):
         """How many items that is, an int scalar."""
         return ops.shape(labels)[0]
 
+    @property
+    def first_only(self) -> bool:
+        """Whether the head reads only the first position of what the encoder gives."""
+        return self.pooling != "mean"
+
     def _logits(self, features, training):
         return self.dense(self.input_dropout(features, training=training))
 
@@ -136,6 +141,8 @@ class ChoiceHead(Head):
 class TaggingHead(Head):
     """A tag for each token; logits (B, T, C), labels int (B, T) with IGNORED."""
 
+    first_only = False
+
     def call(self, encoded, x, training=None):
         return self._logits(encoded["sequence"], training)
 
@@ -155,6 +162,8 @@ class SpanHead(Head):
 
     An answer lies in the second segment, or is position 0, which says that there is none.
     """
+
+    first_only = False
 
     def call(self, encoded, x, training=None):
         logits = self._logits(encoded["sequence"], training)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from apps.bert.encoder import PAD, BertEncoder
 from apps.bert.encoder_config import EncoderConfig, encoder_arguments
@@ -139,9 +140,39 @@ def test_attention_weights_are_the_softmax_of_the_scores():
         np.testing.assert_allclose(weight, powers / powers.sum(-1, keepdims=True), atol=1e-6)
 
 
-def test_symbolic_outputs_have_the_shapes_of_real_ones():
+def test_first_position_alone():
+    encoder, batch = encoder_of(heads_per_layer=(4, 2, 3)), batch_of()
+    options = {"output_hidden_states": True, "output_attentions": "weights"}
+    first, whole = encoder(batch, first_only=True, **options), encoder(batch, **options)
+    np.testing.assert_allclose(first["pooled"], whole["pooled"], atol=1e-5)
+    np.testing.assert_allclose(first["sequence"], whole["sequence"][:, :1], atol=1e-4)
+    np.testing.assert_allclose(
+        first["attentions"][-1], whole["attentions"][-1][:, :, :1], atol=1e-5
+    )
+    for ours, theirs in zip(first["hidden_states"][:-1], whole["hidden_states"][:-1], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def gradients_of(encoder, batch, **options):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(encoder(batch, training=True, **options)["pooled"] ** 2)
+    return tape.gradient(loss, [weight.value for weight in encoder.trainable_weights])
+
+
+def test_first_position_alone_trains_the_same():
+    encoder, batch = encoder_of(dropout=0.0, attention_dropout=0.0), batch_of()
+    ours = gradients_of(encoder, batch, first_only=True)
+    theirs = gradients_of(encoder, batch)
+    for weight, our, their in zip(encoder.trainable_weights, ours, theirs, strict=True):
+        our, their = tf.convert_to_tensor(our), tf.convert_to_tensor(their)
+        np.testing.assert_allclose(our, their, atol=1e-4, rtol=1e-3, err_msg=weight.path)
+
+
+@pytest.mark.parametrize("first_only", [False, True])
+def test_symbolic_outputs_have_the_shapes_of_real_ones(first_only):
     encoder, batch = encoder_of(heads_per_layer=(4, 1, 2)), batch_of()
     options = {"output_hidden_states": True, "output_attentions": "scores"}
+    options["first_only"] = first_only
     inputs = {name: keras.Input((9,), dtype="int32", name=name) for name in batch}
     symbolic = keras.tree.flatten(encoder(inputs, **options))
     real = keras.tree.flatten(encoder(batch, **options))
@@ -176,10 +207,9 @@ def copy_kept_heads(whole, pruned, width):
         value = np.asarray(source)
         if source.shape == target.shape:
             target.assign(value)
-        elif "key_value" in source.path:
-            kept = target.shape[-1] // 2
-            keys, values = np.split(value, 2, axis=-1)
-            target.assign(np.concatenate([keys[..., :kept], values[..., :kept]], axis=-1))
+        elif "query_key_value" in source.path:
+            kept, parts = target.shape[-1] // 3, np.split(value, 3, axis=-1)
+            target.assign(np.concatenate([part[..., :kept] for part in parts], axis=-1))
         else:
             target.assign(value[tuple(slice(size) for size in target.shape)])
 

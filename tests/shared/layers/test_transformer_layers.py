@@ -166,13 +166,59 @@ def test_fewer_heads_of_the_same_width():
     inputs = np.random.default_rng(0).normal(size=(2, 5, 16)).astype("float32")
     whole, part = MultiHeadAttention(4, 16), MultiHeadAttention(3, 16, head_dim=4)
     whole(inputs), part(inputs)
-    part.query.kernel.assign(np.array(whole.query.kernel)[:, :12])
-    both, output = np.array(whole.key_value.kernel), np.array(whole.output_dense.kernel)
-    part.key_value.kernel.assign(np.concatenate([both[:, :12], both[:, 16:28]], axis=1))
+    parts = np.split(np.array(whole.query_key_value.kernel), 3, axis=1)
+    part.query_key_value.kernel.assign(np.concatenate([kernel[:, :12] for kernel in parts], 1))
+    output = np.array(whole.output_dense.kernel)
     part.output_dense.kernel.assign(output[:12])
     # The fourth head gives nothing where its rows of the output are zero.
     whole.output_dense.kernel.assign(np.concatenate([output[:12], np.zeros((4, 16))]))
     np.testing.assert_allclose(part(inputs), whole(inputs), atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [4, 3])
+def test_attention_of_the_first_position_alone(heads):
+    """Another order of products, the same numbers."""
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(3, 5, 16)).astype("float32")
+    mask = padding_attention_mask(np.arange(5) < np.array([[5], [2], [1]]))
+    layer = MultiHeadAttention(heads, 16, head_dim=4)
+    layer(inputs)
+    for weight in layer.trainable_weights:
+        weight.assign(generator.normal(size=weight.shape) * 0.4)
+    for wanted in ("return_weights", "return_scores"):
+        options = {"attention_mask": mask, wanted: True}
+        outputs, seen = layer(inputs, first_only=True, **options)
+        all_outputs, all_seen = layer(inputs, **options)
+        np.testing.assert_allclose(outputs, all_outputs[:, :1], atol=1e-5)
+        np.testing.assert_allclose(seen, all_seen[:, :, :1], atol=1e-5)
+
+
+def test_dropped_weights_of_the_first_position_drop_its_bias():
+    """With values of 1, which a bias alone gives, the output is the sum of the dropped weights."""
+    layer = MultiHeadAttention(1, 4, dropout=0.5)
+    inputs = random(64, 8, 4)
+    layer(inputs)
+    layer.query_key_value.kernel.assign(np.zeros((4, 12)))
+    layer.query_key_value.bias.assign(np.repeat([0.0, 0.0, 1.0], 4))
+    layer.output_dense.kernel.assign(np.eye(4))
+    sums = np.array(layer(inputs, first_only=True, training=True))[:, 0, 0]
+    # Eight weights of 1/8, each dropped or doubled.
+    np.testing.assert_allclose(sums * 4, np.round(sums * 4), atol=1e-5)
+    assert len(set(np.round(sums * 4))) > 2 and 0.8 < sums.mean() < 1.2
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_block_of_the_first_position_alone(norm):
+    block, inputs = TransformerEncoderBlock(**BLOCK, norm=norm), random(2, 5, 8)
+    mask = padding_attention_mask(np.array([[True] * 5, [True] * 3 + [False] * 2]))
+    options = {"attention_mask": mask, "return_weights": True}
+    first, first_weights = block(inputs, first_only=True, **options)
+    outputs, weights = block(inputs, **options)
+    np.testing.assert_allclose(first, outputs[:, :1], atol=1e-5)
+    np.testing.assert_allclose(first_weights, weights[:, :, :1], atol=1e-6)
+    symbolic, symbolic_weights = block(keras.Input((5, 8)), first_only=True, return_weights=True)
+    assert symbolic.shape[1:] == (1, 8)
+    assert symbolic_weights.shape[1:] == first_weights.shape[1:]
 
 
 def test_approximate_gelu():

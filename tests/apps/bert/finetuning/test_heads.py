@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
+from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.finetuning.heads import HEADS, IGNORED, SpanHead
 
 WIDTH = 6
@@ -81,3 +83,24 @@ def test_a_sentence_is_pooled_as_asked(generator):
         made = head("classification", 2, pooling=pooling)
         kernel = keras.ops.convert_to_numpy(made.dense.kernel)
         np.testing.assert_allclose(made(encoded, x), features @ kernel, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["pooler", "cls", "mean"])
+@pytest.mark.parametrize("kind", list(HEADS))
+def test_the_encoder_gives_as_much_as_the_head_reads(kind, pooling, generator):
+    """The model leaves out what its head does not read; the logits are those of everything."""
+    outputs = 1 if kind in ("regression", "choice") else 2
+    model = FineTuner(EncoderConfig(**TEST_ENCODER), 30, kind, outputs, pooling)
+    model.build()
+    for weight in model.trainable_weights:
+        weight.assign(generator.normal(size=weight.shape) * 0.3)
+    shape = (2, 3, 7) if kind == "choice" else (4, 7)
+    tokens = generator.integers(1, 30, shape)
+    tokens[1, ..., 4:] = 0
+    segments = np.where(np.arange(7) > 2, tokens > 0, 0)
+    x = {"tokens": tokens.astype(np.int32), "segments": segments.astype(np.int32)}
+    everything = model.head(model.encode(x), x)
+    np.testing.assert_allclose(model(x), everything, atol=1e-4, rtol=1e-4)
+    read = model.encode_for_head(x)["sequence"]
+    sentence = kind not in ("tagging", "question-answering")
+    assert read.shape[1] == (1 if sentence and pooling != "mean" else 7)
