@@ -1,8 +1,10 @@
-"""Set-up of every test process: quiet, two logical CPU devices, one mirrored strategy."""
+"""Set-up of every test process: quiet, one thread an operation, two CPUs, one mirrored strategy."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The test processes share the cores; and a step is then the same on every machine.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault(
     "KERASUITE_DATA", os.path.join(os.path.dirname(__file__), "../../shared/data")
 )

@@ -34,6 +34,7 @@ class TranslateApp(App):
     name = "translate"
     config_class = TranslateConfig
     monitor = ("val_bleu", "max")
+    independent_rows = True
     limits = (
         "Translations are fluent before they are right: names, numbers and negations may be wrong "
         "or missing, and nothing marks them. Sentences are translated one by one, without what "

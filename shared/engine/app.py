@@ -117,6 +117,8 @@ class App(abc.ABC):
         monitor: metric and "max" or "min": best model, early stopping; or `LAST_EPOCH`.
         limits: Markdown for the model card: what the model is for, and what it is not for.
         predict_verb: the verb of batch inference, for the hints on what to type next.
+        independent_rows: whether the loss of an example depends on that example alone, as it does
+            not with batch normalisation; then a CPU may train the halves of a batch side by side.
         reference: first word of the metrics of a plain method that the model is compared with,
             "bicubic" of "bicubic_psnr"; the plots show them beside the model's.
     """
@@ -126,6 +128,7 @@ class App(abc.ABC):
     monitor: ClassVar[tuple[str, str]]
     limits: ClassVar[str] = ""
     predict_verb: ClassVar[str] = "predict"
+    independent_rows: ClassVar[bool] = False
     reference: ClassVar[str] = ""
 
     @abc.abstractmethod

@@ -1,10 +1,9 @@
 """`kerasuite devices`: what TensorFlow sees here and what a training would use."""
 
-import os
-
 import tensorflow as tf
 
 from shared.engine.cluster import find_cluster
+from shared.engine.cpu_halves import available_cores
 
 
 def describe() -> dict:
@@ -15,7 +14,7 @@ def describe() -> dict:
     return {
         "tensorflow": tf.__version__,
         "built with CUDA": tf.test.is_built_with_cuda(),
-        "CPU threads": tf.config.threading.get_intra_op_parallelism_threads() or _cores(),
+        "CPU threads": tf.config.threading.get_intra_op_parallelism_threads() or available_cores(),
         "GPUs": [
             {
                 "device": f"gpu:{number}",
@@ -28,10 +27,6 @@ def describe() -> dict:
         "worker": cluster.index if cluster else 0,
         "auto": _choice(len(gpus), cluster is not None),
     }
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _choice(gpus: int, in_cluster: bool) -> str:

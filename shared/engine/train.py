@@ -24,6 +24,7 @@ from shared.engine.checkpoint import CheckpointFolder, refuse_infinite, training
 from shared.engine.checkpoint_clock import CheckpointClock
 from shared.engine.cluster import find_cluster
 from shared.engine.config import RunConfig
+from shared.engine.cpu_halves import share_cores
 from shared.engine.environment import write_environment
 from shared.engine.errors import Interrupted, KerasuiteError
 from shared.engine.evaluate import ForwardPass, averaged, evaluate
@@ -68,7 +69,8 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
     CheckpointClock(config.checkpoint_every)  # Refuses a malformed value before it is saved.
     if may_write(config):
         refuse_to_overwrite(folder, resume)
-    run = Run(config, folder, strategy=set_up(config))
+    halves = share_cores(config, app.independent_rows)
+    run = Run(config, folder, strategy=set_up(config), halves=halves)
     with run.workers.lost_ones_reported():
         with nothing_half_made(run, resume):
             prepare(app, run)
@@ -229,6 +231,7 @@ class Trainer:
                 self.config.optimization,
                 self.average,
                 self._batch_spec,
+                self.run.halves,
             )
         return self._step
 

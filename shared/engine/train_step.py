@@ -26,6 +26,7 @@ def build_train_step(
     config: OptimizationConfig,
     average: WeightAverage | None = None,
     batch_spec: Any = None,
+    halves: int = 1,
 ) -> Callable[[Any], Means]:
     """Compiles the step of a model.
 
@@ -36,11 +37,12 @@ def build_train_step(
         average: moved after every step, if given.
         batch_spec: specs of a batch; with lengths that differ from batch to batch (None there)
             there is then one graph from the start.
+        halves: pieces of a batch that are computed side by side, see `cpu_halves`.
 
     Returns:
         Function of a batch, as `replicas.split` gives it, to `Means` over all replicas.
     """
-    replica_step = getattr(model, "replica_step", None) or _default_step(model, config)
+    replica_step = getattr(model, "replica_step", None) or _default_step(model, config, halves)
 
     # Without a spec, which the values of several replicas have not, a second length makes a graph
     # for any length.
@@ -87,13 +89,17 @@ def with_loss_scale(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
     return optimizer
 
 
-def _default_step(model: keras.Model, config: OptimizationConfig) -> Callable[[Any], Means]:
+def _default_step(
+    model: keras.Model, config: OptimizationConfig, halves: int
+) -> Callable[[Any], Means]:
     optimizer = model.optimizer
 
     def step(batch):
         total = sum_over_replicas(item_count(model, batch))
         if config.accumulate > 1:
-            gradients, means = _accumulated(model, batch, total, config.accumulate)
+            gradients, means = _in_pieces(model, batch, total, config.accumulate)
+        elif halves > 1:
+            gradients, means = _in_pieces(model, batch, total, halves, side_by_side=True)
         else:
             gradients, means = gradients_and_means(model, batch, total)
         apply_gradients(optimizer, gradients, model.trainable_variables, config.clip_norm)
@@ -155,8 +161,9 @@ def apply_gradients(optimizer, gradients, variables, clip_norm: float) -> None:
     optimizer.apply(gradients, [v for _, v in pairs])
 
 
-def _accumulated(model, batch, total, parts: int):
-    """Gradients of a batch in `parts` pieces, one after the other to save memory."""
+def _in_pieces(model, batch, total, parts: int, side_by_side: bool = False):
+    """Gradients of a batch in `parts` pieces, one after the other to save memory, or at once."""
+    at_once = parts if side_by_side else 1
     rows = tf.shape(tf.nest.flatten(batch)[0])[0]
     parts = tf.minimum(parts, rows)
 
@@ -174,7 +181,14 @@ def _accumulated(model, batch, total, parts: int):
         return index + 1, tf.nest.map_structure(tf.add, sums, (more, more_means))
 
     sums = ([gradients[i] for i in used], means)
-    _, (added, means) = tf.while_loop(lambda index, _: index < parts, add_piece, (1, sums))
+    with tf.control_dependencies([] if side_by_side else tf.nest.flatten(sums)):
+        second = tf.constant(1)
+    _, (added, means) = tf.while_loop(
+        lambda index, _: index < parts,
+        add_piece,
+        (second, sums),
+        parallel_iterations=at_once,
+    )
     for i, gradient in zip(used, added, strict=True):
         gradients[i] = gradient
     return gradients, means

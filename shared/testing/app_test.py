@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 
 from shared.engine.cluster import Cluster
+from shared.engine.cpu_halves import THREADS
 from shared.engine.history import read_csv
 from shared.engine.launch import free_ports
+from shared.engine.verbs import load_app
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 300  # seconds until a training has written its first checkpoint
@@ -203,6 +205,8 @@ def read_history(run: Path) -> list[dict[str, float]]:
 def run_strategies_test(case: AppCase, data: Sequence[str], batch_size: int) -> None:
     """The losses of the first steps agree on one device, on two, and on two workers.
 
+    So do those of a batch in halves, where the application allows it.
+
     Args:
         batch_size: int. Odd sizes are split unevenly.
     """
@@ -211,6 +215,10 @@ def run_strategies_test(case: AppCase, data: Sequence[str], batch_size: int) -> 
     np.testing.assert_allclose(two, one, rtol=2e-4)
     workers = worker_losses(case, data, batch_size, count=2)
     np.testing.assert_allclose(workers, [one, one], rtol=2e-4)
+    if load_app(case.place).independent_rows:
+        cores = {name: value for name, value in os.environ.items() if name != THREADS}
+        halves = _losses_of(_start_losses(case, data, batch_size, "single", cores))
+        np.testing.assert_allclose(halves, one, rtol=2e-4)
 
 
 def step_losses(case, data, batch_size, strategy: str, **options: str) -> list[float]:

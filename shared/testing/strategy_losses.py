@@ -42,11 +42,13 @@ def main() -> None:
 def first_losses(app: Any, config: Any, folder: Path, steps: int) -> list[float]:
     """Losses of the first steps of a training; every worker prepares in a folder of its own."""
     from shared.engine import replicas
+    from shared.engine.cpu_halves import share_cores
     from shared.engine.run import Run
     from shared.engine.strategy import set_up
     from shared.engine.train_step import build_train_step, prepare_optimizer
 
-    run = Run(config, folder, strategy=set_up(config))
+    halves = share_cores(config, app.independent_rows)
+    run = Run(config, folder, strategy=set_up(config), halves=halves)
     app.prepare(run)
     run.steps_per_epoch = app.steps_per_epoch(run)
     with run.strategy.scope():
@@ -56,7 +58,9 @@ def first_losses(app: Any, config: Any, folder: Path, steps: int) -> list[float]
     app.begin_epoch(run, model, 0)
     dataset = app.dataset(run, "train").take(steps)
     spec = replicas.batch_spec(run.strategy, dataset)
-    step = build_train_step(model, run.strategy, config.optimization, batch_spec=spec)
+    step = build_train_step(
+        model, run.strategy, config.optimization, batch_spec=spec, halves=run.halves
+    )
     losses = []
     for batch in dataset:
         value, count = step(replicas.split(run.strategy, batch))["loss"]

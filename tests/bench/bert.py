@@ -114,16 +114,19 @@ def _inference_rates(shape: str) -> dict[int, float]:
 def _training_rate(shape: str) -> float:
     import tensorflow as tf
 
+    from apps.bert.finetuning.app import FinetuneApp
     from apps.bert.finetuning.config import FinetuneConfig
     from shared.engine import config as configs
+    from shared.engine.cpu_halves import share_cores
     from shared.engine.optimizer import build_optimizer
     from shared.engine.train_step import build_train_step, prepare_optimizer
 
-    model = _model(shape, dropout=0.1)
     config = configs.resolve(FinetuneConfig, {})
+    halves = share_cores(config, FinetuneApp.independent_rows)
+    model = _model(shape, dropout=0.1)
     model.compile(optimizer=build_optimizer(config.optimization, 1e-4, 100))
     prepare_optimizer(model)
-    step = build_train_step(model, tf.distribute.get_strategy(), config.optimization)
+    step = build_train_step(model, tf.distribute.get_strategy(), config.optimization, halves=halves)
     generator = np.random.default_rng(0)
     rows = TRAINING_BATCH
     tokens = tf.constant(generator.integers(5, WORDS, (rows, LENGTH)), tf.int32)

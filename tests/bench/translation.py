@@ -94,6 +94,7 @@ def _exported(folder: Path, beam_size: int) -> tuple[Path, list[str]]:
     import tensorflow as tf
 
     from apps.translation.config import TranslateConfig
+    from apps.translation.languages import Languages
     from apps.translation.serving import TranslatorServing
     from shared.engine import config as configs
     from shared.engine.export import export
@@ -109,7 +110,7 @@ def _exported(folder: Path, beam_size: int) -> tuple[Path, list[str]]:
     configs.save(config, folder / "run" / "config.yaml")
     model = app.build(run)
     model.limits = lambda source: tf.fill([tf.shape(source)[0]], TARGET)
-    serving = TranslatorServing(model, tokenizer, config, ("en", "de"), texts[:2])
+    serving = TranslatorServing(model, tokenizer, config, Languages("en", "de"), texts[:2])
     app.serving = lambda run, model: {"": serving}
     return export(app, run, model, folder / "saved_models", name="bench")[""], texts
 
@@ -164,16 +165,19 @@ def _training_rate(config) -> float:
     import tensorflow as tf
 
     from apps.translation.pairs.encoded_pairs import EncodedPairs
+    from shared.engine.cpu_halves import share_cores
     from shared.engine.run import Run
     from shared.engine.train_step import build_train_step, prepare_optimizer
     from shared.engine.verbs import load_app
 
     app = load_app(APP)
-    run = Run(config, Path("."), SIZES)
+    run = Run(config, Path("."), SIZES, halves=share_cores(config, app.independent_rows))
     model = app.build(run)
     prepare_optimizer(model)
     spec = EncodedPairs.batch_spec()
-    step = build_train_step(model, run.strategy, run.config.optimization, batch_spec=spec)
+    step = build_train_step(
+        model, run.strategy, run.config.optimization, batch_spec=spec, halves=run.halves
+    )
     generator = np.random.default_rng(0)
     seconds = []
     for _ in range(12):

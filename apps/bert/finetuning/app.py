@@ -40,6 +40,7 @@ class FinetuneApp(App):
     name = "bert-finetune"
     config_class = FinetuneConfig
     monitor = ("val_score", "max")
+    independent_rows = True
     limits = (
         "Probabilities are not calibrated, and a text of another kind than the training data still "
         "gets an answer. What is longer than `max_length` word pieces is cut. The model has the "

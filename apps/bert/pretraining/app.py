@@ -34,6 +34,7 @@ class PretrainApp(App):
     name = "bert-pretrain"
     config_class = PretrainConfig
     monitor = ("val_masked_accuracy", "max")
+    independent_rows = True
     predict_verb = "embed"
     limits = (
         "The encoder knows the kind of text that it was trained on, its prejudices included. Its "

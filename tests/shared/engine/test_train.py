@@ -210,7 +210,7 @@ def test_early_stopping_and_best_model(tmp_path):
     assert metrics["mse"] == pytest.approx(min(values), rel=1e-5)
 
 
-def losses_of_steps(strategy, steps=6, **overrides):
+def losses_of_steps(strategy, steps=6, halves=1, **overrides):
     """Losses of the first steps and the weights after them."""
     keras.utils.set_random_seed(3)
     app = ToyApp()
@@ -220,7 +220,7 @@ def losses_of_steps(strategy, steps=6, **overrides):
     with strategy.scope():
         model = app.build(run)
         training.prepare_optimizer(model)
-        step = training.build_train_step(model, strategy, run.config.optimization)
+        step = training.build_train_step(model, strategy, run.config.optimization, halves=halves)
     losses = []
     for batch in app.dataset(run, "train").take(steps):
         value, count = step(training.replicas.split(strategy, batch))["loss"]
@@ -246,8 +246,19 @@ def test_two_devices_equal_one(two_devices, batch_size, clip):
 def test_accumulation_equals_the_whole_batch(parts):
     one = losses_of_steps(tf.distribute.get_strategy())
     many = losses_of_steps(tf.distribute.get_strategy(), **{"optimization.accumulate": parts})
-    np.testing.assert_allclose(one[0], many[0], rtol=1e-5)
-    for left, right in zip(one[1], many[1], strict=True):
+    assert_same_losses(one, many)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 7, 8])
+def test_halves_equal_the_whole_batch(batch_size):
+    one = losses_of_steps(tf.distribute.get_strategy(), batch_size=batch_size)
+    halves = losses_of_steps(tf.distribute.get_strategy(), batch_size=batch_size, halves=2)
+    assert_same_losses(one, halves)
+
+
+def assert_same_losses(one, other):
+    np.testing.assert_allclose(one[0], other[0], rtol=1e-5)
+    for left, right in zip(one[1], other[1], strict=True):
         np.testing.assert_allclose(left, right, atol=1e-6)
 
 

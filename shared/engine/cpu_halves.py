@@ -1,0 +1,49 @@
+"""Whether a batch is trained in two halves that share the cores of a CPU.
+
+Cores that share each operation wait for one another at its end, a tenth of the step of a small
+Transformer. Where each half has its own cores, they meet once, when gradients are added up.
+"""
+
+import math
+import os
+
+import tensorflow as tf
+
+from shared.engine.config import RunConfig
+
+# Set by the user, or by `launch` for workers that share a machine: then nothing is changed.
+THREADS = "TF_NUM_INTRAOP_THREADS"
+
+
+def share_cores(config: RunConfig, independent_rows: bool) -> int:
+    """Gives each half of a batch its share of the cores, where that is possible.
+
+    Called before TensorFlow computes anything: its threads are set once per process.
+
+    Args:
+        config: of the run.
+        independent_rows: see `shared.engine.app.App`.
+
+    Returns:
+        Into how many pieces each step shall cut its batch: 1 or 2.
+    """
+    cores = available_cores()
+    if not independent_rows or cores < 2 or THREADS in os.environ or not _is_cpu(config):
+        return 1
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(math.ceil(cores / 2))
+    except RuntimeError:
+        return 1  # TensorFlow has begun with other threads.
+    return 2
+
+
+def _is_cpu(config: RunConfig) -> bool:
+    """Whether one CPU device does all the work of this process."""
+    if config.strategy == "mirrored":
+        return False
+    return config.devices == "cpu" or not (config.devices or tf.config.list_physical_devices("GPU"))
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
