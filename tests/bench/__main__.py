@@ -4,73 +4,22 @@
 
 Absolute rates depend on the machine and on what else it does; ratios of two things measured
 in turn in the same run can be compared. A row below its floor is marked and the exit code
-is 1. Later applications add their rows to `ROWS`. Rows that are compared with PyTorch measure it
+is 1. Applications add their rows to `rows.ROWS`. Rows that are compared with PyTorch measure it
 with the Python that KERASUITE_PYTORCH names, see `tests.bench.pytorch`.
 """
 
 import argparse
 import json
+import multiprocessing
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from shared.engine.quiet import import_tensorflow
-from tests.bench import (
-    bert,
-    bert_folder,
-    classification,
-    command_line,
-    cyclegan,
-    detection,
-    distribution,
-    embeddings,
-    glove,
-    srgan,
-    translation,
-)
-from tests.bench.measure import Skipped
-
-# Row name to the function that measures it; each returns a `measure.Result`.
-ROWS = {
-    "help": command_line.help_time,
-    "classify-predict": classification.folder_inference,
-    "classify-memory": classification.memory,
-    "classify-input": classification.input_pipeline,
-    "skip-gram": embeddings.skip_gram,
-    "cbow": embeddings.cbow,
-    "embed-memory": embeddings.memory,
-    "glove-counting": glove.counting,
-    "glove-iteration": glove.iteration,
-    "detect-latency-320": detection.latency_320,
-    "detect-latency-640": detection.latency_640,
-    "detect-training": detection.training,
-    "detect-predict": detection.folder_inference,
-    "translate-greedy": translation.greedy,
-    "translate-beam": translation.beam,
-    "translate-training": translation.training,
-    "translate-training-bfloat16": translation.training_bfloat16,
-    "bert-base": bert.inference_base,
-    "bert-minilm": bert.inference_minilm,
-    "bert-tinybert": bert.inference_tinybert,
-    "bert-minilm-bfloat16": bert.inference_bfloat16,
-    "bert-base-training": bert.training_base,
-    "bert-minilm-training": bert.training_minilm,
-    "bert-minilm-training-bfloat16": bert.training_bfloat16,
-    "bert-tinybert-training": bert.training_tinybert,
-    "bert-distilled": bert.tinybert_gain,
-    "bert-folder": bert_folder.bucketing,
-    "cyclegan-forward": cyclegan.generator_forward,
-    "cyclegan-training": cyclegan.training_step,
-    "cyclegan-step": cyclegan.whole_step,
-    "srgan-forward": srgan.forward,
-    "srgan-training": srgan.training,
-    "srgan-memory": srgan.memory,
-    "workers": distribution.scaling,
-    "checkpoint": distribution.checkpoint_cost,
-    "resume": distribution.resume_time,
-}
+from tests.bench.measure import Result, Skipped
+from tests.bench.rows import ROWS, measured
 
 
 def main() -> int:
@@ -81,11 +30,10 @@ def main() -> int:
     unknown = set(arguments.rows) - set(ROWS)
     if unknown:
         parser.error(f"unknown row {min(unknown)}; one of {', '.join(ROWS)}")
-    import_tensorflow()
     results = []
     for name in arguments.rows or ROWS:
         try:
-            results.append(ROWS[name]())
+            results.append(_in_new_process(name))
         except Skipped as reason:
             print(f"{name}: skipped, {reason}", flush=True)
             continue
@@ -98,6 +46,13 @@ def main() -> int:
     Console(width=140).print(table)
     arguments.output.write_text(json.dumps([vars(r) for r in results], indent=2) + "\n")
     return 0 if all(result.holds for result in results) else 1
+
+
+def _in_new_process(name: str) -> Result:
+    """Measures a row where nothing of another one is left: no memory, and TensorFlow's threads."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        return pool.submit(measured, name).result()
 
 
 if __name__ == "__main__":

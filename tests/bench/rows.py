@@ -1,0 +1,67 @@
+"""What `make bench` measures, by the name of the row."""
+
+from shared.engine.quiet import import_tensorflow
+from tests.bench import (
+    bert,
+    bert_folder,
+    classification,
+    command_line,
+    cyclegan,
+    detection,
+    distribution,
+    embeddings,
+    glove,
+    srgan,
+    translation,
+)
+from tests.bench.measure import Result
+
+# Row name to the function that measures it; each returns a `measure.Result`.
+ROWS = {
+    "help": command_line.help_time,
+    "classify-predict": classification.folder_inference,
+    "classify-memory": classification.memory,
+    "classify-input": classification.input_pipeline,
+    "skip-gram": embeddings.skip_gram,
+    "cbow": embeddings.cbow,
+    "embed-memory": embeddings.memory,
+    "glove-counting": glove.counting,
+    "glove-iteration": glove.iteration,
+    "detect-latency-320": detection.latency_320,
+    "detect-latency-640": detection.latency_640,
+    "detect-training": detection.training,
+    "detect-predict": detection.folder_inference,
+    "translate-greedy": translation.greedy,
+    "translate-beam": translation.beam,
+    "translate-training": translation.training,
+    "translate-training-bfloat16": translation.training_bfloat16,
+    "bert-base": bert.inference_base,
+    "bert-minilm": bert.inference_minilm,
+    "bert-tinybert": bert.inference_tinybert,
+    "bert-minilm-bfloat16": bert.inference_bfloat16,
+    "bert-base-training": bert.training_base,
+    "bert-minilm-training": bert.training_minilm,
+    "bert-minilm-training-bfloat16": bert.training_bfloat16,
+    "bert-tinybert-training": bert.training_tinybert,
+    "bert-distilled": bert.tinybert_gain,
+    "bert-folder": bert_folder.bucketing,
+    "cyclegan-forward": cyclegan.generator_forward,
+    "cyclegan-training": cyclegan.training_step,
+    "cyclegan-step": cyclegan.whole_step,
+    "srgan-forward": srgan.forward,
+    "srgan-training": srgan.training,
+    "srgan-memory": srgan.memory,
+    "workers": distribution.scaling,
+    "checkpoint": distribution.checkpoint_cost,
+    "resume": distribution.resume_time,
+}
+
+
+def measured(name: str) -> Result:
+    """Measures a row in this process.
+
+    Raises:
+        Skipped: if it cannot be measured here.
+    """
+    import_tensorflow()
+    return ROWS[name]()
