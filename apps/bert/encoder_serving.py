@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from apps.bert.encoder import mean_of_tokens
 from apps.bert.start import vocabulary_assets
+from shared.engine.any_number import for_any_number
 from shared.engine.app import ServingModule
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
@@ -58,7 +59,10 @@ class EncoderServing(ServingModule):
 
     def signatures(self):
         text = {"text": tf.TensorSpec([None], tf.string, name="text")}
-        return {"serving_default": (text, self.vectors), "tokens": (text, self.tokens)}
+        return {
+            "serving_default": (text, for_any_number(self.vectors)),
+            "tokens": (text, for_any_number(self.tokens)),
+        }
 
     def trackables(self):
         return [self.model, self.tokenizer]

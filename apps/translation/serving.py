@@ -1,7 +1,5 @@
 """The SavedModel of a translator: sentences in, sentences out, the search included."""
 
-from collections.abc import Callable
-
 import numpy as np
 import tensorflow as tf
 
@@ -9,7 +7,7 @@ from apps.translation.config import MAX_BEAM, MAX_TOKENS, TranslateConfig
 from apps.translation.data import Tokenizers
 from apps.translation.languages import LANGUAGES, Languages
 from apps.translation.translator import Translator
-from shared.engine.any_number import answer_any_number
+from shared.engine.any_number import for_any_number
 from shared.engine.app import ServingModule
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
 from shared.text.subword_tokenizer import END, PAD, START
@@ -161,7 +159,10 @@ class TranslatorServing(ServingModule):
             "count_tokens": (text | target, self.count_tokens),
             "align": (text | target, self.align),
         }
-        return {name: (specs, _any_number(call)) for name, (specs, call) in signatures.items()}
+        return {
+            name: (specs, for_any_number(call, ("text", "target")))
+            for name, (specs, call) in signatures.items()
+        }
 
     def trackables(self):
         return [self.model, self.tokenizers.source, self.tokenizers.target]
@@ -200,13 +201,3 @@ class TranslatorServing(ServingModule):
             '`{"signature_name": "sample", "inputs": {"text": ["A sentence."], "temperature": 0.8, '
             '"top_k": 0, "top_p": 0.95, "seed": 1}}` draws a translation at random.'
         )
-
-
-def _any_number(function: Callable) -> Callable:
-    """Lets a signature answer no texts as well: no tokens have no longest row."""
-
-    def answer(**inputs):
-        texts = {name: inputs.pop(name) for name in ("text", "target") if name in inputs}
-        return answer_any_number(lambda texts: function(**texts, **inputs), texts)
-
-    return answer

@@ -1,6 +1,6 @@
 """A served function's answer to any number of rows, none included."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import tensorflow as tf
 
@@ -28,3 +28,19 @@ def answer_any_number(function: Callable, inputs):
 
     outputs = function(tf.nest.map_structure(padded, inputs))
     return tf.nest.map_structure(lambda output: output[:count], outputs)
+
+
+def for_any_number(function: Callable, names: Collection[str] | None = None) -> Callable:
+    """The function of a signature, which answers no rows as well: see `answer_any_number`.
+
+    Args:
+        function: of named inputs.
+        names: of the inputs that have rows; by default all of them.
+    """
+
+    def answer(**inputs):
+        rows = {name: value for name, value in inputs.items() if names is None or name in names}
+        others = {name: value for name, value in inputs.items() if name not in rows}
+        return answer_any_number(lambda rows: function(**rows, **others), rows)
+
+    return answer

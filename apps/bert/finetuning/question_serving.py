@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from apps.bert.finetuning.serving import FineTunedServing
 from apps.bert.spans import best_spans, make_windows, span_offsets
+from shared.engine.any_number import for_any_number
 from shared.text.text_between import text_between
 
 
@@ -62,7 +63,7 @@ class QuestionServing(FineTunedServing):
         spec = {
             name: tf.TensorSpec([None], tf.string, name=name) for name in ("question", "context")
         }
-        return {"serving_default": (spec, self.answer)}
+        return {"serving_default": (spec, for_any_number(self.answer))}
 
     def trackables(self):
         return [*super().trackables(), self.null_threshold]

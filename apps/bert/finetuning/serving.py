@@ -11,6 +11,7 @@ from apps.bert.encoder import mean_of_tokens
 from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.start import vocabulary_assets
 from apps.bert.tasks.columns import Columns
+from shared.engine.any_number import for_any_number
 from shared.engine.app import ServingModule
 from shared.text.line_tables import line_by_number
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
@@ -112,8 +113,11 @@ class TextServing(FineTunedServing):
         text = {"text": tf.TensorSpec([None], tf.string, name="text")}
         pair = {"text_pair": tf.TensorSpec([None], tf.string, name="text_pair")}
         return {
-            "serving_default": (text | pair if self.paired else text, self.predict),
-            "embed": (text, self.embed),
+            "serving_default": (
+                text | pair if self.paired else text,
+                for_any_number(self.predict),
+            ),
+            "embed": (text, for_any_number(self.embed)),
         }
 
     def examples(self):
@@ -151,7 +155,7 @@ class ChoiceServing(FineTunedServing):
             "text": tf.TensorSpec([None], tf.string, name="text"),
             "choices": tf.TensorSpec([None, None], tf.string, name="choices"),
         }
-        return {"serving_default": (spec, self.predict)}
+        return {"serving_default": (spec, for_any_number(self.predict))}
 
     def examples(self):
         texts = self._example_texts()

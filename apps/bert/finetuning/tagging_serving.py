@@ -6,6 +6,7 @@ import tensorflow as tf
 from apps.bert.finetuning.serving import FineTunedServing
 from apps.bert.tasks.conll import OUTSIDE
 from apps.bert.tasks.labels import span_type
+from shared.engine.any_number import for_any_number
 from shared.text.text_between import text_between
 
 
@@ -107,7 +108,10 @@ class TaggingServing(FineTunedServing):
     def signatures(self):
         text = {"text": tf.TensorSpec([None], tf.string, name="text")}
         words = {"words": tf.TensorSpec([None, None], tf.string, name="words")}
-        return {"serving_default": (text, self.spans), "words": (words, self.words)}
+        return {
+            "serving_default": (text, for_any_number(self.spans)),
+            "words": (words, for_any_number(self.words)),
+        }
 
     def examples(self):
         texts = self._example_texts()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from shared.engine.any_number import answer_any_number
+from shared.engine.any_number import answer_any_number, for_any_number
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +48,16 @@ def test_texts_and_other_rows_are_asked_together():
         answer = answer_any_number(longest, {"text": texts, "other": texts})
         assert answer["text"].numpy().tolist() == [row.encode() for row in rows]
         np.testing.assert_array_equal(answer["share"], [len(row) / 4 for row in rows])
+
+
+def test_a_signature_keeps_what_has_no_rows():
+    def cut(text, length):
+        longest = tf.reduce_max(tf.strings.length(text))
+        return {"text": tf.strings.substr(text, 0, tf.minimum(longest, length))}
+
+    answer = for_any_number(cut, ["text"])
+    found = answer(text=tf.constant(["abc", "d"]), length=tf.constant(2))["text"]
+    assert found.numpy().tolist() == [b"ab", b"d"]
+    assert answer(text=tf.zeros([0], tf.string), length=tf.constant(2))["text"].shape == (0,)
+    reverse = for_any_number(lambda numbers: {"numbers": -numbers})
+    assert reverse(numbers=tf.constant([1, 2]))["numbers"].numpy().tolist() == [-1, -2]

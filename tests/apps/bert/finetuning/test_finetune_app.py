@@ -36,7 +36,18 @@ def trained(data, folder, **more):
     train(app, configs.resolve(FinetuneApp.config_class, values), folder)
     metrics = json.loads((folder / "metrics.json").read_text())
     run = open_run(app, folder)
-    return app.serving(run, load_best(app, run))[""], metrics
+    serving = app.serving(run, load_best(app, run))[""]
+    expect_nothing_of_no_rows(serving)
+    return serving, metrics
+
+
+def expect_nothing_of_no_rows(serving):
+    for name, (_, function) in serving.signatures().items():
+        examples = serving.examples()[name]
+        some = function(**{key: tf.constant(rows) for key, rows in examples.items()})
+        none = function(**{key: tf.constant(rows[:0], tf.string) for key, rows in examples.items()})
+        for output, value in none.items():
+            assert value.shape[0] == 0 and value.dtype == some[output].dtype
 
 
 def call(serving, **inputs):
