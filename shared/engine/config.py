@@ -68,7 +68,7 @@ class OptimizationConfig:
         0.0, "Clips the global norm of the gradient, after the all-reduce; 0 is off.", ge=0
     )
     accumulate: int = option(
-        1, "Splits each batch into so many parts and adds up their gradients.", ge=1
+        1, "Splits each batch into so many parts, one after the other, and adds up gradients.", ge=1
     )
     ema: float = option(
         0.0, "Decay of the exponential moving average of the weights; 0 is off.", ge=0, lt=1

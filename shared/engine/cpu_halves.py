@@ -1,7 +1,8 @@
 """Whether a batch is trained in two halves that share the cores of a CPU.
 
 Cores that share each operation wait for one another at its end, a tenth of the step of a small
-Transformer. Where each half has its own cores, they meet once, when gradients are added up.
+Transformer. Where each half has its own cores, they meet once, when gradients are added up. An
+operation then has half of the cores in the whole process, and validation two batches at a time.
 """
 
 import math
@@ -10,6 +11,7 @@ import os
 import tensorflow as tf
 
 from shared.engine.config import RunConfig
+from shared.engine.environment import available_cores
 
 # Set by the user, or by `launch` for workers that share a machine: then nothing is changed.
 THREADS = "TF_NUM_INTRAOP_THREADS"
@@ -28,7 +30,8 @@ def share_cores(config: RunConfig, independent_rows: bool) -> int:
         Into how many pieces each step shall cut its batch: 1 or 2.
     """
     cores = available_cores()
-    if not independent_rows or cores < 2 or THREADS in os.environ or not _is_cpu(config):
+    whole = config.optimization.accumulate > 1 or not independent_rows or not _is_cpu(config)
+    if whole or cores < 2 or THREADS in os.environ:
         return 1
     try:
         tf.config.threading.set_intra_op_parallelism_threads(math.ceil(cores / 2))
@@ -41,9 +44,6 @@ def _is_cpu(config: RunConfig) -> bool:
     """Whether one CPU device does all the work of this process."""
     if config.strategy == "mirrored":
         return False
-    return config.devices == "cpu" or not (config.devices or tf.config.list_physical_devices("GPU"))
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if config.devices:
+        return config.devices.lower() == "cpu"
+    return not tf.config.list_physical_devices("GPU")

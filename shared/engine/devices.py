@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from shared.engine.cluster import find_cluster
-from shared.engine.cpu_halves import available_cores
+from shared.engine.environment import available_cores
 
 
 def describe() -> dict:

@@ -5,6 +5,8 @@ that there is one result, the same as on one device.
 """
 
 import contextlib
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -12,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from shared.engine import replicas
+from shared.engine.ahead import ahead
 from shared.engine.app import App, Evaluator
 from shared.engine.run import Run
 from shared.engine.train_step import item_count, loss_terms
@@ -73,8 +76,7 @@ def evaluate(
     totals: dict[str, list[float]] = {}
 
     def own_share():
-        for batch in app.dataset(run, split):
-            outputs, sums = forward(batch)
+        for batch, (outputs, sums) in _forwarded(forward, app.dataset(run, split), run.halves):
             arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
             yield without_inputs(evaluator, arrays), outputs, sums
 
@@ -85,6 +87,20 @@ def evaluate(
         if on_batch is not None:
             on_batch(replicas.row_count(outputs))
     return run.workers.broadcast(_scores(totals, evaluator) if run.is_chief else None), evaluator
+
+
+def _forwarded(forward: ForwardPass, batches: Iterable, at_once: int) -> Iterator[tuple[Any, Any]]:
+    """Each batch and what the forward pass gives, several of them at a time, in order.
+
+    Where halves of a batch share the cores in training, whole batches share them here.
+    """
+    if at_once == 1:
+        yield from ((batch, forward(batch)) for batch in batches)
+        return
+    with ThreadPoolExecutor(at_once) as pool:
+        started = ((batch, pool.submit(forward, batch)) for batch in batches)
+        for batch, future in ahead(started, lambda: at_once):
+            yield batch, future.result()
 
 
 def without_inputs(evaluator: Evaluator, batch: Any) -> Any:

@@ -1,6 +1,5 @@
 """The stages of batch inference; `predict` explains them and `Predictor` is called by them."""
 
-import collections
 import dataclasses
 import itertools
 import logging
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from shared.engine.ahead import ahead
 from shared.engine.errors import KerasuiteError, from_os_error
 from shared.engine.inputs import Source
 from shared.engine.loaded_model import LoadedModel, WrongModelError, one_line
@@ -105,8 +105,8 @@ class PredictionRun:
         items = self._unfinished(self._items(sources))
         skipped = self._done + self._rejected
         self._bar.skip(skipped)
-        read = _ahead(self._reading(items), self._read_ahead)
-        called = _ahead(map(self._call_window, read), lambda: 1)
+        read = ahead(self._reading(items), self._read_ahead)
+        called = ahead(map(self._call_window, read), lambda: 1)
         try:
             for window in called:
                 self._write_window(window)
@@ -279,16 +279,6 @@ class PredictionRun:
         for name, pieces in files.items():
             self._files.write(source, name, pieces)
         self._start = None
-
-
-def _ahead(windows: Iterator, depth: Callable[[], int]) -> Iterator:
-    """Starts up to `depth()` windows before they are asked for."""
-    started = collections.deque()
-    for window in windows:
-        started.append(window)
-        while len(started) > depth():
-            yield started.popleft()
-    yield from started
 
 
 def _batches(items: list[_Item], batch_size: int, shapes: Callable) -> Iterator[list[_Item]]:

@@ -70,8 +70,8 @@ class Run:
             self.artifacts = json.loads(path.read_text(encoding="utf-8"))
 
 
-def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = None) -> Run:
-    """Opens a finished or interrupted run folder.
+def config_of(app, folder: str | Path) -> RunConfig:
+    """The configuration that a run folder was made with.
 
     Raises:
         KerasuiteError: if `folder` is no run folder or belongs to another task.
@@ -82,11 +82,20 @@ def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = 
             f"{folder}: is not a run folder (no config.yaml in it); "
             f"give the folder that '{training_command(app.name)}' wrote"
         )
-    config = configs.load(app.config_class, folder / "config.yaml")
+    return configs.load(app.config_class, folder / "config.yaml")
+
+
+def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = None) -> Run:
+    """Opens a finished or interrupted run folder.
+
+    Raises:
+        KerasuiteError: if `folder` is no run folder or belongs to another task.
+    """
+    config = config_of(app, folder)
     # Deterministic kernels give other roundings: what a training printed is what comes again.
     set_kernels(config.deterministic)
     set_precision(config.precision)
-    run = Run(config, folder, strategy=strategy or tf.distribute.get_strategy())
+    run = Run(config, Path(folder), strategy=strategy or tf.distribute.get_strategy())
     run.load_artifacts()
     app.prepare(run)
     return run

@@ -92,7 +92,7 @@ def prepare(app: App, run: Run) -> None:
     if run.is_chief:
         run.folder.mkdir(parents=True, exist_ok=True)
         configs.save(config, run.folder / "config.yaml")
-        write_environment(run.folder / "environment.json", run.strategy)
+        write_environment(run.folder / "environment.json", run.strategy, run.halves)
         run.load_artifacts()
         app.prepare(run)
         if run.config is not config:

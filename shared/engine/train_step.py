@@ -99,7 +99,7 @@ def _default_step(
         if config.accumulate > 1:
             gradients, means = _in_pieces(model, batch, total, config.accumulate)
         elif halves > 1:
-            gradients, means = _in_pieces(model, batch, total, halves, side_by_side=True)
+            gradients, means = _in_pieces(model, batch, total, halves, at_once=halves)
         else:
             gradients, means = gradients_and_means(model, batch, total)
         apply_gradients(optimizer, gradients, model.trainable_variables, config.clip_norm)
@@ -161,11 +161,10 @@ def apply_gradients(optimizer, gradients, variables, clip_norm: float) -> None:
     optimizer.apply(gradients, [v for _, v in pairs])
 
 
-def _in_pieces(model, batch, total, parts: int, side_by_side: bool = False):
-    """Gradients of a batch in `parts` pieces, one after the other to save memory, or at once."""
-    at_once = parts if side_by_side else 1
+def _in_pieces(model, batch, total, pieces: int, at_once: int = 1):
+    """Gradients of a batch in pieces, one after the other to save memory, or several at once."""
     rows = tf.shape(tf.nest.flatten(batch)[0])[0]
-    parts = tf.minimum(parts, rows)
+    parts = tf.minimum(pieces, rows)
 
     def piece(index):
         begin, end = index * rows // parts, (index + 1) * rows // parts
@@ -181,7 +180,8 @@ def _in_pieces(model, batch, total, parts: int, side_by_side: bool = False):
         return index + 1, tf.nest.map_structure(tf.add, sums, (more, more_means))
 
     sums = ([gradients[i] for i in used], means)
-    with tf.control_dependencies([] if side_by_side else tf.nest.flatten(sums)):
+    # The loop begins with the first piece, unless it has to wait for it.
+    with tf.control_dependencies(tf.nest.flatten(sums) if at_once == 1 else []):
         second = tf.constant(1)
     _, (added, means) = tf.while_loop(
         lambda index, _: index < parts,

@@ -140,12 +140,16 @@ def evaluate(
     `overrides` replace leaves of the run's configuration that say how it is judged.
     """
     app = load_app(place)
+    from shared.engine.cpu_halves import share_cores
     from shared.engine.finish import write_evaluation
-    from shared.engine.run import load_best, open_run
+    from shared.engine.run import config_of, load_best, open_run
     from shared.engine.strategy import create_strategy
 
+    # As in the training, whose metrics come again to the last bit.
+    halves = share_cores(config_of(app, run_folder), app.independent_rows)
     strategy = create_strategy(plan={"run": str(run_folder), "data": list(data or [])})
     run = open_run(app, run_folder, strategy)
+    run.halves = halves
     run.config = configs.replaced(run.config, overrides or {})
     with run.workers.lost_ones_reported():
         if data:

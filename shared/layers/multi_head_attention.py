@@ -38,7 +38,9 @@ class MultiHeadAttention(keras.layers.Layer):
         Tensor (B, T, D), or the pair (tensor, weights or scores), these in float32.
 
     Raises:
-        ValueError: if `hidden_dim` does not divide by `num_heads` and no `head_dim` is given.
+        ValueError: if `hidden_dim` does not divide by `num_heads` and no `head_dim` is given, if
+            the layer is called with a memory and was built without, or the other way round, or if
+            `first_only` is asked for with a memory.
 
     Reference: [Vaswani et al., 2017, section 3.2](https://arxiv.org/abs/1706.03762)
     """
@@ -60,8 +62,9 @@ class MultiHeadAttention(keras.layers.Layer):
         self.head_dim = head_dim or hidden_dim // num_heads
 
     def build(self, inputs_shape, memory_shape=None):
-        # One product is faster than two or three.
-        if memory_shape is None:
+        # Of the same inputs one product is faster than several.
+        self.is_self_attention = memory_shape is None
+        if self.is_self_attention:
             self.query_key_value = self._dense("query_key_value", 3, inputs_shape)
         else:
             self.query = self._dense("query", 1, inputs_shape)
@@ -74,11 +77,12 @@ class MultiHeadAttention(keras.layers.Layer):
         self.built = True
 
     def _dense(self, name: str, parts: int, input_shape) -> keras.layers.Dense:
-        # Each part is initialised as a matrix of its own (Glorot's fan-out counts one part).
-        scale = keras.initializers.VarianceScaling((1 + parts) / 2, "fan_avg", "uniform")
+        inputs, width = input_shape[-1], self.num_heads * self.head_dim
+        # Each part is initialised as a matrix of its own: Glorot's fan-out counts one part.
+        scale = (inputs + parts * width) / (inputs + width)
         dense = keras.layers.Dense(
-            parts * self.num_heads * self.head_dim,
-            kernel_initializer=scale if parts > 1 else "glorot_uniform",
+            parts * width,
+            kernel_initializer=keras.initializers.VarianceScaling(scale, "fan_avg", "uniform"),
             name=name,
             dtype=self.dtype_policy,
         )
@@ -95,6 +99,11 @@ class MultiHeadAttention(keras.layers.Layer):
         first_only=False,
         training=None,
     ):
+        if (memory is None) != self.is_self_attention:
+            built = "inputs alone" if self.is_self_attention else "inputs and a memory"
+            raise ValueError(f"{self.name} was built for {built}; call it with the same")
+        if first_only and memory is not None:
+            raise ValueError("first_only is for self-attention; leave out the memory")
         if first_only:
             outputs, weights, scores = self._of_first(inputs, attention_mask, training)
         else:
@@ -155,9 +164,9 @@ class MultiHeadAttention(keras.layers.Layer):
         queries = ops.einsum("be,ehd->bhd", inputs[:, 0], query) + query_bias
         queries = queries * self.head_dim**-0.5
         asked = ops.einsum("bhd,ehd->bhe", queries, key)
-        scores = ops.einsum("bhe,bte->bht", asked, inputs)
-        scores = scores + ops.sum(queries * key_bias, axis=-1, keepdims=True)
-        scores = ops.cast(scores, "float32")[:, :, None]
+        scores = ops.cast(ops.einsum("bhe,bte->bht", asked, inputs), "float32")
+        scores = scores + ops.sum(ops.cast(queries * key_bias, "float32"), axis=-1, keepdims=True)
+        scores = scores[:, :, None]
         weights, dropped = self._weights(scores, mask, inputs.dtype, training)
         read = ops.einsum("bht,bte->bhe", dropped[:, :, 0], inputs)
         mixed = ops.einsum("bhe,ehd->bhd", read, value) + ops.sum(dropped, axis=-1) * value_bias

@@ -7,6 +7,7 @@ In a process of its own, because TensorFlow bears only one distributed strategy 
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--strategy", required=True)
     parser.add_argument("--devices", default="cpu")
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--halves", action="store_true", help="fail unless batches are halved")
     parser.add_argument("--set", action="append", default=[], metavar="LEAF=VALUE")
     arguments = parser.parse_args()
     app = load_app(arguments.place)
@@ -35,19 +37,22 @@ def main() -> None:
     config = configs.resolve(
         app.config_class, {"preset": "test", "data": tuple(arguments.data), **given}
     )
+    from shared.engine.cpu_halves import share_cores
+
+    halves = share_cores(config, app.independent_rows)
+    if arguments.halves and halves != 2:
+        sys.exit("batches are not halved")
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(first_losses(app, config, Path(folder), arguments.steps)))
+        print(json.dumps(first_losses(app, config, Path(folder), arguments.steps, halves)))
 
 
-def first_losses(app: Any, config: Any, folder: Path, steps: int) -> list[float]:
+def first_losses(app: Any, config: Any, folder: Path, steps: int, halves: int = 1) -> list[float]:
     """Losses of the first steps of a training; every worker prepares in a folder of its own."""
     from shared.engine import replicas
-    from shared.engine.cpu_halves import share_cores
     from shared.engine.run import Run
     from shared.engine.strategy import set_up
     from shared.engine.train_step import build_train_step, prepare_optimizer
 
-    halves = share_cores(config, app.independent_rows)
     run = Run(config, folder, strategy=set_up(config), halves=halves)
     app.prepare(run)
     run.steps_per_epoch = app.steps_per_epoch(run)

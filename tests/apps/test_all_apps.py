@@ -1,6 +1,8 @@
 """The checks that every application must pass, with its `test` preset."""
 
+import dataclasses
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401  (registers the operations of tokenizers)
 from PIL import Image
 
+from shared.engine.cpu_halves import THREADS
+from shared.engine.environment import available_cores
 from shared.testing import app_test
 from shared.testing.app_test import AppCase
 
@@ -241,6 +245,21 @@ def test_run_folder_is_complete(trained):
 
 def test_killed_and_resumed_training_is_bit_identical(case, data, trained, tmp_path):
     app_test.run_killed_training_test(case, data, trained, tmp_path / "run")
+
+
+@pytest.mark.xdist_group("halves")
+def test_batches_in_halves_killed_resumed_and_evaluated(tmp_path, monkeypatch):
+    """With dropout, as where nobody names TensorFlow's threads."""
+    monkeypatch.delenv(THREADS)
+    case = dataclasses.replace(CASES["translate"], options=("--dropout", "0.2"))
+    data = list(case.write_data(tmp_path))
+    app_test.expect_success(app_test.kerasuite(*case.training(data, tmp_path / "whole")))
+    made = json.loads((tmp_path / "whole" / "environment.json").read_text())
+    assert made["halves"] == min(2, available_cores())
+    app_test.run_killed_training_test(case, data, tmp_path / "whole", tmp_path / "run")
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    app_test.expect_success(app_test.kerasuite(case.command, "evaluate", tmp_path / "run"))
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("batch_size", [7, pytest.param(8, marks=pytest.mark.slow)])

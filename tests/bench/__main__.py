@@ -30,12 +30,16 @@ def main() -> int:
     unknown = set(arguments.rows) - set(ROWS)
     if unknown:
         parser.error(f"unknown row {min(unknown)}; one of {', '.join(ROWS)}")
-    results = []
+    results, failed = [], False
     for name in arguments.rows or ROWS:
         try:
             results.append(_in_new_process(name))
         except Skipped as reason:
             print(f"{name}: skipped, {reason}", flush=True)
+            continue
+        except Exception as error:
+            print(f"{name}: failed, {type(error).__name__}: {error}", flush=True)
+            failed = True
             continue
         # A row may take minutes: nobody should lose it to the failure of a later one.
         print(f"{results[-1].name}: {results[-1].shown} ({results[-1].details})", flush=True)
@@ -45,7 +49,7 @@ def main() -> int:
         table.add_row(result.name, result.shown, f"{result.bound}{verdict}", result.details)
     Console(width=140).print(table)
     arguments.output.write_text(json.dumps([vars(r) for r in results], indent=2) + "\n")
-    return 0 if all(result.holds for result in results) else 1
+    return 0 if all(result.holds for result in results) and not failed else 1
 
 
 def _in_new_process(name: str) -> Result:

@@ -27,7 +27,7 @@ class Teacher:
     """A trained model that is asked and never trained, nor saved with the student.
 
     Args:
-        read: gives the model, a `FineTuner` or another one with `encode`.
+        read: gives the model, a `FineTuner`, or another with `encode` that is asked about layers.
     """
 
     def __init__(self, read: Callable[[], keras.Model]):

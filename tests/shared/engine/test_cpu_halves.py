@@ -34,6 +34,7 @@ def test_each_half_has_its_cores(threads, options):
     "options",
     [
         {"independent_rows": False},
+        {"optimization.accumulate": 2},
         {"strategy": "mirrored"},
         {"devices": "cpu:2"},
         {"devices": "gpu:0"},

@@ -256,6 +256,24 @@ def test_halves_equal_the_whole_batch(batch_size):
     assert_same_losses(one, halves)
 
 
+def test_pieces_follow_one_another_and_halves_do_not(monkeypatch):
+    """What the loop over the pieces is told, and whether it waits for the first one."""
+    loops = []
+    real = tf.while_loop
+
+    def while_loop(condition, body, variables, parallel_iterations):
+        waits_for = variables[0].op.control_inputs
+        loops.append((parallel_iterations, bool(waits_for)))
+        return real(condition, body, variables, parallel_iterations=parallel_iterations)
+
+    monkeypatch.setattr(tf, "while_loop", while_loop)
+    losses_of_steps(tf.distribute.get_strategy(), steps=1)
+    assert not loops
+    losses_of_steps(tf.distribute.get_strategy(), steps=1, **{"optimization.accumulate": 3})
+    losses_of_steps(tf.distribute.get_strategy(), steps=1, halves=2)
+    assert loops == [(1, True), (2, False)]
+
+
 def assert_same_losses(one, other):
     np.testing.assert_allclose(one[0], other[0], rtol=1e-5)
     for left, right in zip(one[1], other[1], strict=True):

@@ -193,6 +193,30 @@ def test_attention_of_the_first_position_alone(heads):
         np.testing.assert_allclose(seen, all_seen[:, :, :1], atol=1e-5)
 
 
+def test_attention_is_called_as_it_was_built():
+    one, two = MultiHeadAttention(2, 8), MultiHeadAttention(2, 8)
+    inputs, memory = random(2, 5, 8), random(2, 3, 8)
+    one(inputs), two(inputs, memory)
+    with pytest.raises(ValueError, match="built for inputs alone"):
+        one(inputs, memory)
+    with pytest.raises(ValueError, match="built for inputs and a memory"):
+        two(inputs)
+    with pytest.raises(ValueError, match="first_only"):
+        two(inputs, memory, first_only=True)
+
+
+@pytest.mark.parametrize("parts", ["query", "key_value", "query_key_value"])
+def test_each_part_is_initialised_as_a_matrix_of_its_own(parts):
+    """Glorot's uniform bounds, also where the heads are narrower than the inputs."""
+    layer = MultiHeadAttention(8, 256, head_dim=16)
+    inputs = np.zeros((1, 2, 256), "float32")
+    layer(inputs) if parts == "query_key_value" else layer(inputs, inputs)
+    kernel = np.array(getattr(layer, parts).kernel)
+    bound = np.sqrt(6 / (256 + 128))
+    assert np.abs(kernel).max() == pytest.approx(bound, rel=0.01)
+    assert kernel.std() == pytest.approx(bound / np.sqrt(3), rel=0.02)
+
+
 def test_dropped_weights_of_the_first_position_drop_its_bias():
     """With values of 1, which a bias alone gives, the output is the sum of the dropped weights."""
     layer = MultiHeadAttention(1, 4, dropout=0.5)
