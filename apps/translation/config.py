@@ -158,7 +158,7 @@ class TranslateConfig(RunConfig):
         # The same with a bidirectional LSTM and attention.
         # kerasuite translate train multi30k --source en --target de --preset recurrent
         "recurrent": {
-            "epochs": 10,
+            "epochs": 15,
             "batch_tokens": 2048,
             "learning_rate": 2e-3,
             "validate_every": 5,
