@@ -59,10 +59,9 @@ class EncoderServing(ServingModule):
 
     def signatures(self):
         text = {"text": tf.TensorSpec([None], tf.string, name="text")}
-        return {
-            "serving_default": (text, for_any_number(self.vectors)),
-            "tokens": (text, for_any_number(self.tokens)),
-        }
+        return for_any_number(
+            {"serving_default": (text, self.vectors), "tokens": (text, self.tokens)}
+        )
 
     def trackables(self):
         return [self.model, self.tokenizer]

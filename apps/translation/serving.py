@@ -159,10 +159,7 @@ class TranslatorServing(ServingModule):
             "count_tokens": (text | target, self.count_tokens),
             "align": (text | target, self.align),
         }
-        return {
-            name: (specs, for_any_number(call, ("text", "target")))
-            for name, (specs, call) in signatures.items()
-        }
+        return for_any_number(signatures)
 
     def trackables(self):
         return [self.model, self.tokenizers.source, self.tokenizers.target]

@@ -1,8 +1,11 @@
 """A served function's answer to any number of rows, none included."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 import tensorflow as tf
+
+# By name, the inputs of a signature and the function of them.
+Signatures = dict[str, tuple[dict[str, tf.TensorSpec], Callable]]
 
 
 def answer_any_number(function: Callable, inputs):
@@ -30,17 +33,20 @@ def answer_any_number(function: Callable, inputs):
     return tf.nest.map_structure(lambda output: output[:count], outputs)
 
 
-def for_any_number(function: Callable, names: Collection[str] | None = None) -> Callable:
-    """The function of a signature, which answers no rows as well: see `answer_any_number`.
+def for_any_number(signatures: Signatures) -> Signatures:
+    """The signatures of a serving module, each of which answers no rows as well.
 
-    Args:
-        function: of named inputs.
-        names: of the inputs that have rows; by default all of them.
+    Inputs with axes have rows, scalars are options; see `answer_any_number`.
     """
+    return {
+        name: (specs, _for_any_number(specs, call)) for name, (specs, call) in signatures.items()
+    }
 
+
+def _for_any_number(specs: dict[str, tf.TensorSpec], function: Callable) -> Callable:
     def answer(**inputs):
-        rows = {name: value for name, value in inputs.items() if names is None or name in names}
-        others = {name: value for name, value in inputs.items() if name not in rows}
-        return answer_any_number(lambda rows: function(**rows, **others), rows)
+        rows = {name: value for name, value in inputs.items() if specs[name].shape.rank}
+        options = {name: value for name, value in inputs.items() if name not in rows}
+        return answer_any_number(lambda rows: function(**rows, **options), rows)
 
     return answer

@@ -11,13 +11,13 @@ import os
 import tensorflow as tf
 
 from shared.engine.config import RunConfig
-from shared.engine.environment import available_cores
+from shared.engine.devices import available_cores
 
 # Set by the user, or by `launch` for workers that share a machine: then nothing is changed.
 THREADS = "TF_NUM_INTRAOP_THREADS"
 
 
-def share_cores(config: RunConfig, independent_rows: bool) -> int:
+def share_cores(config: RunConfig, independent_rows: bool) -> bool:
     """Gives each half of a batch its share of the cores, where that is possible.
 
     Called before TensorFlow computes anything: its threads are set once per process.
@@ -27,17 +27,17 @@ def share_cores(config: RunConfig, independent_rows: bool) -> int:
         independent_rows: see `shared.engine.app.App`.
 
     Returns:
-        Into how many pieces each step shall cut its batch: 1 or 2.
+        Whether batches shall be trained in halves.
     """
     cores = available_cores()
     whole = config.optimization.accumulate > 1 or not independent_rows or not _is_cpu(config)
     if whole or cores < 2 or THREADS in os.environ:
-        return 1
+        return False
     try:
         tf.config.threading.set_intra_op_parallelism_threads(math.ceil(cores / 2))
     except RuntimeError:
-        return 1  # TensorFlow has begun with other threads.
-    return 2
+        return False  # TensorFlow has begun with other threads.
+    return True
 
 
 def _is_cpu(config: RunConfig) -> bool:

@@ -1,9 +1,10 @@
 """`kerasuite devices`: what TensorFlow sees here and what a training would use."""
 
+import os
+
 import tensorflow as tf
 
 from shared.engine.cluster import find_cluster
-from shared.engine.environment import available_cores
 
 
 def describe() -> dict:
@@ -27,6 +28,11 @@ def describe() -> dict:
         "worker": cluster.index if cluster else 0,
         "auto": _choice(len(gpus), cluster is not None),
     }
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _choice(gpus: int, in_cluster: bool) -> str:

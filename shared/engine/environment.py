@@ -1,7 +1,6 @@
 """environment.json: what a run was made with."""
 
 import json
-import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +13,7 @@ from shared.engine.files import write_json
 PACKAGES = ("kerasuite", "tensorflow", "keras", "tensorflow-text", "numpy")
 
 
-def write_environment(path: Path, strategy: tf.distribute.Strategy, halves: int = 1) -> None:
+def write_environment(path: Path, strategy: tf.distribute.Strategy, in_halves: bool) -> None:
     """Writes versions, devices and the command line; a resume is added to what stands there."""
     now = {
         "command": sys.argv,
@@ -23,18 +22,13 @@ def write_environment(path: Path, strategy: tf.distribute.Strategy, halves: int 
         "packages": {name: installed_version(name) for name in PACKAGES},
         "strategy": type(strategy).__name__,
         "replicas": strategy.num_replicas_in_sync,
-        "halves": halves,
+        "batches in halves": in_halves,
         "devices": [device.name for device in tf.config.list_logical_devices()],
     }
     if path.is_file():
         first = json.loads(path.read_text(encoding="utf-8"))
         now = first | {"resumed": [*first.get("resumed", []), now]}
     write_json(path, now)
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def installed_version(package: str) -> str:

@@ -76,7 +76,7 @@ def evaluate(
     totals: dict[str, list[float]] = {}
 
     def own_share():
-        for batch, (outputs, sums) in _forwarded(forward, app.dataset(run, split), run.halves):
+        for batch, (outputs, sums) in _forwarded(forward, app.dataset(run, split), run.in_halves):
             arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
             yield without_inputs(evaluator, arrays), outputs, sums
 
@@ -89,17 +89,17 @@ def evaluate(
     return run.workers.broadcast(_scores(totals, evaluator) if run.is_chief else None), evaluator
 
 
-def _forwarded(forward: ForwardPass, batches: Iterable, at_once: int) -> Iterator[tuple[Any, Any]]:
-    """Each batch and what the forward pass gives, several of them at a time, in order.
+def _forwarded(forward: ForwardPass, batches: Iterable, two: bool) -> Iterator[tuple[Any, Any]]:
+    """Each batch and what the forward pass gives, in order.
 
-    Where halves of a batch share the cores in training, whole batches share them here.
+    Where halves of a batch share the cores in training, two batches share them here.
     """
-    if at_once == 1:
+    if not two:
         yield from ((batch, forward(batch)) for batch in batches)
         return
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(2) as pool:
         started = ((batch, pool.submit(forward, batch)) for batch in batches)
-        for batch, future in ahead(started, lambda: at_once):
+        for batch, future in ahead(started, lambda: 2):
             yield batch, future.result()
 
 

@@ -31,7 +31,7 @@ class Run:
             JSON values; kept in `artifacts.json`, so that a finished run needs no data.
         strategy: the tf.distribute strategy that everything runs under.
         steps_per_epoch: optimiser steps in one pass over the training data.
-        halves: pieces of a batch that are trained side by side, see `cpu_halves.share_cores`.
+        in_halves: whether batches are trained in halves, see `cpu_halves.share_cores`.
         workers: the processes of the strategy.
     """
 
@@ -40,7 +40,7 @@ class Run:
     artifacts: dict[str, Any] = field(default_factory=dict)
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     steps_per_epoch: int = 0
-    halves: int = 1
+    in_halves: bool = False
     workers: Workers = field(init=False)
 
     def __post_init__(self):

@@ -69,8 +69,8 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
     CheckpointClock(config.checkpoint_every)  # Refuses a malformed value before it is saved.
     if may_write(config):
         refuse_to_overwrite(folder, resume)
-    halves = share_cores(config, app.independent_rows)
-    run = Run(config, folder, strategy=set_up(config), halves=halves)
+    in_halves = share_cores(config, app.independent_rows)
+    run = Run(config, folder, strategy=set_up(config), in_halves=in_halves)
     with run.workers.lost_ones_reported():
         with nothing_half_made(run, resume):
             prepare(app, run)
@@ -92,7 +92,7 @@ def prepare(app: App, run: Run) -> None:
     if run.is_chief:
         run.folder.mkdir(parents=True, exist_ok=True)
         configs.save(config, run.folder / "config.yaml")
-        write_environment(run.folder / "environment.json", run.strategy, run.halves)
+        write_environment(run.folder / "environment.json", run.strategy, run.in_halves)
         run.load_artifacts()
         app.prepare(run)
         if run.config is not config:
@@ -231,7 +231,7 @@ class Trainer:
                 self.config.optimization,
                 self.average,
                 self._batch_spec,
-                self.run.halves,
+                self.run.in_halves,
             )
         return self._step
 

@@ -26,7 +26,7 @@ def build_train_step(
     config: OptimizationConfig,
     average: WeightAverage | None = None,
     batch_spec: Any = None,
-    halves: int = 1,
+    in_halves: bool = False,
 ) -> Callable[[Any], Means]:
     """Compiles the step of a model.
 
@@ -37,12 +37,12 @@ def build_train_step(
         average: moved after every step, if given.
         batch_spec: specs of a batch; with lengths that differ from batch to batch (None there)
             there is then one graph from the start.
-        halves: pieces of a batch that are computed side by side, see `cpu_halves`.
+        in_halves: whether the halves of a batch are computed side by side, see `cpu_halves`.
 
     Returns:
         Function of a batch, as `replicas.split` gives it, to `Means` over all replicas.
     """
-    replica_step = getattr(model, "replica_step", None) or _default_step(model, config, halves)
+    replica_step = getattr(model, "replica_step", None) or _default_step(model, config, in_halves)
 
     # Without a spec, which the values of several replicas have not, a second length makes a graph
     # for any length.
@@ -90,7 +90,7 @@ def with_loss_scale(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
 
 
 def _default_step(
-    model: keras.Model, config: OptimizationConfig, halves: int
+    model: keras.Model, config: OptimizationConfig, in_halves: bool
 ) -> Callable[[Any], Means]:
     optimizer = model.optimizer
 
@@ -98,8 +98,8 @@ def _default_step(
         total = sum_over_replicas(item_count(model, batch))
         if config.accumulate > 1:
             gradients, means = _in_pieces(model, batch, total, config.accumulate)
-        elif halves > 1:
-            gradients, means = _in_pieces(model, batch, total, halves, at_once=halves)
+        elif in_halves:
+            gradients, means = _in_pieces(model, batch, total, 2, at_once=2)
         else:
             gradients, means = gradients_and_means(model, batch, total)
         apply_gradients(optimizer, gradients, model.trainable_variables, config.clip_norm)

@@ -146,10 +146,10 @@ def evaluate(
     from shared.engine.strategy import create_strategy
 
     # As in the training, whose metrics come again to the last bit.
-    halves = share_cores(config_of(app, run_folder), app.independent_rows)
+    in_halves = share_cores(config_of(app, run_folder), app.independent_rows)
     strategy = create_strategy(plan={"run": str(run_folder), "data": list(data or [])})
     run = open_run(app, run_folder, strategy)
-    run.halves = halves
+    run.in_halves = in_halves
     run.config = configs.replaced(run.config, overrides or {})
     with run.workers.lost_ones_reported():
         if data:

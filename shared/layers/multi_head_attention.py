@@ -105,7 +105,8 @@ class MultiHeadAttention(keras.layers.Layer):
         if first_only and memory is not None:
             raise ValueError("first_only is for self-attention; leave out the memory")
         if first_only:
-            outputs, weights, scores = self._of_first(inputs, attention_mask, training)
+            mask = None if attention_mask is None else attention_mask[:, :, :1]
+            outputs, weights, scores = self._of_first(inputs, mask, training)
         else:
             if memory is None:
                 queries, keys, values = self._heads_of(self.query_key_value(_rows(inputs)), inputs)

@@ -23,7 +23,7 @@ import numpy as np
 
 from shared.engine.cluster import Cluster
 from shared.engine.cpu_halves import THREADS
-from shared.engine.environment import available_cores
+from shared.engine.devices import available_cores
 from shared.engine.history import read_csv
 from shared.engine.launch import free_ports
 from shared.engine.verbs import load_app
@@ -218,7 +218,7 @@ def run_strategies_test(case: AppCase, data: Sequence[str], batch_size: int) -> 
     np.testing.assert_allclose(workers, [one, one], rtol=2e-4)
     if load_app(case.place).independent_rows and available_cores() > 1:
         cores = {name: value for name, value in os.environ.items() if name != THREADS}
-        halves = _start_losses(case, data, batch_size, "single", cores, halves="")
+        halves = _start_losses(case, data, batch_size, "single", cores, "--halves")
         np.testing.assert_allclose(_losses_of(halves), one, rtol=2e-4)
 
 
@@ -237,8 +237,10 @@ def worker_losses(case: AppCase, data, batch_size: int, count: int) -> list[list
     return [_losses_of(process) for process in processes]
 
 
-def _start_losses(case, data, batch_size, strategy, environment, **options) -> subprocess.Popen:
-    flags = [text for name, value in options.items() for text in (f"--{name}", value) if text]
+def _start_losses(
+    case, data, batch_size, strategy, environment, *flags, **options
+) -> subprocess.Popen:
+    flags += tuple(text for name, value in options.items() for text in (f"--{name}", value))
     return subprocess.Popen(
         [sys.executable, "-m", "shared.testing.strategy_losses", case.place, *data,
          "--batch-size", str(batch_size), "--strategy", strategy, *flags],

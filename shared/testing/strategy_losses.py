@@ -39,21 +39,21 @@ def main() -> None:
     )
     from shared.engine.cpu_halves import share_cores
 
-    halves = share_cores(config, app.independent_rows)
-    if arguments.halves and halves != 2:
+    in_halves = share_cores(config, app.independent_rows)
+    if arguments.halves and not in_halves:
         sys.exit("batches are not halved")
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(first_losses(app, config, Path(folder), arguments.steps, halves)))
+        print(json.dumps(first_losses(app, config, Path(folder), arguments.steps, in_halves)))
 
 
-def first_losses(app: Any, config: Any, folder: Path, steps: int, halves: int = 1) -> list[float]:
+def first_losses(app: Any, config: Any, folder: Path, steps: int, in_halves: bool) -> list[float]:
     """Losses of the first steps of a training; every worker prepares in a folder of its own."""
     from shared.engine import replicas
     from shared.engine.run import Run
     from shared.engine.strategy import set_up
     from shared.engine.train_step import build_train_step, prepare_optimizer
 
-    run = Run(config, folder, strategy=set_up(config), halves=halves)
+    run = Run(config, folder, strategy=set_up(config), in_halves=in_halves)
     app.prepare(run)
     run.steps_per_epoch = app.steps_per_epoch(run)
     with run.strategy.scope():
@@ -64,7 +64,7 @@ def first_losses(app: Any, config: Any, folder: Path, steps: int, halves: int = 
     dataset = app.dataset(run, "train").take(steps)
     spec = replicas.batch_spec(run.strategy, dataset)
     step = build_train_step(
-        model, run.strategy, config.optimization, batch_spec=spec, halves=run.halves
+        model, run.strategy, config.optimization, batch_spec=spec, in_halves=run.in_halves
     )
     losses = []
     for batch in dataset:

@@ -122,11 +122,13 @@ def _training_rate(shape: str) -> float:
     from shared.engine.train_step import build_train_step, prepare_optimizer
 
     config = configs.resolve(FinetuneConfig, {})
-    halves = share_cores(config, FinetuneApp.independent_rows)
+    in_halves = share_cores(config, FinetuneApp.independent_rows)
     model = _model(shape, dropout=0.1)
     model.compile(optimizer=build_optimizer(config.optimization, 1e-4, 100))
     prepare_optimizer(model)
-    step = build_train_step(model, tf.distribute.get_strategy(), config.optimization, halves=halves)
+    step = build_train_step(
+        model, tf.distribute.get_strategy(), config.optimization, in_halves=in_halves
+    )
     generator = np.random.default_rng(0)
     rows = TRAINING_BATCH
     tokens = tf.constant(generator.integers(5, WORDS, (rows, LENGTH)), tf.int32)

@@ -171,12 +171,12 @@ def _training_rate(config) -> float:
     from shared.engine.verbs import load_app
 
     app = load_app(APP)
-    run = Run(config, Path("."), SIZES, halves=share_cores(config, app.independent_rows))
+    run = Run(config, Path("."), SIZES, in_halves=share_cores(config, app.independent_rows))
     model = app.build(run)
     prepare_optimizer(model)
     spec = EncodedPairs.batch_spec()
     step = build_train_step(
-        model, run.strategy, run.config.optimization, batch_spec=spec, halves=run.halves
+        model, run.strategy, run.config.optimization, batch_spec=spec, in_halves=run.in_halves
     )
     generator = np.random.default_rng(0)
     seconds = []

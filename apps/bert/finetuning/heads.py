@@ -27,7 +27,12 @@ class Head(keras.layers.Layer):
         pooling: "pooler", "cls" or "mean": what stands for a sentence.
         dropout: float.
         class_weights: floats (num_outputs,), or None for equal ones.
+
+    Class attributes:
+        of_tokens: whether there are logits for each token, not one set for a sentence.
     """
+
+    of_tokens = False
 
     def __init__(
         self,
@@ -74,7 +79,7 @@ class Head(keras.layers.Layer):
     @property
     def first_only(self) -> bool:
         """Whether the head reads only the first position of what the encoder gives."""
-        return self.pooling != "mean"
+        return self.pooling != "mean" and not self.of_tokens
 
     def _logits(self, features, training):
         return self.dense(self.input_dropout(features, training=training))
@@ -141,7 +146,7 @@ class ChoiceHead(Head):
 class TaggingHead(Head):
     """A tag for each token; logits (B, T, C), labels int (B, T) with IGNORED."""
 
-    first_only = False
+    of_tokens = True
 
     def call(self, encoded, x, training=None):
         return self._logits(encoded["sequence"], training)
@@ -163,7 +168,7 @@ class SpanHead(Head):
     An answer lies in the second segment, or is position 0, which says that there is none.
     """
 
-    first_only = False
+    of_tokens = True
 
     def call(self, encoded, x, training=None):
         logits = self._logits(encoded["sequence"], training)

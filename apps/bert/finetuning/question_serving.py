@@ -63,7 +63,7 @@ class QuestionServing(FineTunedServing):
         spec = {
             name: tf.TensorSpec([None], tf.string, name=name) for name in ("question", "context")
         }
-        return {"serving_default": (spec, for_any_number(self.answer))}
+        return for_any_number({"serving_default": (spec, self.answer)})
 
     def trackables(self):
         return [*super().trackables(), self.null_threshold]

@@ -112,13 +112,10 @@ class TextServing(FineTunedServing):
     def signatures(self):
         text = {"text": tf.TensorSpec([None], tf.string, name="text")}
         pair = {"text_pair": tf.TensorSpec([None], tf.string, name="text_pair")}
-        return {
-            "serving_default": (
-                text | pair if self.paired else text,
-                for_any_number(self.predict),
-            ),
-            "embed": (text, for_any_number(self.embed)),
-        }
+        texts = text | pair if self.paired else text
+        return for_any_number(
+            {"serving_default": (texts, self.predict), "embed": (text, self.embed)}
+        )
 
     def examples(self):
         text = {"text": self._example_texts()}
@@ -155,7 +152,7 @@ class ChoiceServing(FineTunedServing):
             "text": tf.TensorSpec([None], tf.string, name="text"),
             "choices": tf.TensorSpec([None, None], tf.string, name="choices"),
         }
-        return {"serving_default": (spec, for_any_number(self.predict))}
+        return for_any_number({"serving_default": (spec, self.predict)})
 
     def examples(self):
         texts = self._example_texts()

@@ -108,10 +108,7 @@ class TaggingServing(FineTunedServing):
     def signatures(self):
         text = {"text": tf.TensorSpec([None], tf.string, name="text")}
         words = {"words": tf.TensorSpec([None, None], tf.string, name="words")}
-        return {
-            "serving_default": (text, for_any_number(self.spans)),
-            "words": (words, for_any_number(self.words)),
-        }
+        return for_any_number({"serving_default": (text, self.spans), "words": (words, self.words)})
 
     def examples(self):
         texts = self._example_texts()

@@ -50,14 +50,15 @@ def test_texts_and_other_rows_are_asked_together():
         np.testing.assert_array_equal(answer["share"], [len(row) / 4 for row in rows])
 
 
-def test_a_signature_keeps_what_has_no_rows():
+def test_options_of_a_signature_have_no_rows():
     def cut(text, length):
         longest = tf.reduce_max(tf.strings.length(text))
+        tf.debugging.assert_non_negative(longest)
         return {"text": tf.strings.substr(text, 0, tf.minimum(longest, length))}
 
-    answer = for_any_number(cut, ["text"])
+    specs = {"text": tf.TensorSpec([None], tf.string), "length": tf.TensorSpec([], tf.int32)}
+    found_specs, answer = for_any_number({"serving_default": (specs, cut)})["serving_default"]
+    assert found_specs == specs
     found = answer(text=tf.constant(["abc", "d"]), length=tf.constant(2))["text"]
     assert found.numpy().tolist() == [b"ab", b"d"]
     assert answer(text=tf.zeros([0], tf.string), length=tf.constant(2))["text"].shape == (0,)
-    reverse = for_any_number(lambda numbers: {"numbers": -numbers})
-    assert reverse(numbers=tf.constant([1, 2]))["numbers"].numpy().tolist() == [-1, -2]

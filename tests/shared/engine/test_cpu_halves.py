@@ -26,7 +26,7 @@ def share(independent_rows=True, **options):
 
 @pytest.mark.parametrize("options", [{}, {"devices": "cpu"}, {"strategy": "single"}])
 def test_each_half_has_its_cores(threads, options):
-    assert share(**options) == 2
+    assert share(**options)
     assert threads == [3]
 
 
@@ -41,22 +41,22 @@ def test_each_half_has_its_cores(threads, options):
     ],
 )
 def test_whole_batches(threads, options):
-    assert share(**options) == 1
+    assert not share(**options)
     assert not threads
 
 
 def test_a_gpu_gets_whole_batches_unless_it_is_not_used(threads, monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
-    assert share() == 1
-    assert share(devices="cpu") == 2
+    assert not share()
+    assert share(devices="cpu")
 
 
 def test_one_core_and_named_threads_stay_as_they_are(threads, monkeypatch):
     monkeypatch.setenv(cpu_halves.THREADS, "2")
-    assert share() == 1
+    assert not share()
     monkeypatch.delenv(cpu_halves.THREADS)
     monkeypatch.setattr(cpu_halves, "available_cores", lambda: 1)
-    assert share() == 1
+    assert not share()
     assert not threads
 
 
@@ -65,4 +65,4 @@ def test_a_process_that_has_computed_keeps_its_threads(threads, monkeypatch):
         raise RuntimeError("Intra op parallelism cannot be modified after initialization.")
 
     monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", refuse)
-    assert share() == 1
+    assert not share()

@@ -210,7 +210,7 @@ def test_early_stopping_and_best_model(tmp_path):
     assert metrics["mse"] == pytest.approx(min(values), rel=1e-5)
 
 
-def losses_of_steps(strategy, steps=6, halves=1, **overrides):
+def losses_of_steps(strategy, steps=6, in_halves=False, **overrides):
     """Losses of the first steps and the weights after them."""
     keras.utils.set_random_seed(3)
     app = ToyApp()
@@ -220,7 +220,9 @@ def losses_of_steps(strategy, steps=6, halves=1, **overrides):
     with strategy.scope():
         model = app.build(run)
         training.prepare_optimizer(model)
-        step = training.build_train_step(model, strategy, run.config.optimization, halves=halves)
+        step = training.build_train_step(
+            model, strategy, run.config.optimization, in_halves=in_halves
+        )
     losses = []
     for batch in app.dataset(run, "train").take(steps):
         value, count = step(training.replicas.split(strategy, batch))["loss"]
@@ -252,7 +254,7 @@ def test_accumulation_equals_the_whole_batch(parts):
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 8])
 def test_halves_equal_the_whole_batch(batch_size):
     one = losses_of_steps(tf.distribute.get_strategy(), batch_size=batch_size)
-    halves = losses_of_steps(tf.distribute.get_strategy(), batch_size=batch_size, halves=2)
+    halves = losses_of_steps(tf.distribute.get_strategy(), batch_size=batch_size, in_halves=True)
     assert_same_losses(one, halves)
 
 
@@ -270,7 +272,7 @@ def test_pieces_follow_one_another_and_halves_do_not(monkeypatch):
     losses_of_steps(tf.distribute.get_strategy(), steps=1)
     assert not loops
     losses_of_steps(tf.distribute.get_strategy(), steps=1, **{"optimization.accumulate": 3})
-    losses_of_steps(tf.distribute.get_strategy(), steps=1, halves=2)
+    losses_of_steps(tf.distribute.get_strategy(), steps=1, in_halves=True)
     assert loops == [(1, True), (2, False)]
 
 

@@ -175,12 +175,14 @@ def test_fewer_heads_of_the_same_width():
     np.testing.assert_allclose(part(inputs), whole(inputs), atol=1e-5)
 
 
+@pytest.mark.parametrize("queries", [1, 5])
 @pytest.mark.parametrize("heads", [4, 3])
-def test_attention_of_the_first_position_alone(heads):
-    """Another order of products, the same numbers."""
+def test_attention_of_the_first_position_alone(heads, queries):
+    """Another order of products, the same numbers, whatever the mask has for other positions."""
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(3, 5, 16)).astype("float32")
-    mask = padding_attention_mask(np.arange(5) < np.array([[5], [2], [1]]))
+    mask = generator.random((3, 1, queries, 5)) < 0.6
+    mask[..., 0] = True
     layer = MultiHeadAttention(heads, 16, head_dim=4)
     layer(inputs)
     for weight in layer.trainable_weights:
