@@ -217,14 +217,18 @@ def run_strategies_test(case: AppCase, data: Sequence[str], batch_size: int) -> 
     workers = worker_losses(case, data, batch_size, count=2)
     np.testing.assert_allclose(workers, [one, one], rtol=2e-4)
     if load_app(case.place).independent_rows and available_cores() > 1:
-        cores = {name: value for name, value in os.environ.items() if name != THREADS}
-        halves = _start_losses(case, data, batch_size, "single", cores, "--halves")
-        np.testing.assert_allclose(_losses_of(halves), one, rtol=2e-4)
+        np.testing.assert_allclose(half_losses(case, data, batch_size), one, rtol=2e-4)
 
 
 def step_losses(case, data, batch_size, strategy: str, **options: str) -> list[float]:
     """Losses of the first steps, computed in a process of its own."""
     return _losses_of(_start_losses(case, data, batch_size, strategy, os.environ, **options))
+
+
+def half_losses(case, data, batch_size, **options: str) -> list[float]:
+    """The same where batches are trained in halves, see `cpu_halves`; needs two cores."""
+    cores = {name: value for name, value in os.environ.items() if name != THREADS}
+    return _losses_of(_start_losses(case, data, batch_size, "single", cores, "--halves", **options))
 
 
 def worker_losses(case: AppCase, data, batch_size: int, count: int) -> list[list[float]]:

@@ -35,8 +35,6 @@ class DistillApp(FinetuneApp):
 
     name = "bert-distill"
     config_class = DistillConfig
-    # What tags cost is a mean over tokens, what layers cost one over rows.
-    independent_rows = False
 
     # === What the student has from its teacher ===
 

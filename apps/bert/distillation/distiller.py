@@ -54,7 +54,7 @@ class Distiller(FineTuner):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         teacher, terms = self._teacher_outputs(x, y), {}
         if self.stage != "prediction":
-            terms |= self.transfer(y_pred, teacher, self._real(x))
+            terms |= self.transfer(y_pred, teacher, *self._rows(x, y["labels"]))
         if self.stage != "intermediate":
             terms |= self._prediction_terms(y["labels"], y_pred["logits"], teacher["logits"])
         return terms
@@ -78,9 +78,12 @@ class Distiller(FineTuner):
             terms["hard"] = (1 - config.soft_weight) * self.head.loss(labels, logits)
         return terms
 
-    def _real(self, x):
-        real = self.encoder.padding_mask(x)
-        return ops.reshape(real, (-1, ops.shape(real)[-1]))
+    def _rows(self, x, labels):
+        """Where the encoder's rows are real, and what each counts; a choice is a row of its own."""
+        real, items = self.encoder.padding_mask(x), self.head.row_items(labels)
+        if self.kind == "choice":
+            return _flat(real), ops.repeat(items, real.shape[1])
+        return real, items
 
     def get_config(self):
         import dataclasses

@@ -75,6 +75,7 @@ class LayerTransfer(keras.layers.Layer):
         student: what `BertEncoder` gives, with hidden states and attention scores.
         teacher: dict of name to tensor of the `needed` outputs of a teacher.
         real: bool (B, T), True for a real token.
+        row_items: int (B,). What each row counts.
 
     Returns:
         Dict of scalar loss terms.
@@ -100,27 +101,27 @@ class LayerTransfer(keras.layers.Layer):
             projection.build(student_shape)
         self.built = True
 
-    def call(self, student, teacher, real):
+    def call(self, student, teacher, real, row_items):
         config, terms, ours = self.config, {}, student["hidden_states"]
         embedding_projection, projection = self.projections
         pairs = list(enumerate(self.mapping, 1))
         if config.embedding_weight:
-            loss = hidden_loss(embedding_projection(ours[0]), teacher["hidden_0"], real)
+            loss = hidden_loss(embedding_projection(ours[0]), teacher["hidden_0"], real, row_items)
             terms["embedding"] = config.embedding_weight * loss
         if config.hidden_weight:
-            losses = [hidden_loss(projection(ours[m]), teacher[f"hidden_{n}"], real)
+            losses = [hidden_loss(projection(ours[m]), teacher[f"hidden_{n}"], real, row_items)
                       for m, n in pairs]  # fmt: skip
             terms["hidden"] = config.hidden_weight * sum(losses)
         if config.attention_weight:
             scores = student["attentions"]
-            losses = [attention_loss(scores[m - 1], teacher[f"attention_{n}"], real)
+            losses = [attention_loss(scores[m - 1], teacher[f"attention_{n}"], real, row_items)
                       for m, n in pairs]  # fmt: skip
             terms["attention"] = config.attention_weight * sum(losses)
         if config.patient_weight:
-            losses = [patient_loss(projection(ours[m]), teacher[f"first_{n}"])
+            losses = [patient_loss(projection(ours[m]), teacher[f"first_{n}"], row_items)
                       for m, n in pairs[:-1]]  # fmt: skip
             terms["patient"] = config.patient_weight * sum(losses)
         if config.cosine_weight:
-            loss = cosine_loss(projection(ours[-1]), teacher["hidden_-1"], real)
+            loss = cosine_loss(projection(ours[-1]), teacher["hidden_-1"], real, row_items)
             terms["cosine"] = config.cosine_weight * loss
         return terms

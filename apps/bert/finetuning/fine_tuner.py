@@ -3,6 +3,7 @@
 import dataclasses
 
 import keras
+from keras import ops
 
 from apps.bert.encoder import BertEncoder
 from apps.bert.encoder_config import EncoderConfig, encoder_arguments
@@ -70,7 +71,7 @@ class FineTuner(keras.Model):
         return self.head.loss(y["labels"], y_pred)
 
     def loss_weight(self, x, y, sample_weight):
-        return self.head.items(y["labels"])
+        return ops.sum(self.head.row_items(y["labels"]))
 
     # === Saving ===
 

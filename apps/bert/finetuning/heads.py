@@ -72,9 +72,9 @@ class Head(keras.layers.Layer):
         """What the student's logits cost where a teacher's are right; mean over the items."""
         return ops.mean(softened_cross_entropy(teacher, logits, temperature))
 
-    def items(self, labels):
-        """How many items that is, an int scalar."""
-        return ops.shape(labels)[0]
+    def row_items(self, labels):
+        """How many of these items each row has, int (B,)."""
+        return ops.ones(ops.shape(labels)[:1], "int32")
 
     @property
     def first_only(self) -> bool:
@@ -157,8 +157,8 @@ class TaggingHead(Head):
     def soft_loss(self, labels, logits, teacher, temperature):
         return _mean_of_tagged(softened_cross_entropy(teacher, logits, temperature), labels)
 
-    def items(self, labels):
-        return ops.sum(ops.cast(ops.not_equal(labels, IGNORED), "int32"))
+    def row_items(self, labels):
+        return ops.sum(ops.cast(ops.not_equal(labels, IGNORED), "int32"), axis=-1)
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")

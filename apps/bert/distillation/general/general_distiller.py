@@ -67,7 +67,9 @@ class GeneralDistiller(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         teacher = self.teacher(x, self.transfer.needed)
-        return self.transfer(y_pred, teacher, self.encoder.padding_mask(x))
+        real = self.encoder.padding_mask(x)
+        alike = ops.ones(ops.shape(real)[:1], "int32")
+        return self.transfer(y_pred, teacher, real, alike)
 
     def predictions(self, x, y_pred):
         """How many word pieces each sequence has: layers are too many numbers to gather."""

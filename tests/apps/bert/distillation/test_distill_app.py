@@ -8,6 +8,7 @@ import pytest
 from apps.bert.distillation.app import DistillApp
 from shared.engine import config as configs
 from shared.engine.checkpoint import STATE_KEY
+from shared.engine.devices import available_cores
 from shared.engine.errors import KerasuiteError
 from shared.engine.history import read_csv
 from shared.engine.run import load_best, open_run
@@ -15,6 +16,7 @@ from shared.engine.train import train
 from shared.testing.app_test import (
     AppCase,
     expect_success,
+    half_losses,
     kerasuite,
     run_killed_training_test,
     step_losses,
@@ -81,11 +83,27 @@ def test_killed_and_resumed_distillation_is_bit_identical(data, teacher, student
     run_killed_training_test(case(teacher), data, student, tmp_path / "run")
 
 
-def test_two_devices_agree_with_one(data, teacher):
+def write_tags(folder):
+    """Sentences of 1 to 9 words, so that the rows of a batch have different numbers of tags."""
+    path = folder / "train.conll"
+    sentences = ("\n".join(f"w{k} {'B-LOC' if k % 3 else 'O'}" for k in range(1 + n % 9))
+                 for n in range(28))  # fmt: skip
+    path.write_text("\n\n".join(sentences) + "\n")
+    return [str(path)]
+
+
+@pytest.mark.parametrize("write", [write_sentences, write_tags])
+def test_two_devices_and_two_halves_agree_with_one(tmp_path, write):
+    data, teacher = write(tmp_path), tmp_path / "teacher"
+    options = ("--preset", "test", "--output", teacher)
+    expect_success(kerasuite("bert", "finetune", *data, *options))
     options = {"set": f"transfer.teacher={teacher}"}
     one = step_losses(case(teacher), data, 7, "single", **options)
     two = step_losses(case(teacher), data, 7, "mirrored", devices="cpu:2", **options)
     np.testing.assert_allclose(two, one, rtol=2e-4)
+    if available_cores() > 1:
+        halves = half_losses(case(teacher), data, 7, **options)
+        np.testing.assert_allclose(halves, one, rtol=2e-4)
 
 
 def overrides(data, teacher, **more):
