@@ -15,9 +15,12 @@ from shared.engine import config as configs
 from shared.engine.config import RunConfig
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path, write_json
+from shared.engine.messages import warn
 from shared.engine.strategy import set_kernels, set_precision
 from shared.engine.task_names import training_command
 from shared.engine.workers import Workers
+
+MOST_NAMED = 5
 
 
 @dataclass
@@ -167,18 +170,38 @@ def load_init(run: Run, model: keras.Model) -> None:
         saved = keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise KerasuiteError(f"--init {path}: is not a readable .keras file") from error
-    taken = copy_matching_weights(saved, model)
-    if not taken:
+    left = copy_matching_weights(saved, model)
+    if len(left) == len(model.weights):
         raise KerasuiteError(f"--init {path}: no weight has the name and shape of this model's")
+    if left:
+        names = parts(left, model)
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        warn(f"--init {path}: nothing in it fits {', '.join(names[:MOST_NAMED])}{more}; "
+             f"begins untrained")  # fmt: skip
 
 
-def copy_matching_weights(source: keras.Model, target: keras.Model) -> int:
-    """Copies the weights that agree in path and shape; returns how many did."""
+def copy_matching_weights(source: keras.Model, target: keras.Model) -> list[str]:
+    """Copies the weights that agree in path and shape; returns the paths of those left."""
     by_path = {variable.path: variable for variable in source.weights}
-    taken = 0
+    left = []
     for variable in target.weights:
         found = by_path.get(variable.path)
         if found is not None and found.shape == variable.shape:
             variable.assign(found)
-            taken += 1
-    return taken
+        else:
+            left.append(variable.path)
+    return left
+
+
+def parts(paths: list[str], model: keras.Model) -> list[str]:
+    """The largest parts of a model that have no other weights: a layer for its kernel and bias."""
+    others = {variable.path for variable in model.weights} - set(paths)
+    inside = {prefix for path in others for prefix in prefixes(path)}
+    largest = (next(p for p in prefixes(path) if p not in inside) for path in paths)
+    return list(dict.fromkeys(largest))
+
+
+def prefixes(path: str) -> list[str]:
+    """ "a/b/c" to "a", "a/b", "a/b/c"."""
+    names = path.split("/")
+    return ["/".join(names[:end]) for end in range(1, len(names) + 1)]

@@ -125,6 +125,19 @@ def test_killed_before_the_first_checkpoint_keeps_its_start(tmp_path, monkeypatc
     assert_same_state(final_state(tmp_path / "whole"), final_state(tmp_path / "killed"))
 
 
+def test_what_init_does_not_bring_is_named(tmp_path, capsys):
+    start = train_toy(tmp_path / "start", batch_norm=True)
+    for name in ("same", "narrower"):
+        options = {"init": str(start.folder), "batch_norm": name == "same"}
+        train_toy(tmp_path / name, **options, hidden=6 if name == "same" else 5)
+        warned = capsys.readouterr().err
+        if name == "same":
+            assert "--init" not in warned
+        else:
+            # The output has one bias whatever it reads.
+            assert "nothing in it fits dense, dense_1/kernel; begins untrained" in warned
+
+
 def test_resume_extends_the_epochs(tmp_path):
     train_toy(tmp_path / "run", epochs=2, **{"optimization.schedule": "constant"})
     train_toy(tmp_path / "run", True, epochs=4, **{"optimization.schedule": "constant"})
