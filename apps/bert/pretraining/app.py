@@ -74,9 +74,11 @@ class PretrainApp(App):
             self._made[name] = self._examples_of(run, text, training=name == data.TRAIN)
         return self._made[name]
 
-    def _examples_of(self, run: Run, text: EncodedText, training: bool) -> PretrainingExamples:
+    def _examples_of(
+        self, run: Run, text: EncodedText, training: bool, source: str = ""
+    ) -> PretrainingExamples:
         masking = self.masking(run)
-        return data.make_examples(text, run.config, self.tokenizer, masking, training)
+        return data.make_examples(text, run.config, self.tokenizer, masking, training, source)
 
     def steps_per_epoch(self, run: Run) -> int:
         return stream.steps_per_epoch(len(self._examples(run, data.TRAIN)), run.config.batch_size)
@@ -93,7 +95,9 @@ class PretrainApp(App):
 
     def replace_validation_data(self, run: Run, data_paths: list[str]) -> None:
         text = encode_text(lines_of(data_paths), self.tokenizer)
-        self._made[data.VALIDATION] = self._examples_of(run, text, training=False)
+        self._made[data.VALIDATION] = self._examples_of(
+            run, text, training=False, source=" ".join(data_paths)
+        )
 
     def check(self, config: CorpusConfig) -> tuple[list[str], list[str]]:
         from apps.bert.pretraining.check import describe

@@ -78,8 +78,17 @@ def make_examples(
     tokenizer: WordPieceTokenizer,
     masking: MaskingConfig | None,
     training: bool,
+    source: str = "",
 ) -> PretrainingExamples:
     """The sequences of a text with their masks, if any; for validation always the same.
+
+    Args:
+        text: the text, in word pieces.
+        config: of the run.
+        tokenizer: of the run.
+        masking: which word pieces are hidden; None for text as it is.
+        training: whether masks may change from epoch to epoch.
+        source: the files of the text, for messages.
 
     Raises:
         KerasuiteError: if the text has no sequence, which may happen in evaluation only.
@@ -88,7 +97,7 @@ def make_examples(
     stretches = stretches_of(text, config)
     if not len(stretches):
         lacks = "no words" if pairs == NONE else "no document of two lines, which make a pair"
-        raise KerasuiteError(f"DATA: too little text to evaluate on, it has {lacks}; give more")
+        raise KerasuiteError(f"{source}: too little text to evaluate on, it has {lacks}; give more")
     return PretrainingExamples(
         text,
         stretches,

@@ -68,8 +68,9 @@ def test_labelled_data_are_meant_otherwise(tmp_path):
 def test_too_little_text_to_evaluate_on(lines, pairs, lacks):
     tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, "a", "b"], True)
     config = configs.resolve(PretrainConfig, {"preset": "test", "sequences.pairs": pairs})
-    arguments = config, tokenizer, config.masking, False
-    with pytest.raises(KerasuiteError, match=f"too little text to evaluate on, it has {lacks}"):
+    arguments = config, tokenizer, config.masking, False, "new.txt"
+    message = f"^new.txt: too little text to evaluate on, it has {lacks}"
+    with pytest.raises(KerasuiteError, match=message):
         make_examples(encode_text(lines, tokenizer), *arguments)
     enough = make_examples(encode_text(["a b", "b a"], tokenizer), *arguments)
     x, _ = enough.batch(np.arange(len(enough)))
