@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.bench.arithmetic import described, encoder_operations
 from tests.bench.measure import Result, in_turn, layers_in
 from tests.bench.pytorch import beside, figure, need_pytorch
 
@@ -25,6 +26,7 @@ TORCH_INFERENCE = {"base": 9.4, "minilm": 70.0, "tinybert4": 143.0}
 TORCH_TRAINING = {"base": 2.2, "minilm": 18.0, "tinybert4": 36.0}
 FASTER = 1.5
 BATCHES, TRAINING_BATCH = (8, 32), 16
+TRAINING_PASSES = 3  # Forward, and the gradients of the inputs and of the weights.
 
 
 def inference_base() -> Result:
@@ -74,7 +76,7 @@ def _inference(shape: str, precision: str = "float32") -> Result:
         rates[8] / theirs,
         floor=FASTER,
         details=f"{rates[8]:.1f} sequences/s at batch 8, {rates[32]:.1f} at 32; {whose} "
-        f"{theirs:.1f}{larger}",
+        f"{theirs:.1f}{larger}{_arithmetic(shape, 1, rates[8], theirs, precision)}",
     )
 
 
@@ -91,13 +93,21 @@ def _training(shape: str, precision: str = "float32") -> Result:
         "suite / PyTorch",
         rate / theirs,
         floor=FASTER,
-        details=f"{rate:.1f} sequences/s; {whose} {theirs:.1f}",
+        details=f"{rate:.1f} sequences/s; {whose} {theirs:.1f}"
+        f"{_arithmetic(shape, TRAINING_PASSES, rate, theirs, precision)}",
     )
 
 
 def _beside(measure, task: str, batches: tuple[int, ...], shape: str, precision: str):
     sizes = {"length": LENGTH, "vocabulary": WORDS, **SHAPES[shape]}
     return beside(measure, "bert", task=task, batches=batches, precision=precision, **sizes)
+
+
+def _arithmetic(shape: str, passes: int, rate: float, theirs: float, precision: str) -> str:
+    if precision != "float32":
+        return ""
+    operations = passes * encoder_operations(LENGTH, **SHAPES[shape])
+    return f"; {described(operations, rate, FASTER * theirs)}"
 
 
 def _inference_rates(shape: str) -> dict[int, float]:
