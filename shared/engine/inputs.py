@@ -38,6 +38,10 @@ class Source:
         """Tells this source from all others of a run."""
         return self.name, self.line
 
+    def named_in(self, message: str) -> str:
+        """A message about this file with its name in place of its path, as in all results."""
+        return message if self.path is None else message.replace(str(self.path), self.name)
+
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """Opens the file, or standard input, for reading bytes.

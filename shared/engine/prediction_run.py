@@ -263,7 +263,7 @@ class PredictionRun:
     def _write_line(self, item: _Item) -> None:
         result = item.error or item.batch.result()[item.place].result()
         if isinstance(result, KerasuiteError):
-            self._logs.reject(item.source, str(result))
+            self._logs.reject(item.source, item.source.named_in(str(result)))
             self._rejected += 1
             self._bar.text(f"{self._rejected:,} rejected")
         else:

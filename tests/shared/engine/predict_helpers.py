@@ -52,7 +52,7 @@ class TextPredictor(Predictor):
         time.sleep(self.delay)
         content = source.content if source.line else source.read_bytes()
         if content.startswith(b"host"):
-            raise KerasuiteError(f"{source.name}: rejected by the reader")
+            raise KerasuiteError(f"{source.path}: rejected by the reader")
         return {"data": content}
 
     def record(self, source, outputs):
