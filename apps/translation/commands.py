@@ -89,7 +89,11 @@ def predict(
         typer.Option(help="--sample: another seed draws other translations. [default: 1]"),
     ] = None,
     scores: Annotated[
-        bool, typer.Option("--scores", help="Write the log-probability of each line.")
+        bool,
+        typer.Option(
+            "--scores",
+            help="Write the score of each line: its log-probability over the length penalty.",
+        ),
     ] = False,
     alignments: Annotated[
         bool, typer.Option("--alignments", help="Write which source piece each piece comes from.")

@@ -23,6 +23,7 @@ from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
 TRAIN, VALIDATION, VALIDATION_TEXT = "train.npz", "validation.npz", "validation.json"
 SOURCE_MODEL, TARGET_MODEL = "source.model", "target.model"
 CLEANING = "cleaning.json"
+LEAST_RATIO = 2.0  # Of the tokens that a translation may have to those of its source.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +71,29 @@ def prepare_pairs(config: TranslateConfig, folder: Path) -> dict[str, Any]:
         "target_tokens": int(train.target.lengths.sum()),
         "source_vocabulary": tokenizers.source.vocabulary_size,
         "target_vocabulary": tokenizers.target.vocabulary_size,
+        "length_ratio": length_ratio(train),
     }
 
 
+def length_ratio(pairs: EncodedPairs) -> float:
+    """Target tokens for a source token, END included, in all but one pair of a hundred.
+
+    LEAST_RATIO at least: with subwords of both languages that is plenty. Where a character stands for a word,
+    as in Chinese against English by characters, it is much more.
+    """
+    ratios = (pairs.target.lengths + 1) / (pairs.source.lengths + 1)
+    return max(LEAST_RATIO, float(np.quantile(ratios, 0.99)))
+
+
 def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Path) -> None:
-    """Writes `source.model`, and `target.model` where the languages do not share it."""
+    """Writes `source.model`, and `target.model` where the languages do not share it.
+
+    With --init they are those of its run: its weights mean nothing with other words.
+    """
     options = config.tokens
+    if config.init:
+        _take_vocabularies(config, folder)
+        return
 
     def learn(sentences, name: str, *source: str) -> None:
         model = train_tokenizer(sentences, options.vocabulary, options.vocabulary_size, *source)
@@ -87,6 +105,24 @@ def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Pa
     else:
         learn(pairs.source, SOURCE_MODEL, "source side")
         learn(pairs.target, TARGET_MODEL, "target side")
+
+
+def _take_vocabularies(config: TranslateConfig, folder: Path) -> None:
+    place = Path(config.init)
+    place = place if place.is_dir() else place.parent
+    if not (place / SOURCE_MODEL).is_file():
+        raise KerasuiteError(
+            f"--init {config.init}: no {SOURCE_MODEL} is there, the vocabulary of its weights; "
+            f"give the folder of a translation run"
+        )
+    names = [name for name in (SOURCE_MODEL, TARGET_MODEL) if (place / name).is_file()]
+    if (len(names) == 1) != config.tokens.shared_vocabulary:
+        it = "one vocabulary for both languages" if len(names) == 1 else "two vocabularies"
+        option = "--shared-vocabulary" if len(names) == 1 else "--no-shared-vocabulary"
+        raise KerasuiteError(f"--init {config.init}: has {it}; give {option}")
+    for name in names:
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes((place / name).read_bytes())
 
 
 def encode_pairs(pairs: SentencePairs, tokenizers: Tokenizers) -> EncodedPairs:

@@ -50,14 +50,15 @@ class RecurrentTranslator(Translator):
             "residual": config.residual,
             "dropout": config.dropout,
         }
-        self.encoder = RecurrentEncoder(self.width, **stack)
-        self.bridge = StateBridge(self.width)
+        self.encoder = RecurrentEncoder(self.width, **stack, name="encoder")
+        self.bridge = StateBridge(self.width, name="bridge")
         self.decoder = AttentionDecoder(
             self.width,
             attention=config.attention,
             query_first=config.attention == "additive",
             input_feeding=config.input_feeding,
             **stack,
+            name="decoder",
         )
         self.embedding_dropout = Dropout(config.dropout)
         self.output_dropout = Dropout(config.dropout)

@@ -45,34 +45,37 @@ class TransformerTranslator(Translator):
         self.width = config.hidden_dim
         # Of unit variance once they are scaled by the root of the width.
         self.make_embeddings(keras.initializers.RandomNormal(stddev=self.width**-0.5))
-        self.positions = (
-            SinusoidalPositions() if config.positions == "sinusoidal" else LearnedPositions()
-        )
+        positions = SinusoidalPositions if config.positions == "sinusoidal" else LearnedPositions
+        self.positions = positions(name="positions")
         self.embedding_dropout = Dropout(config.dropout)
-        self.encoder_blocks = [self._block(TransformerEncoderBlock) for _ in self._depth]
-        self.decoder_blocks = [self._block(TransformerDecoderBlock) for _ in self._depth]
-        self.encoder_norm = self._final_norm()
-        self.decoder_norm = self._final_norm()
+        self.encoder_blocks = self._blocks(TransformerEncoderBlock, "encoder_block")
+        self.decoder_blocks = self._blocks(TransformerDecoderBlock, "decoder_block")
+        self.encoder_norm = self._final_norm("encoder_norm")
+        self.decoder_norm = self._final_norm("decoder_norm")
 
     @property
     def _depth(self) -> range:
         return range(self.config.num_layers)
 
-    def _block(self, block_class):
+    def _blocks(self, block_class, name: str) -> list:
         config = self.config
-        return block_class(
-            config.num_heads,
-            config.hidden_dim,
-            config.intermediate_dim,
-            norm=config.norm,
-            dropout=config.dropout,
-            attention_dropout=config.attention_dropout,
-        )
+        return [
+            block_class(
+                config.num_heads,
+                config.hidden_dim,
+                config.intermediate_dim,
+                norm=config.norm,
+                dropout=config.dropout,
+                attention_dropout=config.attention_dropout,
+                name=f"{name}_{index}",
+            )
+            for index in self._depth
+        ]
 
-    def _final_norm(self):
+    def _final_norm(self, name: str):
         """Blocks that normalise their inputs leave their outputs as they are."""
         if self.config.norm == "pre":
-            return LayerNormalization(epsilon=1e-6)
+            return LayerNormalization(epsilon=1e-6, name=name)
         return keras.layers.Identity()
 
     def build(self, input_shape=None):

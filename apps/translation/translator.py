@@ -34,6 +34,8 @@ class Translator(keras.Model):
         shared_vocabulary: bool. Whether both languages share one embedding.
         label_smoothing: float. See `smoothed_cross_entropy`.
         beam_size, length_penalty: how `predictions` searches.
+        length_ratio: float. Target tokens for a source token, more than which a translation is
+            not expected to have; see `limits`.
 
     Call arguments:
         x: {"source": int32 (B, S), ending with END, then PAD; "target": int32 (B, T), beginning
@@ -52,9 +54,12 @@ class Translator(keras.Model):
         label_smoothing: float = 0.0,
         beam_size: int = 4,
         length_penalty: float = 0.6,
+        length_ratio: float = 2.0,
+        name: str = "translator",
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # This name and those of the layers are fixed: `--init` finds weights by them.
+        super().__init__(name=name, **kwargs)
         self.config = config
         self.shared_vocabulary = shared_vocabulary
         self.source_vocabulary = source_vocabulary
@@ -62,19 +67,25 @@ class Translator(keras.Model):
         self.label_smoothing = label_smoothing
         self.beam_size = beam_size
         self.length_penalty = length_penalty
+        self.length_ratio = length_ratio
 
     def make_embeddings(self, initializer) -> None:
         """`target_embedding`, and `source_embedding`, which is the same one if it is shared."""
 
-        def embedding(size: int, tied: bool) -> keras.layers.ReversibleEmbedding:
+        def embedding(side: str, size: int, tied: bool) -> keras.layers.ReversibleEmbedding:
             return keras.layers.ReversibleEmbedding(
-                size, self.config.hidden_dim, tie_weights=tied, embeddings_initializer=initializer
+                size,
+                self.config.hidden_dim,
+                tie_weights=tied,
+                embeddings_initializer=initializer,
+                name=f"{side}_embedding",
             )
 
-        self.target_embedding = embedding(self.target_vocabulary, self.config.tie_embeddings)
+        tied = self.config.tie_embeddings
+        self.target_embedding = embedding("target", self.target_vocabulary, tied)
         self.source_embedding = self.target_embedding
         if not self.shared_vocabulary:
-            self.source_embedding = embedding(self.source_vocabulary, tied=True)
+            self.source_embedding = embedding("source", self.source_vocabulary, tied=True)
 
     def build_embeddings(self) -> None:
         for embedding in (self.target_embedding, self.source_embedding):
@@ -112,7 +123,9 @@ class Translator(keras.Model):
     def limits(self, source) -> tf.Tensor:
         """How many tokens a translation of `source` (B, S) may have, its END included: (B,)."""
         lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)
-        return 2 * lengths + 10
+        return (
+            tf.cast(tf.math.ceil(self.length_ratio * tf.cast(lengths, tf.float32)), tf.int32) + 10
+        )
 
     def output_kernel(self) -> tf.Tensor:
         """Output weights (D, V), turned round once for all steps where they are an embedding's."""
@@ -211,6 +224,7 @@ class Translator(keras.Model):
             "label_smoothing": self.label_smoothing,
             "beam_size": self.beam_size,
             "length_penalty": self.length_penalty,
+            "length_ratio": self.length_ratio,
         }
 
     @classmethod

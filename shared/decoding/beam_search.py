@@ -66,8 +66,9 @@ def beam_search(
 ) -> Decoded:
     """The sequences of highest log-probability, found with a beam.
 
-    A hypothesis ends with the end token or at its sentence's limit. A sentence is done when K
-    hypotheses have ended and the best living one, at its present length, is worse than all.
+    A hypothesis ends with the end token; at its sentence's limit no other may follow, so that one
+    that was cut pays for it. A sentence is done when K hypotheses have ended and the best living
+    one, at its present length, is worse than all.
 
     Args:
         step, state, reorder: the model, see above.
@@ -87,9 +88,11 @@ def beam_search(
         logits, state = step(tf.where(search.index == 0, start, last), search.index, search.state)
         length = search.index + 1
         # Twice as many candidates as hypotheses, so that K live on even if K of them end.
-        sums, parents, tokens = _best_continuations(logits, search.sums, 2 * beam_size, never)
+        sums, parents, tokens = _best_continuations(
+            logits, search.sums, 2 * beam_size, never, end, must_end=length >= limits
+        )
         candidates = _append(search.tokens, parents, tokens, search.index)
-        ends = ((tokens == end) | (length >= limits)[:, None]) & ~search.done[:, None]
+        ends = (tokens == end) & ~search.done[:, None]
         scores = tf.where(ends, sums / penalty(length, alpha), NONE)
         ended_tokens, ended_scores = _best_ended(search, candidates, scores)
         sums, chosen = tf.math.top_k(tf.where(tokens == end, NONE, sums), beam_size)
@@ -134,8 +137,10 @@ def _first(state, beam_size, limits) -> _Search:
     return _Search(tf.constant(0), empty, sums, state, empty, none, limits <= 0)
 
 
-def _best_continuations(logits, sums, count, never: tuple[int, ...]):
+def _best_continuations(logits, sums, count, never: tuple[int, ...], end: int, must_end):
     """The `count` best one-token continuations of all hypotheses of each sentence.
+
+    Where a sentence `must_end` (B,), these are END, whatever its probability.
 
     Returns:
         Sums of log-probabilities float32, parents int32 and tokens int32, (B, count) each.
@@ -144,9 +149,20 @@ def _best_continuations(logits, sums, count, never: tuple[int, ...]):
     # The best of all are among the best of each hypothesis.
     each = tf.minimum(count + len(never), logits.shape[-1])
     top, tokens = top_k(logits, each)
-    log_probabilities = top - _log_sum_exp(logits, top[..., :1])
+    normalizer = _log_sum_exp(logits, top[..., :1])
+    log_probabilities = top - normalizer
     for token in never:
         log_probabilities = tf.where(tokens == token, NONE, log_probabilities)
+    must_end = must_end[:, None, None]
+    log_probabilities = tf.concat(
+        [
+            tf.where(must_end, NONE, log_probabilities),
+            tf.where(must_end, logits[..., end : end + 1] - normalizer, NONE),
+        ],
+        axis=-1,
+    )
+    tokens = tf.concat([tokens, tf.fill(tf.shape(normalizer), end)], axis=-1)
+    each += 1
     totals = log_probabilities + sums[..., None]
     flat_shape = [tf.shape(totals)[0], tf.shape(totals)[1] * each]
     best, places = tf.math.top_k(tf.reshape(totals, flat_shape), count)

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +15,8 @@ from PIL import Image
 
 from shared.engine.cpu_halves import THREADS
 from shared.engine.devices import available_cores
+from shared.engine.run import copy_matching_weights, load_best, open_run
+from shared.engine.verbs import load_app
 from shared.testing import app_test
 from shared.testing.app_test import AppCase
 
@@ -269,6 +272,14 @@ def test_one_device_two_devices_and_two_workers_agree(case, data, batch_size):
 
 def test_two_workers_stopped_resumed_and_evaluated(case, data, tmp_path):
     app_test.run_two_workers_test(case, data, tmp_path / "run")
+
+
+def test_init_finds_every_weight_of_a_like_model(case, trained):
+    app = load_app(case.place)
+    run = open_run(app, trained)
+    model = load_best(app, run)
+    saved = keras.models.load_model(trained / "model.keras", compile=False)
+    assert copy_matching_weights(saved, model) == []
 
 
 def test_evaluate_gives_the_metrics_of_the_training(case, trained):

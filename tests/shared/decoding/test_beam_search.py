@@ -22,15 +22,17 @@ def python_beam_search(logits, beam_size, limit, alpha, never=()):
         for score, tokens in living:
             before, last = ([0, START] + tokens)[-2:]
             row = log_softmax(logits[before if tokens else 0, last])
-            for token in range(SIZE):
+            for token in range(SIZE) if length < limit else [END]:
                 if token not in never:
                     candidates.append((score + row[token], [*tokens, token]))
         candidates = sorted(candidates, key=lambda item: -item[0])[: 2 * beam_size]
         for score, tokens in candidates:
-            if tokens[-1] == END or length == limit:
+            if tokens[-1] == END:
                 ended.append((score / penalty(length, alpha), tokens))
         ended = sorted(ended, key=lambda item: -item[0])[:beam_size]
         living = [item for item in candidates if item[1][-1] != END][:beam_size]
+        if not living:
+            break
         best_living = living[0][0] / penalty(length, alpha)
         if len(ended) == beam_size and best_living <= ended[-1][0]:
             break
@@ -65,8 +67,7 @@ def test_a_wide_beam_finds_the_best_of_all_sequences():
     scores = {}
     for length in range(1, limit + 1):
         for tokens in itertools.product(range(SIZE), repeat=length):
-            ends = tokens[-1] == END or length == limit
-            if END in tokens[:-1] or not ends:
+            if tokens[-1] != END or tokens.count(END) > 1:
                 continue
             before, last, total = 0, START, 0.0
             for token in tokens:
