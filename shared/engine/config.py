@@ -74,7 +74,9 @@ class OptimizationConfig:
         0.0, "Decay of the exponential moving average of the weights; 0 is off.", ge=0, lt=1
     )
     patience: int = option(
-        0, "Stops after so many epochs without a better monitored metric; 0 is off.", ge=0
+        0,
+        "Stops at a validation so many epochs after the best monitored metric; 0 is off.",
+        ge=0,
     )
 
 

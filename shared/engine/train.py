@@ -197,6 +197,11 @@ class Trainer:
                 if self.clock.is_cheap() or stop.raised or state.step == run.total_steps:
                     self._save_checkpoint()
                 self._end_if(stop)
+            if state.step < run.total_steps:
+                progress.log(
+                    f"stopped early: {self.app.monitor[0]} has been best in epoch "
+                    f"{state.best_epoch} (--patience {self.config.optimization.patience})"
+                )
 
     def _train_epoch(self, batches, progress: Progress, stop: AgreedStop) -> dict[str, float]:
         run, state = self.run, self.state
@@ -284,7 +289,9 @@ class Trainer:
         if self.state.best is None:
             return False
         epoch = self.state.step // self.run.steps_per_epoch
-        return bool(patience) and epoch - self.state.best_epoch >= patience
+        # Between two validations nothing can have become better.
+        validated = epoch % self.config.validate_every == 0
+        return bool(patience) and validated and epoch - self.state.best_epoch >= patience
 
     def _save_checkpoint(self) -> None:
         if not self.run.is_chief:

@@ -138,6 +138,17 @@ def test_what_init_does_not_bring_is_named(tmp_path, capsys):
             assert "nothing in it fits dense, dense_1/kernel; begins untrained" in warned
 
 
+def test_patience_waits_for_a_validation(tmp_path, capsys):
+    """With a rate of 0 nothing becomes better after the first validation, in epoch 2."""
+    options = {"epochs": 9, "validate_every": 2, "optimization.patience": 1}
+    train_toy(tmp_path / "run", learning_rate=1e-12, **options)
+    rows = read_history(tmp_path / "run")
+    assert [row["epoch"] for row in rows][-1] == 4
+    assert (
+        "stopped early: val_mse has been best in epoch 2 (--patience 1)" in capsys.readouterr().err
+    )
+
+
 def test_resume_extends_the_epochs(tmp_path):
     train_toy(tmp_path / "run", epochs=2, **{"optimization.schedule": "constant"})
     train_toy(tmp_path / "run", True, epochs=4, **{"optimization.schedule": "constant"})
