@@ -64,8 +64,9 @@ def export_hugging_face(run_folder: Path, output: Path) -> None:
     if not has_masked_lm(run):
         heads = None
     save_hugging_face(output, model.encoder, tokenizer.vocabulary, settings_of(tokenizer), heads)
+    without = ", without the head that was fine-tuned" if hasattr(model, "head") else ""
     console.print(
-        f'It is in {output}. Next: transformers.AutoModel.from_pretrained("{output}")',
+        f'It is in {output}{without}. Next: transformers.AutoModel.from_pretrained("{output}")',
         markup=False,
     )
 

@@ -116,6 +116,11 @@ def _tensor(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> np.nda
             f"{checkpoint.source}: the tensor '{name}' has the shape {tensor.shape} instead of "
             f"{shape}; its configuration belongs to another model: fetch or convert it again"
         )
+    if not np.isfinite(tensor).all():
+        raise KerasuiteError(
+            f"{checkpoint.source}: the tensor '{name}' has values that are not finite; its "
+            f"training went wrong, or the file is damaged: fetch or convert it again"
+        )
     return tensor
 
 

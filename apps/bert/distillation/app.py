@@ -61,8 +61,9 @@ class DistillApp(FinetuneApp):
         check_stages(run.config)
         length = "--max-length", run.config.task_data.max_length
         start = prepare_student(run, texts, self._teacher_artifacts(run), length)
-        if run.config.transfer.intermediate_epochs:
-            check_layer_losses(run.config.transfer, start["layer_mapping"])
+        transfer = run.config.transfer
+        if transfer.intermediate_epochs or transfer.patient_weight:
+            check_layer_losses(transfer, start["layer_mapping"])
         return start
 
     def _teacher_artifacts(self, run: Run) -> dict[str, Any]:

@@ -81,9 +81,9 @@ class Distiller(FineTuner):
     def _rows(self, x, labels):
         """Where the encoder's rows are real, and what each counts; a choice is a row of its own."""
         real, items = self.encoder.padding_mask(x), self.head.row_items(labels)
-        if self.kind == "choice":
-            return _flat(real), ops.repeat(items, real.shape[1])
-        return real, items
+        if self.kind != "choice":
+            return real, items
+        return _flat(real), _flat(ops.broadcast_to(items[:, None], ops.shape(real)[:2]))
 
     def get_config(self):
         import dataclasses

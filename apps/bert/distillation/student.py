@@ -44,11 +44,17 @@ def prepare_student(
 
 def check_layer_losses(options: LayerTransferConfig, mapping: list[int]) -> None:
     """Raises KerasuiteError if there is nothing to learn from the layers."""
-    if not needed_outputs(options, mapping):
+    if needed_outputs(options, mapping):
+        return
+    if options.patient_weight:
         raise KerasuiteError(
-            "--hidden-weight 0: nothing is learnt from the layers; give it or another loss of "
-            "theirs a weight"
+            f"--patient-weight {options.patient_weight:g}: is of layers before the last one, the "
+            f"student has none (--num-layers {len(mapping)}); give it two layers or more"
         )
+    raise KerasuiteError(
+        "--hidden-weight 0: nothing is learnt from the layers; give it or another loss of "
+        "theirs a weight"
+    )
 
 
 def _start(run: Run, texts: Callable[[], Iterable[str]], length: tuple[str, int]) -> dict[str, Any]:

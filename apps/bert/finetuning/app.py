@@ -60,6 +60,7 @@ class FinetuneApp(App):
         self.tokenizer = load_tokenizer(run.folder)
         self._train: Features | None = None
         self._validation: tuple[list, Features] | None = None
+        self._has_own_validation = True
 
     def _write(self, run: Run, found: FoundTask) -> dict[str, Any]:
         kind_class = KINDS[found.kind]
@@ -124,6 +125,7 @@ class FinetuneApp(App):
         found = read_files(validation_files([], data), kind, options.columns)
         report(found)
         self._validation = found.examples, self.kind.features(found.examples, self.tokenizer)
+        self._has_own_validation = False
 
     def check(self, config: FinetuneConfig) -> tuple[list[str], list[str]]:
         from apps.bert.finetuning.check import describe
@@ -175,7 +177,10 @@ class FinetuneApp(App):
     # === Results ===
 
     def evaluator(self, run: Run) -> Evaluator:
-        return self.kind.evaluator(*self.validation_data(run))
+        evaluator = self.kind.evaluator(*self.validation_data(run))
+        if not self._has_own_validation:
+            evaluator.keep_choices(read_metrics(run.folder))
+        return evaluator
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, FineTunedServing]:
         labels, labels_file = self.kind.labels, run.folder / LABELS

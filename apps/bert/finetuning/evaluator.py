@@ -38,6 +38,14 @@ class TaskEvaluator(Evaluator):
         for index, output in zip(batch[1]["index"], outputs, strict=True):
             self.outputs[int(index)] = output
 
+    def keep_choices(self, metrics: dict[str, Any]) -> None:
+        """Judges with what a run chose on its own validation data; most kinds choose nothing.
+
+        Args:
+            metrics: of the run.
+        """
+        return None
+
     @property
     def stacked(self) -> np.ndarray:
         """The outputs in the order of the examples."""

@@ -24,7 +24,9 @@ class QuestionEvaluator(TaskEvaluator):
     """Exact match and F1 of answers, as SQuAD has them.
 
     Where some questions have no answer, "" is answered if it scores more than the best answer by a
-    threshold, which is chosen for the best F1 and reported.
+    threshold, which is chosen for the best F1 on the validation data and reported. Other data are
+    judged with that threshold, as the exported model answers; "best_f1" is what the best one for
+    them would give.
 
     Args:
         examples: questions.
@@ -37,6 +39,10 @@ class QuestionEvaluator(TaskEvaluator):
     ):
         super().__init__(examples)
         self.features, self.max_answer_length = features, max_answer_length
+        self.null_threshold: float | None = None
+
+    def keep_choices(self, metrics):
+        self.null_threshold = metrics.get("null_threshold", float("inf"))
 
     def answers(self) -> tuple[dict[str, str], dict[str, float]]:
         """Question id to the best answer, and to how much better "" scores than it."""
@@ -54,18 +60,21 @@ class QuestionEvaluator(TaskEvaluator):
             answers[example.id], null_odds[example.id] = example.context[begin:stop], float(odd)
         return answers, null_odds
 
-    def final_answers(self) -> tuple[dict[str, str], float]:
-        """The answers, "" where that is likelier, and the threshold for it."""
+    def final_answers(self) -> tuple[dict[str, str], dict[str, float]]:
+        """The answers, "" where that is likelier, and what is reported of the threshold for it."""
         answers, odds = self.answers()
-        if all(example.answers for example in self.examples):
-            return answers, float("inf")
-        threshold = best_null_threshold(self.examples, answers, odds)
-        return apply_null_threshold(answers, odds, threshold), threshold
+        if self.null_threshold is None and all(example.answers for example in self.examples):
+            return answers, {}
+        best = best_null_threshold(self.examples, answers, odds)
+        best_answers = apply_null_threshold(answers, odds, best)
+        if self.null_threshold is None:
+            return best_answers, {"null_threshold": best}
+        best_f1 = answer_metrics(self.examples, best_answers)["f1"]
+        return apply_null_threshold(answers, odds, self.null_threshold), {"best_f1": best_f1}
 
     def result(self) -> dict[str, float]:
-        answers, threshold = self.final_answers()
+        answers, more = self.final_answers()
         metrics = answer_metrics(self.examples, answers)
-        more = {"null_threshold": threshold} if np.isfinite(threshold) else {}
         return {"score": metrics["f1"], **metrics, **more}
 
     def report(self, folder: Path) -> dict[str, Any]:

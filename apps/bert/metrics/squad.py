@@ -82,12 +82,12 @@ def best_null_threshold(
         null_odds: question id to how much better "" scores than that answer.
 
     Returns:
-        The threshold: `apply_null_threshold` with it gives the best F1 of all thresholds.
+        The threshold, finite: `apply_null_threshold` with it gives the best F1 of all thresholds.
     """
+    ordered = sorted(questions, key=lambda question: null_odds[question.id])
     # As if "" were answered everywhere; then by and by the surest answers instead.
     score = best = sum(not question.answers for question in questions)
-    threshold = -float("inf")
-    ordered = sorted(questions, key=lambda question: null_odds[question.id])
+    threshold = null_odds[ordered[0].id] - 1.0
     for place, question in enumerate(ordered):
         if question.answers:
             score += question_scores(question, answers[question.id])[1]

@@ -260,6 +260,14 @@ def test_wrong_shape_is_named(tmp_path):
     assert f"'{name}' has the shape (48, 32) instead of (32, 48)" in str(caught.value)
 
 
+def test_what_is_not_finite_is_named(tmp_path):
+    tensors = bert_tensors()
+    tensors["bert.encoder.layer.1.output.dense.bias"][3] = np.nan
+    checkpoint = read_hugging_face(write_hugging_face(tmp_path, tensors))
+    with pytest.raises(KerasuiteError, match="'encoder.layer.1.output.dense.bias' has values that"):
+        load_encoder(checkpoint, encoder_of(checkpoint))
+
+
 def test_output_matrix_of_its_own_is_refused(tmp_path):
     tensors = bert_tensors()
     words = tensors["bert.embeddings.word_embeddings.weight"]

@@ -92,7 +92,16 @@ def write_tags(folder):
     return [str(path)]
 
 
-@pytest.mark.parametrize("write", [write_sentences, write_tags])
+def write_choices(folder):
+    """Beginnings with three endings each, in SWAG's columns."""
+    header = "startphrase,sent2,ending0,ending1,ending2,label\n"
+    rows = (f"begin {n},then,{'good ' * (n % 4)}end,other end,last,{n % 3}\n" for n in range(28))
+    path = folder / "train.csv"
+    path.write_text(header + "".join(rows))
+    return [str(path)]
+
+
+@pytest.mark.parametrize("write", [write_sentences, write_tags, write_choices])
 def test_two_devices_and_two_halves_agree_with_one(tmp_path, write):
     data, teacher = write(tmp_path), tmp_path / "teacher"
     options = ("--preset", "test", "--output", teacher)
@@ -106,6 +115,17 @@ def test_two_devices_and_two_halves_agree_with_one(tmp_path, write):
         np.testing.assert_allclose(halves, one, rtol=2e-4)
 
 
+@pytest.mark.parametrize("write", [write_tags, write_choices])
+@pytest.mark.parametrize("kept", [(), ("--cache-teacher",)])
+def test_other_tasks_are_distilled(tmp_path, write, kept):
+    data, teacher = write(tmp_path), tmp_path / "teacher"
+    options = ("--preset", "test", "--output")
+    expect_success(kerasuite("bert", "finetune", *data, *options, teacher))
+    run = tmp_path / "run"
+    expect_success(kerasuite("bert", "distill", *data, "--teacher", teacher, *kept, *options, run))
+    assert all(row["loss"] > 0 for row in read_csv(run / "history.csv"))
+
+
 def overrides(data, teacher, **more):
     return {"preset": "test", "data": tuple(data), "transfer.teacher": str(teacher), **more}
 
@@ -117,6 +137,11 @@ def overrides(data, teacher, **more):
         ({"transfer.teacher": "nowhere"}, "--teacher nowhere: is no fine-tuned run"),
         ({"transfer.intermediate_epochs": 2}, "--intermediate-epochs 2: leaves none of 2 epochs"),
         ({"encoder.num_layers": 5}, "--num-layers 5: the teacher has 2"),
+        (
+            {"transfer.patient_weight": 1.0, "encoder.num_layers": 1}
+            | {f"transfer.{name}_weight": 0.0 for name in ("embedding", "hidden", "attention")},
+            "--patient-weight 1: .* the student has none",
+        ),
     ],
 )
 def test_bad_options(data, teacher, tmp_path, more, message):

@@ -95,3 +95,12 @@ def test_the_threshold_is_the_best_of_all(seed):
 
     found = best_null_threshold(questions, answers, odds)
     assert score(found) == pytest.approx(max(score(t) for t in np.arange(-8, 9, 0.5)))
+
+
+def test_where_nothing_has_an_answer_a_finite_threshold_says_so():
+    """It is exported: without it the model would answer everything."""
+    questions = [question(str(number)) for number in range(3)]
+    answers, odds = {q.id: "x" for q in questions}, {"0": 3.0, "1": -2.0, "2": 0.5}
+    found = best_null_threshold(questions, answers, odds)
+    assert np.isfinite(found)
+    assert set(apply_null_threshold(answers, odds, found).values()) == {""}
