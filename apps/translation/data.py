@@ -78,8 +78,8 @@ def prepare_pairs(config: TranslateConfig, folder: Path) -> dict[str, Any]:
 def length_ratio(pairs: EncodedPairs) -> float:
     """Target tokens for a source token, END included, in all but one pair of a hundred.
 
-    LEAST_RATIO at least: with subwords of both languages that is plenty. Where a character stands for a word,
-    as in Chinese against English by characters, it is much more.
+    LEAST_RATIO at least: with subwords of both languages that is plenty. By characters it is much
+    more where one of the source's stands for a word, as in Chinese.
     """
     ratios = (pairs.target.lengths + 1) / (pairs.source.lengths + 1)
     return max(LEAST_RATIO, float(np.quantile(ratios, 0.99)))
