@@ -83,6 +83,7 @@ def best_null_threshold(
 
     Returns:
         The threshold, finite: `apply_null_threshold` with it gives the best F1 of all thresholds.
+        It lies between the odds of two questions, so that a rounding decides nothing.
     """
     ordered = sorted(questions, key=lambda question: null_odds[question.id])
     # As if "" were answered everywhere; then by and by the surest answers instead.
@@ -93,11 +94,11 @@ def best_null_threshold(
             score += question_scores(question, answers[question.id])[1]
         elif answers[question.id]:
             score -= 1
+        odds = null_odds[question.id]
+        following = null_odds[ordered[place + 1].id] if place + 1 < len(ordered) else odds + 2.0
         # Questions of equal odds fall on one side together.
-        following = ordered[place + 1].id if place + 1 < len(ordered) else None
-        same = following is not None and null_odds[following] == null_odds[question.id]
-        if score > best and not same:
-            best, threshold = score, null_odds[question.id]
+        if score > best and following > odds:
+            best, threshold = score, (odds + following) / 2
     return threshold
 
 

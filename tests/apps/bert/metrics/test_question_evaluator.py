@@ -23,7 +23,7 @@ class Answered(QuestionEvaluator):
 
 def test_the_threshold_is_chosen_on_the_runs_own_data():
     own = Answered((-2.0, True), (1.0, True), (3.0, False)).result()
-    assert own["f1"] == 1.0 and own["null_threshold"] == 1.0
+    assert own["f1"] == 1.0 and own["null_threshold"] == 2.0
     assert "best_f1" not in own
 
 
