@@ -25,7 +25,7 @@ from apps.bert.checkpoint.tokenizer_files import (
 from apps.bert.checkpoint.weights import load_encoder
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.vocabulary import VocabularyConfig
-from shared.engine.config import replaced
+from shared.engine.config import taken_over
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import write_text
 from shared.engine.messages import warn
@@ -87,20 +87,13 @@ def settled(config: Any, shape: EncoderConfig) -> Any:
 
     Warns of options that say otherwise: they change nothing.
     """
-    unused = ["--vocabulary"] if config.tokens.vocabulary else []
-    found = {}
-    for name, default in dataclasses.asdict(EncoderConfig()).items():
-        ours, theirs = getattr(config.encoder, name), getattr(shape, name)
-        if name in DROPOUT or ours == theirs:
-            continue
-        found[f"encoder.{name}"] = theirs
-        if ours != default:
-            option = "--" + name.replace("_", "-")
-            unused.append(f"{option} {ours} (it has {theirs})")
+    settled, unused = taken_over(config, "encoder", shape, DROPOUT)
+    if config.tokens.vocabulary:
+        unused.insert(0, "--vocabulary")
     if unused:
         warn(f"--init {config.init}: brings its encoder and vocabulary; not used: "
              f"{', '.join(unused)}")  # fmt: skip
-    return replaced(config, found)
+    return settled
 
 
 def check_shape(shape: EncoderConfig, length: tuple[str, int], name: str = "encoder") -> None:

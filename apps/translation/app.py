@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from apps.translation import data
-from apps.translation.config import TranslateConfig, check_model
+from apps.translation.config import LEAST_RATIO, TranslateConfig
 from apps.translation.evaluator import TranslationEvaluator
 from apps.translation.languages import Languages
 from apps.translation.pairs.encoded_pairs import EncodedPairs
@@ -46,7 +46,8 @@ class TranslateApp(App):
     def prepare(self, run: Run) -> None:
         """Learns the vocabularies and turns the pairs into numbers, once."""
         if "train_pairs" not in run.artifacts:
-            check_model(run.config.model)
+            ARCHITECTURES[run.config.model.architecture].check(run.config.model)
+            run.config = data.settled(run.config)
             run.artifacts = data.prepare_pairs(run.config, run.folder)
             run.save_artifacts()
         self.tokenizers = data.Tokenizers.load(run.folder)
@@ -107,7 +108,7 @@ class TranslateApp(App):
             beam_size=config.decoding.beam_size,
             length_penalty=config.decoding.length_penalty,
             # Runs of before know none.
-            length_ratio=run.artifacts.get("length_ratio", data.LEAST_RATIO),
+            length_ratio=run.artifacts.get("length_ratio", LEAST_RATIO),
             **more,
         )
         model.build()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.translation.config import TranslateConfig
-from apps.translation.data import Tokenizers, encode_pairs, learn_vocabularies
+from apps.translation.data import Tokenizers, encode_pairs, learn_vocabularies, settled
 from apps.translation.pairs.cleaning import EMPTY, find_reasons, report_of, summary
 from apps.translation.pairs.pair_files import FoundPairs, find_pairs, same_form
 from apps.translation.pairs.scripts import (
@@ -25,6 +25,7 @@ def describe(config: TranslateConfig) -> tuple[list[str], list[str]]:
 
     The vocabularies are learnt as training learns them, so that lengths are those that it sees.
     """
+    config = settled(config)
     found = find_pairs(config)
     with tempfile.TemporaryDirectory() as folder:
         learn_vocabularies(config, found.train, Path(folder))

@@ -3,11 +3,12 @@
 from typing import Any, ClassVar, Literal
 
 from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
-from shared.engine.errors import KerasuiteError
 
 # Tokens of a text that the exported translator reads, the end included; memory grows with the
 # square of the length. Files are translated in pieces below it, see `prediction/pieces.py`.
 MAX_TOKENS = 512
+# Of the tokens that a translation may have to those of its source.
+LEAST_RATIO = 2.0
 # The keys that a step of the Transformer looks at grow with the beam, and so do the hypotheses
 # that look: with 256 of them a text of 512 tokens takes some GiB. No vocabulary is smaller.
 MAX_BEAM = 256
@@ -72,15 +73,6 @@ class ModelConfig:
         0.0, "Recurrent: how often at the end of training a step is fed its own prediction.",
         ge=0, le=1,
     )  # fmt: skip
-
-
-def check_model(config: ModelConfig) -> None:
-    """Raises KerasuiteError if an option is not of the network that is trained."""
-    if config.scheduled_sampling and config.architecture != "recurrent":
-        raise KerasuiteError(
-            f"--scheduled-sampling {config.scheduled_sampling:g}: a Transformer reads all tokens "
-            f"of a sentence at once; leave it out, or give --architecture recurrent"
-        )
 
 
 @config_class

@@ -2,17 +2,19 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from apps.translation.config import MAX_TOKENS, TranslateConfig
+from apps.translation.config import LEAST_RATIO, MAX_TOKENS, TranslateConfig
 from apps.translation.pairs.cleaning import clean_pairs
 from apps.translation.pairs.encoded_pairs import EncodedPairs, encode
 from apps.translation.pairs.pair_files import find_pairs
 from apps.translation.pairs.scripts import main_script
 from apps.translation.pairs.sentence_pairs import SentencePairs
+from shared.engine import config as configs
 from shared.engine.errors import KerasuiteError
 from shared.engine.files import atomic_path, write_json
 from shared.engine.messages import warn
@@ -23,7 +25,6 @@ from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
 TRAIN, VALIDATION, VALIDATION_TEXT = "train.npz", "validation.npz", "validation.json"
 SOURCE_MODEL, TARGET_MODEL = "source.model", "target.model"
 CLEANING = "cleaning.json"
-LEAST_RATIO = 2.0  # Of the tokens that a translation may have to those of its source.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,14 +86,41 @@ def length_ratio(pairs: EncodedPairs) -> float:
     return max(LEAST_RATIO, float(np.quantile(ratios, 0.99)))
 
 
-def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Path) -> None:
-    """Writes `source.model`, and `target.model` where the languages do not share it.
+def settled(config: TranslateConfig) -> TranslateConfig:
+    """The configuration of a run that starts from another one, with the vocabulary of that.
 
-    With --init they are those of its run: its weights mean nothing with other words.
+    Its weights mean nothing with other words. Warns of options that say otherwise.
+
+    Raises:
+        KerasuiteError: if --init has no vocabulary.
     """
+    if not config.init:
+        return config
+    place = _init_folder(config)
+    if not (place / SOURCE_MODEL).is_file():
+        raise KerasuiteError(
+            f"--init {config.init}: no {SOURCE_MODEL} is there, the vocabulary of its weights; "
+            f"give the folder of a translation run"
+        )
+    theirs = configs.load(TranslateConfig, place / "config.yaml").tokens
+    config, unused = configs.taken_over(config, "tokens", theirs)
+    if unused:
+        warn(f"--init {config.init}: brings its vocabulary; not used: {', '.join(unused)}")
+    return config
+
+
+def _init_folder(config: TranslateConfig) -> Path:
+    """Where the run of --init is, which may name its weights."""
+    place = Path(config.init)
+    return place if place.is_dir() else place.parent
+
+
+def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Path) -> None:
+    """Writes `source.model`, and `target.model` where the languages do not share it."""
     options = config.tokens
     if config.init:
-        _take_vocabularies(config, folder)
+        for name in (SOURCE_MODEL,) if options.shared_vocabulary else (SOURCE_MODEL, TARGET_MODEL):
+            shutil.copyfile(_init_folder(config) / name, folder / name)
         return
 
     def learn(sentences, name: str, *source: str) -> None:
@@ -105,24 +133,6 @@ def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Pa
     else:
         learn(pairs.source, SOURCE_MODEL, "source side")
         learn(pairs.target, TARGET_MODEL, "target side")
-
-
-def _take_vocabularies(config: TranslateConfig, folder: Path) -> None:
-    place = Path(config.init)
-    place = place if place.is_dir() else place.parent
-    if not (place / SOURCE_MODEL).is_file():
-        raise KerasuiteError(
-            f"--init {config.init}: no {SOURCE_MODEL} is there, the vocabulary of its weights; "
-            f"give the folder of a translation run"
-        )
-    names = [name for name in (SOURCE_MODEL, TARGET_MODEL) if (place / name).is_file()]
-    if (len(names) == 1) != config.tokens.shared_vocabulary:
-        it = "one vocabulary for both languages" if len(names) == 1 else "two vocabularies"
-        option = "--shared-vocabulary" if len(names) == 1 else "--no-shared-vocabulary"
-        raise KerasuiteError(f"--init {config.init}: has {it}; give {option}")
-    for name in names:
-        with atomic_path(folder / name) as temporary:
-            temporary.write_bytes((place / name).read_bytes())
 
 
 def encode_pairs(pairs: SentencePairs, tokenizers: Tokenizers) -> EncodedPairs:

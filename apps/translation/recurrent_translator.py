@@ -27,7 +27,7 @@ class RecurrentTranslator(Translator):
         *args, **kwargs: those of `Translator`.
 
     Raises:
-        KerasuiteError: if the width is odd.
+        KerasuiteError: see `check`.
 
     Reference: [Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473);
     [Luong et al., 2015](https://arxiv.org/abs/1508.04025);
@@ -35,11 +35,6 @@ class RecurrentTranslator(Translator):
     """
 
     def __init__(self, config: ModelConfig, *args, total_steps: int = 0, **kwargs):
-        if config.hidden_dim % 2:
-            raise KerasuiteError(
-                f"--hidden-dim {config.hidden_dim}: give an even number; each direction of the "
-                f"recurrent encoder has half of it"
-            )
         super().__init__(config, *args, **kwargs)
         self.total_steps = total_steps
         self.width = config.hidden_dim
@@ -64,6 +59,14 @@ class RecurrentTranslator(Translator):
         self.output_dropout = Dropout(config.dropout)
         # A model without draws owns no random state.
         self.draws = keras.random.SeedGenerator() if config.scheduled_sampling else None
+
+    @staticmethod
+    def check(config):
+        if config.hidden_dim % 2:
+            raise KerasuiteError(
+                f"--hidden-dim {config.hidden_dim}: give an even number; each direction of the "
+                f"recurrent encoder has half of it"
+            )
 
     def build(self, input_shape=None):
         sequence = (None, None, self.width)

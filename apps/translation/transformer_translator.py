@@ -34,13 +34,12 @@ class TransformerTranslator(Translator):
     Args: those of `Translator`.
 
     Raises:
-        KerasuiteError: if the heads do not divide the width, or sinusoids cannot fill it.
+        KerasuiteError: see `check`.
 
     Reference: [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)
     """
 
     def __init__(self, config: ModelConfig, *args, **kwargs):
-        _check_width(config)
         super().__init__(config, *args, **kwargs)
         self.width = config.hidden_dim
         # Of unit variance once they are scaled by the root of the width.
@@ -52,6 +51,24 @@ class TransformerTranslator(Translator):
         self.decoder_blocks = self._blocks(TransformerDecoderBlock, "decoder_block")
         self.encoder_norm = self._final_norm("encoder_norm")
         self.decoder_norm = self._final_norm("decoder_norm")
+
+    @staticmethod
+    def check(config):
+        if config.scheduled_sampling:
+            raise KerasuiteError(
+                f"--scheduled-sampling {config.scheduled_sampling:g}: a Transformer reads all "
+                f"tokens of a sentence at once; leave it out, or give --architecture recurrent"
+            )
+        if config.hidden_dim % config.num_heads:
+            raise KerasuiteError(
+                f"--num-heads {config.num_heads}: does not divide --hidden-dim "
+                f"{config.hidden_dim}; change one of them"
+            )
+        if config.positions == "sinusoidal" and config.hidden_dim % 2:
+            raise KerasuiteError(
+                f"--hidden-dim {config.hidden_dim}: give an even number, or --positions learned; a "
+                f"sine and a cosine share a wavelength"
+            )
 
     @property
     def _depth(self) -> range:
@@ -154,16 +171,3 @@ class TransformerTranslator(Translator):
 
     def reorder(self, state, parents):
         return {**state, "own": gather_hypotheses(state["own"], parents)}
-
-
-def _check_width(config: ModelConfig) -> None:
-    if config.hidden_dim % config.num_heads:
-        raise KerasuiteError(
-            f"--num-heads {config.num_heads}: does not divide --hidden-dim {config.hidden_dim}; "
-            f"change one of them"
-        )
-    if config.positions == "sinusoidal" and config.hidden_dim % 2:
-        raise KerasuiteError(
-            f"--hidden-dim {config.hidden_dim}: give an even number, or --positions learned; a "
-            f"sine and a cosine share a wavelength"
-        )

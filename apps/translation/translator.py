@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.translation.config import ModelConfig
+from apps.translation.config import LEAST_RATIO, ModelConfig
 from shared.decoding.beam_search import Decoded, beam_search, gather_hypotheses
 from shared.decoding.sampling import sample
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
@@ -54,10 +54,11 @@ class Translator(keras.Model):
         label_smoothing: float = 0.0,
         beam_size: int = 4,
         length_penalty: float = 0.6,
-        length_ratio: float = 2.0,
+        length_ratio: float = LEAST_RATIO,
         name: str = "translator",
         **kwargs,
     ):
+        self.check(config)
         # This name and those of the layers are fixed: `--init` finds weights by them.
         super().__init__(name=name, **kwargs)
         self.config = config
@@ -68,6 +69,11 @@ class Translator(keras.Model):
         self.beam_size = beam_size
         self.length_penalty = length_penalty
         self.length_ratio = length_ratio
+
+    @staticmethod
+    def check(config: ModelConfig) -> None:
+        """Raises KerasuiteError if no network of this architecture has the configuration."""
+        raise NotImplementedError
 
     def make_embeddings(self, initializer) -> None:
         """`target_embedding`, and `source_embedding`, which is the same one if it is shared."""
@@ -123,9 +129,8 @@ class Translator(keras.Model):
     def limits(self, source) -> tf.Tensor:
         """How many tokens a translation of `source` (B, S) may have, its END included: (B,)."""
         lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)
-        return (
-            tf.cast(tf.math.ceil(self.length_ratio * tf.cast(lengths, tf.float32)), tf.int32) + 10
-        )
+        longest = tf.math.ceil(self.length_ratio * tf.cast(lengths, tf.float32))
+        return tf.cast(longest, tf.int32) + 10
 
     def output_kernel(self) -> tf.Tensor:
         """Output weights (D, V), turned round once for all steps where they are an embedding's."""

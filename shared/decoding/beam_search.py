@@ -146,23 +146,19 @@ def _best_continuations(logits, sums, count, never: tuple[int, ...], end: int, m
         Sums of log-probabilities float32, parents int32 and tokens int32, (B, count) each.
     """
     logits = tf.cast(logits, tf.float32)
-    # The best of all are among the best of each hypothesis.
-    each = tf.minimum(count + len(never), logits.shape[-1])
-    top, tokens = top_k(logits, each)
+    # The best of all are among the best of each hypothesis, and END, which may be none of them.
+    most = tf.minimum(count + len(never), logits.shape[-1])
+    top, tokens = top_k(logits, most)
     normalizer = _log_sum_exp(logits, top[..., :1])
-    log_probabilities = top - normalizer
+    going_on, ending = top - normalizer, logits[..., end : end + 1] - normalizer
     for token in never:
-        log_probabilities = tf.where(tokens == token, NONE, log_probabilities)
+        going_on = tf.where(tokens == token, NONE, going_on)
     must_end = must_end[:, None, None]
     log_probabilities = tf.concat(
-        [
-            tf.where(must_end, NONE, log_probabilities),
-            tf.where(must_end, logits[..., end : end + 1] - normalizer, NONE),
-        ],
-        axis=-1,
+        [tf.where(must_end, NONE, going_on), tf.where(must_end, ending, NONE)], axis=-1
     )
-    tokens = tf.concat([tokens, tf.fill(tf.shape(normalizer), end)], axis=-1)
-    each += 1
+    tokens = tf.concat([tokens, tf.fill(tf.shape(ending), end)], axis=-1)
+    each = most + 1
     totals = log_probabilities + sums[..., None]
     flat_shape = [tf.shape(totals)[0], tf.shape(totals)[1] * each]
     best, places = tf.math.top_k(tf.reshape(totals, flat_shape), count)

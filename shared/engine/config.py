@@ -215,6 +215,31 @@ def replaced(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
     return from_dict(type(config), values, source="command line")
 
 
+def taken_over(
+    config: RunConfig, name: str, theirs: Any, but: typing.Collection[str] = ()
+) -> tuple[RunConfig, list[str]]:
+    """A configuration with a group's values of what --init names.
+
+    Args:
+        config: of the run that starts.
+        name: of the group.
+        theirs: the group as it has it.
+        but: fields that stay the run's own.
+
+    Returns:
+        The configuration, and the options that say otherwise and change nothing.
+    """
+    found, unused = {}, []
+    for field in dataclasses.fields(theirs):
+        ours, value = getattr(getattr(config, name), field.name), getattr(theirs, field.name)
+        if field.name in but or ours == value:
+            continue
+        found[f"{name}.{field.name}"] = value
+        if ours != getattr(type(theirs)(), field.name):
+            unused.append(f"--{field.name.replace('_', '-')} {ours} (it has {value})")
+    return replaced(config, found), unused
+
+
 def _explain(error: pydantic.ValidationError, config_type: type) -> str:
     problem = error.errors()[0]
     path = ".".join(str(part) for part in problem["loc"])

@@ -20,7 +20,7 @@ from shared.engine.strategy import set_kernels, set_precision
 from shared.engine.task_names import training_command
 from shared.engine.workers import Workers
 
-MOST_NAMED = 5
+MOST_NAMED = 5  # Parts in a warning.
 
 
 @dataclass
@@ -174,7 +174,7 @@ def load_init(run: Run, model: keras.Model) -> None:
     if len(left) == len(model.weights):
         raise KerasuiteError(f"--init {path}: no weight has the name and shape of this model's")
     if left:
-        names = parts(left, model)
+        names = _largest_parts(left, model)
         more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
         warn(f"--init {path}: nothing in it fits {', '.join(names[:MOST_NAMED])}{more}; "
              f"begins untrained")  # fmt: skip
@@ -193,15 +193,15 @@ def copy_matching_weights(source: keras.Model, target: keras.Model) -> list[str]
     return left
 
 
-def parts(paths: list[str], model: keras.Model) -> list[str]:
+def _largest_parts(paths: list[str], model: keras.Model) -> list[str]:
     """The largest parts of a model that have no other weights: a layer for its kernel and bias."""
     others = {variable.path for variable in model.weights} - set(paths)
-    inside = {prefix for path in others for prefix in prefixes(path)}
-    largest = (next(p for p in prefixes(path) if p not in inside) for path in paths)
+    inside = {prefix for path in others for prefix in _prefixes(path)}
+    largest = (next(p for p in _prefixes(path) if p not in inside) for path in paths)
     return list(dict.fromkeys(largest))
 
 
-def prefixes(path: str) -> list[str]:
-    """ "a/b/c" to "a", "a/b", "a/b/c"."""
+def _prefixes(path: str) -> list[str]:
+    """The parts that a variable is in, the largest first, and itself."""
     names = path.split("/")
     return ["/".join(names[:end]) for end in range(1, len(names) + 1)]

@@ -5,15 +5,13 @@ is none the figures of two such cores stand for them: sequences of 128 tokens a 
 at batch 8 and training at batch 16.
 """
 
-import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 from tests.bench.arithmetic import described, encoder_operations
-from tests.bench.measure import Result, in_turn, layers_in
+from tests.bench.measure import Result, in_turn, layers_in, median_seconds
 from tests.bench.pytorch import beside, figure, need_pytorch
 
 LENGTH, WORDS = 128, 30522
@@ -117,7 +115,9 @@ def _inference_rates(shape: str) -> dict[int, float]:
     rates = {}
     for rows in BATCHES:
         text = tf.constant(texts[:rows])
-        rates[rows] = rows / _seconds(lambda text=text: serve(text=text)["probabilities"].numpy())
+        rates[rows] = rows / median_seconds(
+            lambda text=text: serve(text=text)["probabilities"].numpy()
+        )
     return rates
 
 
@@ -144,7 +144,7 @@ def _training_rate(shape: str) -> float:
     tokens = tf.constant(generator.integers(5, WORDS, (rows, LENGTH)), tf.int32)
     x = {"tokens": tokens, "segments": tf.zeros_like(tokens)}
     batch = x, {"labels": tf.range(rows) % 2, "index": tf.range(rows)}
-    return rows / _seconds(lambda: float(step(batch)["loss"][0]))
+    return rows / median_seconds(lambda: float(step(batch)["loss"][0]))
 
 
 def tinybert_gain() -> Result:
@@ -210,12 +210,3 @@ def _letters(number: int) -> str:
         text += chr(97 + digit)
         if not number:
             return text
-
-
-def _seconds(call, warm: int = 2, runs: int = 8) -> float:
-    seconds = []
-    for _ in range(warm + runs):
-        started = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds[warm:])

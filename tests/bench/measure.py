@@ -86,6 +86,16 @@ def in_turn(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
+def median_seconds(call: Callable[[], object], warm: int = 2, runs: int = 8) -> float:
+    """Median seconds of a call, once it is warm."""
+    seconds = []
+    for _ in range(warm + runs):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[warm:])
+
+
 def data_folder() -> Path:
     """The folder of real data sets: KERASUITE_DATA, or the one beside the project."""
     return Path(os.environ.get("KERASUITE_DATA", ROOT.parent / "shared" / "data"))

@@ -1,13 +1,11 @@
 """Speed of translation against MarianMT: raw strings through the SavedModel, and training."""
 
-import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
-from tests.bench.measure import Result, layers_in
+from tests.bench.measure import Result, layers_in, median_seconds
 from tests.bench.pytorch import beside, figure, need_pytorch
 
 APP = "apps.translation.app:TranslateApp"
@@ -58,12 +56,9 @@ def _decoding_rate(saved_model: Path, texts: list[str]) -> float:
 
     module = tf.saved_model.load(str(saved_model))
     serve = module.signatures["serving_default"]
-    seconds = []
-    for _ in range(42):
-        started = time.perf_counter()
-        serve(text=tf.constant(texts))["translation"].numpy()
-        seconds.append(time.perf_counter() - started)
-    return ROWS * TARGET / statistics.median(seconds[2:])
+    # A call takes a tenth of a second: many, so that a moment of other work does not matter.
+    seconds = median_seconds(lambda: serve(text=tf.constant(texts))["translation"].numpy(), runs=40)
+    return ROWS * TARGET / seconds
 
 
 def _marian_shape() -> dict[str, int]:
@@ -179,14 +174,10 @@ def _training_rate(config) -> float:
         model, run.strategy, run.config.optimization, batch_spec=spec, in_halves=run.in_halves
     )
     generator = np.random.default_rng(0)
-    seconds = []
-    for _ in range(42):
-        source, target = (
-            tf.constant(generator.integers(4, VOCABULARY, (TRAINING_ROWS, length)), tf.int32)
-            for length in (SOURCE, TARGET)
-        )
-        labels = {"labels": target, "index": tf.range(TRAINING_ROWS)}
-        started = time.perf_counter()
-        float(step(({"source": source, "target": target}, labels))["loss"][0])
-        seconds.append(time.perf_counter() - started)
-    return TRAINING_ROWS * TARGET / statistics.median(seconds[2:])
+    source, target = (
+        tf.constant(generator.integers(4, VOCABULARY, (TRAINING_ROWS, length)), tf.int32)
+        for length in (SOURCE, TARGET)
+    )
+    labels = {"labels": target, "index": tf.range(TRAINING_ROWS)}
+    batch = {"source": source, "target": target}, labels
+    return TRAINING_ROWS * TARGET / median_seconds(lambda: float(step(batch)["loss"][0]), runs=10)

@@ -178,8 +178,9 @@ class FinetuneApp(App):
 
     def evaluator(self, run: Run) -> Evaluator:
         evaluator = self.kind.evaluator(*self.validation_data(run))
-        if not self._has_own_validation:
-            evaluator.keep_choices(read_metrics(run.folder))
+        metrics = _metrics(run)
+        if metrics and not self._has_own_validation:
+            evaluator.keep_choices(metrics)
         return evaluator
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, FineTunedServing]:
@@ -188,11 +189,15 @@ class FinetuneApp(App):
         arguments = model, self.tokenizer, labels, str(labels_file)
         length = run.config.task_data.max_length
         examples, _ = self.validation_data(run)
-        metrics = read_metrics(run.folder) if (run.folder / "metrics.json").is_file() else {}
-        return {"": self.kind.serving(*arguments, length, examples=examples, metrics=metrics)}
+        return {"": self.kind.serving(*arguments, length, examples=examples, metrics=_metrics(run))}
 
     def predictor(self, saved_model: Path, **options: Any):
         return predictor_for(saved_model, **options)
+
+
+def _metrics(run: Run) -> dict[str, Any]:
+    """Those of the run's own validation data; none before the training has ended."""
+    return read_metrics(run.folder) if (run.folder / "metrics.json").is_file() else {}
 
 
 def read_data(config: FinetuneConfig) -> FoundTask:

@@ -43,20 +43,27 @@ def test_init_brings_weights_and_vocabulary(tmp_path, capsys, shared):
         np.testing.assert_allclose(before, after, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("shared", "message"),
-    [(True, "has two vocabularies; give --no-sh"), (False, "has one vocabulary for both")],
-)
-def test_init_with_other_sides_is_refused(tmp_path, shared, message):
-    start = resolved(tmp_path, range(24), **{"tokens.shared_vocabulary": not shared})
-    train(TranslateApp(), start, tmp_path / "one")
-    options = {"init": str(tmp_path / "one"), "tokens.shared_vocabulary": shared}
-    with pytest.raises(KerasuiteError, match=message):
-        train(TranslateApp(), resolved(tmp_path, range(24), **options), tmp_path / "two")
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_kind_of_vocabulary_comes_along(tmp_path, capsys, shared):
+    """What the options say of it is said to be unused; the run tells the truth."""
+    theirs = {"tokens.shared_vocabulary": shared, "tokens.vocabulary": "char"}
+    train(TranslateApp(), resolved(tmp_path, range(24), **theirs), tmp_path / "one")
+    given = {"tokens.shared_vocabulary": not shared, "tokens.vocabulary": "bpe"}
+    config = resolved(tmp_path, range(24), init=str(tmp_path / "one"), **given)
+    contents, _ = TranslateApp().check(config)
+    train(TranslateApp(), config, tmp_path / "two")
+    warned = capsys.readouterr().err
+    assert "brings its vocabulary; not used: --vocabulary bpe (it has char)" in warned
+    assert "nothing in it fits" not in warned
+    run = open_run(TranslateApp(), tmp_path / "two")
+    assert run.config.tokens.vocabulary == "char" and run.config.tokens.shared_vocabulary == shared
+    assert any(line.startswith("vocabulary: char,") for line in contents)
 
 
 def test_init_without_a_vocabulary_is_refused(tmp_path):
     config = resolved(tmp_path, range(24), init=str(tmp_path))
+    with pytest.raises(KerasuiteError, match=r"no source\.model is there"):
+        TranslateApp().check(config)
     with pytest.raises(KerasuiteError, match=r"no source\.model is there"):
         train(TranslateApp(), config, tmp_path / "two")
 

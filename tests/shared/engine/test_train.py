@@ -282,6 +282,14 @@ def test_halves_equal_the_whole_batch(batch_size):
     assert_same_losses(one, halves)
 
 
+def test_halves_draw_what_pieces_in_turn_draw():
+    """That they are computed at once changes no mask: each half has its own, in every step."""
+    strategy, pieces = tf.distribute.get_strategy(), {"optimization.accumulate": 2}
+    halves = losses_of_steps(strategy, in_halves=True, dropout=0.5)
+    assert_same_losses(halves, losses_of_steps(strategy, dropout=0.5, **pieces))
+    assert not np.allclose(halves[0], losses_of_steps(strategy, dropout=0.5)[0], rtol=1e-3)
+
+
 def test_pieces_follow_one_another_and_halves_do_not(monkeypatch):
     """What the loop over the pieces is told, and whether it waits for the first one."""
     loops = []
