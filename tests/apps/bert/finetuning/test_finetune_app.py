@@ -9,6 +9,7 @@ import tensorflow as tf
 from apps.bert.finetuning.app import FinetuneApp, freeze_layers
 from shared.engine import config as configs
 from shared.engine.errors import KerasuiteError
+from shared.engine.evaluate import evaluate
 from shared.engine.run import load_best, open_run
 from shared.engine.train import train
 
@@ -138,6 +139,20 @@ def test_answers(tmp_path):
     answer, start = found["answer"].numpy(), found["start"].numpy()
     assert answer[0].decode() == long[start[0] : found["end"].numpy()[0]] == "Oslo"
     assert answer[1] == b""
+
+
+def test_a_run_without_metrics_is_judged_on_other_data(tmp_path):
+    """Metrics are written when a training ends; before, its best model can be evaluated already."""
+    rows = [(text, text.split()[0]) for text in sentences()]
+    data = write_table(tmp_path / "data", ("sentence", "label"), rows)
+    values = {"preset": "test", "data": (str(data),), "epochs": 1}
+    train(FinetuneApp(), configs.resolve(FinetuneApp.config_class, values), tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
+    app = FinetuneApp()
+    run = open_run(app, tmp_path / "run")
+    app.replace_validation_data(run, [str(data / "train.tsv")])
+    metrics, _ = evaluate(app, run, load_best(app, run))
+    assert 0 <= metrics["accuracy"] <= 1
 
 
 def test_frozen_layers_stay(tmp_path):
