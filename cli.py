@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from shared.engine.errors import Interrupted, KerasuiteError, from_os_error
-from shared.engine.launch import end_with_launcher
+from shared.common.errors import Interrupted, KerasuiteError, from_os_error
+from shared.engine.distribution.launch import end_with_launcher
 
 # Command name to (place of its Typer app, help line).
 GROUPS = {
@@ -24,8 +24,11 @@ GROUPS = {
     "classify": ("apps.vision.classification.commands:commands", "Image classification."),
     "translate": ("apps.translation.commands:commands", "Translation of text."),
     "bert": ("apps.bert.commands:commands", "BERT: pretrain, fine-tune, distil into TinyBERT."),
-    "cyclegan": ("apps.gan.cyclegan.commands:commands", "Translation of images without pairs."),
-    "srgan": ("apps.gan.srgan.commands:commands", "Super-resolution of images."),
+    "cyclegan": (
+        "apps.generative.cyclegan.commands:commands",
+        "Translation of images without pairs.",
+    ),
+    "srgan": ("apps.generative.srgan.commands:commands", "Super-resolution of images."),
 }
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
@@ -121,7 +124,7 @@ def inspect(
     """Shows what is in a model: signatures, sizes, configuration, metrics."""
     from rich.console import Console
 
-    from shared.engine import inspect as inspection
+    from shared.engine.saved_model import inspect as inspection
 
     console = Console(soft_wrap=True)
     if json:
@@ -136,10 +139,10 @@ def devices(
     debug: Debug = False,
 ) -> None:
     """Shows the processors, GPUs and workers that TensorFlow sees, and what would be used."""
-    from shared.engine.quiet import import_tensorflow
+    from shared.common.quiet import import_tensorflow
 
     import_tensorflow()
-    from shared.engine import devices as seen
+    from shared.engine.distribution import devices as seen
 
     if json:
         from rich.console import Console
@@ -167,7 +170,7 @@ def launch(
     debug: Debug = False,
 ) -> None:
     """Trains, evaluates or predicts on several workers: one command, one result."""
-    from shared.engine.launch import launch as start_workers
+    from shared.engine.distribution.launch import launch as start_workers
 
     if not workers and not hosts:
         raise KerasuiteError("launch: say how many with --workers N, or where with --hosts")
@@ -175,7 +178,7 @@ def launch(
 
 
 def main() -> None:
-    """Runs the command line; the exit codes are those of `shared.engine.errors`."""
+    """Runs the command line; the exit codes are those of `shared.common.errors`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     end_with_launcher()

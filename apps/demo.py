@@ -16,9 +16,9 @@ from typing import Any
 
 from rich.console import Console
 
-from shared.engine.config import did_you_mean
-from shared.engine.errors import KerasuiteError
-from shared.engine.page import Page
+from shared.common.config import did_you_mean
+from shared.common.errors import KerasuiteError
+from shared.report.page import Page
 
 # Task to the place of the function that demonstrates it.
 DEMOS = {
@@ -27,8 +27,8 @@ DEMOS = {
     "detect": "apps.vision.detection.demo:demonstrate",
     "translate": "apps.translation.demo:demonstrate",
     "bert": "apps.bert.demo:demonstrate",
-    "cyclegan": "apps.gan.cyclegan.demo:demonstrate",
-    "srgan": "apps.gan.srgan.demo:demonstrate",
+    "cyclegan": "apps.generative.cyclegan.demo:demonstrate",
+    "srgan": "apps.generative.srgan.demo:demonstrate",
 }
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.messages import warn
+from shared.common.errors import KerasuiteError
+from shared.common.messages import warn
 from shared.engine.verbs import load_app
 
 console = Console(soft_wrap=True, highlight=False)
@@ -26,8 +26,8 @@ def draw_attention(place: str, folder: Path, texts: list[str], output: Path, lay
     import tensorflow as tf
 
     from apps.bert.start import encoder_shape
-    from shared.engine.attention_plot import draw_heads, missing_characters
     from shared.engine.run import load_best, open_run
+    from shared.report.attention_plot import draw_heads, missing_characters
 
     if len(texts) > 2:
         raise KerasuiteError(

@@ -10,8 +10,8 @@ from apps.bert.distillation.general.config import GeneralDistillConfig
 from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.pretraining.config import PretrainConfig
 from apps.bert.runs import APPS, app_of
+from shared.common.errors import UsageError
 from shared.engine import options, verbs
-from shared.engine.errors import UsageError
 
 commands = typer.Typer(
     no_args_is_help=True,

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from shared.engine.config import config_class, option
+from shared.common.config import config_class, option
 
 # Small enough for tests; no dropout, so that any number of devices agrees.
 TEST_ENCODER = {

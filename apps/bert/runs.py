@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from shared.engine.config import read_yaml
-from shared.engine.errors import KerasuiteError
+from shared.common.config import read_yaml
+from shared.common.errors import KerasuiteError
 
 # Where a SavedModel has the configuration of its run.
 EXPORTED = "assets.extra/config.yaml"

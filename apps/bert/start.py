@@ -25,10 +25,10 @@ from apps.bert.checkpoint.tokenizer_files import (
 from apps.bert.checkpoint.weights import load_encoder
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.vocabulary import VocabularyConfig
-from shared.engine.config import taken_over
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import write_text
-from shared.engine.messages import warn
+from shared.common.config import taken_over
+from shared.common.errors import KerasuiteError
+from shared.common.files import write_text
+from shared.common.messages import warn
 from shared.engine.run import Run, load_init
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 from shared.text.wordpiece_training import learn_wordpiece

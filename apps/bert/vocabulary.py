@@ -1,6 +1,6 @@
 """Word pieces of a run: taken from where it starts, from a file, or learnt from its data."""
 
-from shared.engine.config import config_class, option
+from shared.common.config import config_class, option
 
 
 @config_class

@@ -2,14 +2,14 @@
 
 import keras
 
-from apps.embeddings.cbow import Cbow
 from apps.embeddings.config import EmbedConfig
+from apps.embeddings.corpus.vocabulary import Vocabulary
 from apps.embeddings.data import block_shape
-from apps.embeddings.glove import GloVe
-from apps.embeddings.hierarchical_softmax import HierarchicalCbow, HierarchicalSkipGram
-from apps.embeddings.huffman import huffman_paths
-from apps.embeddings.skip_gram import SkipGram
-from apps.embeddings.vocabulary import Vocabulary
+from apps.embeddings.glove.glove import GloVe
+from apps.embeddings.word2vec.cbow import Cbow
+from apps.embeddings.word2vec.hierarchical_softmax import HierarchicalCbow, HierarchicalSkipGram
+from apps.embeddings.word2vec.huffman import huffman_paths
+from apps.embeddings.word2vec.skip_gram import SkipGram
 
 NEGATIVE_SAMPLING = {"skipgram": SkipGram, "cbow": Cbow}
 HIERARCHICAL = {"skipgram": HierarchicalSkipGram, "cbow": HierarchicalCbow}

@@ -10,16 +10,16 @@ import tensorflow as tf
 from apps.embeddings import data
 from apps.embeddings.algorithm import build_model
 from apps.embeddings.config import EmbedConfig
+from apps.embeddings.corpus.vocabulary import Vocabulary
 from apps.embeddings.evaluator import EmbeddingEvaluator, Judgements
 from apps.embeddings.predictor import DocumentPredictor
 from apps.embeddings.serving import EmbeddingServing
-from apps.embeddings.vocabulary import Vocabulary
-from apps.embeddings.word_vectors import WordVectors
-from shared.engine import config as configs
-from shared.engine import stream
+from apps.embeddings.vectors.word_vectors import WordVectors
+from shared.common import config as configs
+from shared.common import stream
 from shared.engine.app import LAST_EPOCH, App
-from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
+from shared.engine.training.optimizer import build_optimizer
 
 # Words whose vectors are computed at a time.
 BATCH = 4096

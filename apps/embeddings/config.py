@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
+from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
 
 # Learning rate of each algorithm where none is given: those of the original programs.
 LEARNING_RATES = {"skipgram": 0.025, "cbow": 0.025, "glove": 0.05}

@@ -8,17 +8,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from apps.embeddings import cell_stream, window_blocks
-from apps.embeddings.cell_file import CellFile
 from apps.embeddings.config import EmbedConfig
-from apps.embeddings.cooccurrence import count_cooccurrences
-from apps.embeddings.corpus import Corpus
-from apps.embeddings.encoded_corpus import EncodedCorpus, encode
-from apps.embeddings.phrases import PhraseModel
-from apps.embeddings.vocabulary import Vocabulary, build_vocabulary
-from apps.embeddings.words import word_splitter
-from shared.engine.files import write_text
-from shared.engine.messages import warn
+from apps.embeddings.corpus.corpus import Corpus
+from apps.embeddings.corpus.encoded_corpus import EncodedCorpus, encode
+from apps.embeddings.corpus.phrases import PhraseModel
+from apps.embeddings.corpus.vocabulary import Vocabulary, build_vocabulary
+from apps.embeddings.corpus.words import word_splitter
+from apps.embeddings.glove import cell_stream
+from apps.embeddings.glove.cell_file import CellFile
+from apps.embeddings.glove.cooccurrence import count_cooccurrences
+from apps.embeddings.word2vec import window_blocks
+from shared.common.files import write_text
+from shared.common.messages import warn
 from shared.text.text_files import decoded
 
 # What `prepare_corpus` leaves in the run folder.

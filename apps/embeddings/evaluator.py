@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from apps.embeddings import word_analogies, word_similarity
-from apps.embeddings.projection_plot import plot_projection
-from apps.embeddings.word_vectors import ANALOGY_METHODS, WordVectors
+from apps.embeddings.vectors import word_analogies, word_similarity
+from apps.embeddings.vectors.projection_plot import plot_projection
+from apps.embeddings.vectors.word_vectors import ANALOGY_METHODS, WordVectors
+from shared.common.errors import KerasuiteError
 from shared.engine.app import Evaluator
-from shared.engine.errors import KerasuiteError
-from shared.engine.page import Page
+from shared.report.page import Page
 
 # Words whose neighbours are shown, and words on the map; not the first ones, mere grammar.
 NEIGHBORS_SHOWN, WORDS_PLOTTED, SKIPPED = 24, 150, 100
 # Fewer covered pairs say nothing.
-LEAST_PAIRS = 10
+MIN_PAIRS = 10
 
 
 class Judgements:
@@ -42,7 +42,7 @@ class Judgements:
     def similarity(self, vectors: WordVectors) -> dict[str, word_similarity.SimilarityScore]:
         """How well each set of pairs is matched, of those that have enough known words."""
         found = {name: word_similarity.evaluate(vectors, path) for name, path in self.pairs.items()}
-        return {name: score for name, score in found.items() if score.pairs >= LEAST_PAIRS}
+        return {name: score for name, score in found.items() if score.pairs >= MIN_PAIRS}
 
     def analogy(self, vectors: WordVectors) -> dict[str, Any]:
         """Accuracy for each set of analogies by both methods, and by section."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from apps.embeddings.document_vectors import remove_first_component
-from shared.engine.errors import KerasuiteError
-from shared.engine.predictor import Predictor
+from apps.embeddings.vectors.document_vectors import remove_first_component
+from shared.common.errors import KerasuiteError
+from shared.engine.prediction.predictor import Predictor
 
 VECTORS = "vectors.npy"
 

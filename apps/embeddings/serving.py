@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.embeddings.document_vectors import sif_weights
-from apps.embeddings.vocabulary import Vocabulary
-from apps.embeddings.word_vectors import WordVectors
+from apps.embeddings.corpus.vocabulary import Vocabulary
+from apps.embeddings.vectors.document_vectors import sif_weights
+from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.engine.app import ServingModule
 from shared.text.line_tables import line_by_number, number_by_line
 

@@ -6,13 +6,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from apps.embeddings.document_vectors import first_component, rank, remove_component
 from apps.embeddings.evaluator import WORDS_PLOTTED, Judgements, detailed_scores, shown_words
-from apps.embeddings.vector_files import FORMATS, read_vectors, write_vectors
-from apps.embeddings.word_vectors import WordVectors
-from shared.engine.errors import KerasuiteError
-from shared.engine.messages import warn
-from shared.engine.quiet import import_tensorflow
+from apps.embeddings.vectors.document_vectors import first_component, rank, remove_component
+from apps.embeddings.vectors.vector_files import FORMATS, read_vectors, write_vectors
+from apps.embeddings.vectors.word_vectors import WordVectors
+from shared.common.errors import KerasuiteError
+from shared.common.messages import warn
+from shared.common.quiet import import_tensorflow
 
 console = Console(soft_wrap=True, highlight=False)
 BATCH = 256
@@ -41,8 +41,8 @@ def _of_run(folder: Path) -> WordVectors:
 
 def _of_saved_model(path: Path) -> WordVectors:
     from apps.embeddings.data import WORDS
-    from shared.engine.export import find_saved_model
-    from shared.engine.loaded_model import LoadedModel
+    from shared.engine.saved_model.export import find_saved_model
+    from shared.engine.saved_model.loaded_model import LoadedModel
 
     folder = find_saved_model(path)
     words_file = folder / "assets" / WORDS
@@ -101,7 +101,7 @@ def convert(model: Path, output: Path, format: str) -> None:
 
 def plot(model: Path, words: list[str], output: Path, method: str, top: int) -> None:
     """Draws a map of words."""
-    from apps.embeddings.projection_plot import plot_projection
+    from apps.embeddings.vectors.projection_plot import plot_projection
 
     vectors = load_vectors(model)
     chosen = words or shown_words(vectors.words, min(top, WORDS_PLOTTED * 4))
@@ -114,9 +114,9 @@ def search(
 ) -> None:
     """Prints the text files that are nearest to a query."""
     import_tensorflow()
-    from shared.engine.export import saved_model_for
-    from shared.engine.inputs import find_inputs
-    from shared.engine.loaded_model import LoadedModel
+    from shared.common.inputs import find_inputs
+    from shared.engine.saved_model.export import saved_model_for
+    from shared.engine.saved_model.loaded_model import LoadedModel
     from shared.engine.verbs import load_app
 
     app = load_app(place)

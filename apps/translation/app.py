@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from apps.translation import data
-from apps.translation.config import LEAST_RATIO, TranslateConfig
+from apps.translation.config import MIN_RATIO, TranslateConfig
 from apps.translation.evaluator import TranslationEvaluator
 from apps.translation.languages import Languages
 from apps.translation.pairs.encoded_pairs import EncodedPairs
@@ -17,10 +17,10 @@ from apps.translation.predictor import TranslationPredictor
 from apps.translation.recurrent_translator import RecurrentTranslator
 from apps.translation.serving import TranslatorServing
 from apps.translation.transformer_translator import TransformerTranslator
+from shared.common.messages import warn
 from shared.engine.app import App
-from shared.engine.messages import warn
-from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
+from shared.engine.training.optimizer import build_optimizer
 from shared.text.text_batches import evaluation_batches, training_batches
 
 # Sentence pairs that are validated at a time, and tokens of their longer sides with padding.
@@ -108,7 +108,7 @@ class TranslateApp(App):
             beam_size=config.decoding.beam_size,
             length_penalty=config.decoding.length_penalty,
             # Runs of before know none.
-            length_ratio=run.artifacts.get("length_ratio", LEAST_RATIO),
+            length_ratio=run.artifacts.get("length_ratio", MIN_RATIO),
             **more,
         )
         model.build()

@@ -2,13 +2,13 @@
 
 from typing import Any, ClassVar, Literal
 
-from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
+from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
 
 # Tokens of a text that the exported translator reads, the end included; memory grows with the
 # square of the length. Files are translated in pieces below it, see `prediction/pieces.py`.
 MAX_TOKENS = 512
 # Of the tokens that a translation may have to those of its source.
-LEAST_RATIO = 2.0
+MIN_RATIO = 2.0
 # The keys that a step of the Transformer looks at grow with the beam, and so do the hypotheses
 # that look: with 256 of them a text of 512 tokens takes some GiB. No vocabulary is smaller.
 MAX_BEAM = 256

@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from apps.translation.config import LEAST_RATIO, MAX_TOKENS, TranslateConfig
+from apps.translation.config import MAX_TOKENS, MIN_RATIO, TranslateConfig
 from apps.translation.pairs.cleaning import clean_pairs
 from apps.translation.pairs.encoded_pairs import EncodedPairs, encode
 from apps.translation.pairs.pair_files import find_pairs
 from apps.translation.pairs.scripts import main_script
 from apps.translation.pairs.sentence_pairs import SentencePairs
-from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import atomic_path, write_json
-from shared.engine.messages import warn
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_path, write_json
+from shared.common.messages import warn
 from shared.text.batch_plan import BatchPlan
 from shared.text.sentences import Sentences
 from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
@@ -79,11 +79,11 @@ def prepare_pairs(config: TranslateConfig, folder: Path) -> dict[str, Any]:
 def length_ratio(pairs: EncodedPairs) -> float:
     """Target tokens for a source token, END included, in all but one pair of a hundred.
 
-    LEAST_RATIO at least: with subwords of both languages that is plenty. By characters it is much
+    MIN_RATIO at least: with subwords of both languages that is plenty. By characters it is much
     more where one of the source's stands for a word, as in Chinese.
     """
     ratios = (pairs.target.lengths + 1) / (pairs.source.lengths + 1)
-    return max(LEAST_RATIO, float(np.quantile(ratios, 0.99)))
+    return max(MIN_RATIO, float(np.quantile(ratios, 0.99)))
 
 
 def settled(config: TranslateConfig) -> TranslateConfig:

@@ -13,9 +13,9 @@ from apps.translation.languages import main_language
 from apps.translation.length_plot import plot_by_length
 from apps.translation.pairs.pair_files import SentencePairs
 from apps.translation.prediction.long_lines import count_words
+from shared.common.files import write_text
 from shared.engine.app import Evaluator
-from shared.engine.files import write_text
-from shared.engine.page import Page
+from shared.report.page import Page
 from shared.text.line_files import clean_line
 from shared.text.subword_tokenizer import SubwordTokenizer
 

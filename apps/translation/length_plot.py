@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from shared.engine import plots
-from shared.engine.files import atomic_path
+from shared.common.files import atomic_path
+from shared.report import plots
 
 METRICS = {"bleu": "BLEU", "chrf": "chrF"}
 WIDTH = 0.4

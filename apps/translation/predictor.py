@@ -27,17 +27,17 @@ from apps.translation.prediction.long_lines import (
 from apps.translation.prediction.pieces import cut_lines
 from apps.translation.prediction.search import Search
 from apps.translation.prediction.signatures import call_signature, require_signature
-from shared.engine import config as configs
-from shared.engine.errors import UsageError
-from shared.engine.export import EXTRA
-from shared.engine.loaded_model import LoadedModel
-from shared.engine.messages import warn
+from shared.common import config as configs
+from shared.common.errors import UsageError
+from shared.common.messages import warn
+from shared.engine.prediction.line_predictor import LinePredictor
+from shared.engine.saved_model.export import EXTRA
+from shared.engine.saved_model.loaded_model import LoadedModel
 from shared.text.line_files import (
     clean_line,
     file_pieces,
     is_utf8,
 )
-from shared.text.line_predictor import LinePredictor
 
 # Pieces of long lines that go into one call of the model, if a batch has fewer lines.
 PIECES_OF_CALL = 32

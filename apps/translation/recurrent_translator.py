@@ -6,7 +6,7 @@ from keras import ops
 
 from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.layers import AttentionDecoder, Dropout, RecurrentEncoder, StateBridge
 from shared.text.subword_tokenizer import PAD
 

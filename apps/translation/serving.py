@@ -7,8 +7,8 @@ from apps.translation.config import MAX_BEAM, MAX_TOKENS, TranslateConfig
 from apps.translation.data import Tokenizers
 from apps.translation.languages import LANGUAGES, Languages
 from apps.translation.translator import Translator
-from shared.engine.any_number import for_any_number
 from shared.engine.app import ServingModule
+from shared.engine.saved_model.empty_batches import with_empty_batches
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
 from shared.text.subword_tokenizer import END, PAD, START
 
@@ -159,7 +159,7 @@ class TranslatorServing(ServingModule):
             "count_tokens": (text | target, self.count_tokens),
             "align": (text | target, self.align),
         }
-        return for_any_number(signatures)
+        return with_empty_batches(signatures)
 
     def trackables(self):
         return [self.model, self.tokenizers.source, self.tokenizers.target]

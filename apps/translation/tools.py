@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
-from shared.engine.errors import SOME_REJECTED, KerasuiteError, UsageError
-from shared.engine.messages import warn
-from shared.engine.quiet import import_tensorflow
+from shared.common.errors import SOME_REJECTED, KerasuiteError, UsageError
+from shared.common.messages import warn
+from shared.common.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from apps.translation.pairs.sentence_pairs import SentencePairs
     from apps.translation.prediction.pair_scores import PairScore
     from apps.translation.predictor import TranslationPredictor
-    from shared.engine.loaded_model import LoadedModel
+    from shared.engine.saved_model.loaded_model import LoadedModel
 
 console = Console(soft_wrap=True, highlight=False)
 PROMPT = "> "
@@ -34,7 +34,7 @@ def attention(place: str, model: Path, sentence: str, output: Path) -> None:
     from apps.translation.prediction.long_lines import count_words
     from apps.translation.prediction.pieces import cut_lines
     from apps.translation.prediction.signatures import call_signature, require_signature
-    from shared.engine.attention_plot import draw, missing_characters
+    from shared.report.attention_plot import draw, missing_characters
     from shared.text.line_files import clean_line
 
     text = clean_line(sentence.encode("utf-8", "replace").decode())
@@ -87,8 +87,8 @@ def _read_pairs(loaded: "LoadedModel", files: list[str]) -> "SentencePairs":
     from apps.translation.config import TranslateConfig
     from apps.translation.languages import Languages
     from apps.translation.pairs.pair_files import other_scripts, read_pairs
-    from shared.engine import config as configs
-    from shared.engine.export import EXTRA
+    from shared.common import config as configs
+    from shared.engine.saved_model.export import EXTRA
 
     languages = Languages.of_export(loaded.path / EXTRA)
     config = configs.load(TranslateConfig, loaded.path / EXTRA / "config.yaml")
@@ -101,7 +101,7 @@ def _read_pairs(loaded: "LoadedModel", files: list[str]) -> "SentencePairs":
 def _report_long_pairs(pairs: "SentencePairs", scores: "list[PairScore | None]") -> None:
     """Says which pairs were scored in part or not at all; ends with 3 if one was not."""
     from apps.translation.config import MAX_TOKENS
-    from apps.translation.prediction.pair_scores import LONGEST_SCORED
+    from apps.translation.prediction.pair_scores import MAX_SCORED_WORDS
 
     def report(indices: list[int], limit: str, remark: str) -> None:
         if indices:
@@ -114,7 +114,7 @@ def _report_long_pairs(pairs: "SentencePairs", scores: "list[PairScore | None]")
     # Beside the end of the sentence.
     report(cut, f"{MAX_TOKENS - 1} tokens", "only so many were scored")
     missing = [index for index, found in enumerate(scores) if found is None]
-    report(missing, f"{LONGEST_SCORED} words", "they were not scored")
+    report(missing, f"{MAX_SCORED_WORDS} words", "they were not scored")
     if missing:
         raise typer.Exit(SOME_REJECTED)
 
@@ -127,7 +127,7 @@ def interactive(place: str, model: Path, **options: Any) -> None:
     predictor, loaded = _open(place, model, None, **options)
     import tensorflow as tf
 
-    from shared.engine.loaded_model import one_line
+    from shared.engine.saved_model.loaded_model import one_line
     from shared.text.line_files import clean_line
 
     for line in _typed() if sys.stdin.isatty() else _piped():
@@ -162,8 +162,8 @@ def _open(
 ) -> "tuple[TranslationPredictor, LoadedModel]":
     """The predictor and the loaded model; of its own signature, if None is named."""
     import_tensorflow()
-    from shared.engine.export import saved_model_for
-    from shared.engine.loaded_model import LoadedModel
+    from shared.engine.saved_model.export import saved_model_for
+    from shared.engine.saved_model.loaded_model import LoadedModel
     from shared.engine.verbs import load_app
 
     app = load_app(place)

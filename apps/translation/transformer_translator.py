@@ -13,8 +13,8 @@ from keras import ops
 
 from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
+from shared.common.errors import KerasuiteError
 from shared.decoding.beam_search import gather_hypotheses
-from shared.engine.errors import KerasuiteError
 from shared.layers import (
     Dropout,
     LayerNormalization,

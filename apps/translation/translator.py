@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.translation.config import LEAST_RATIO, ModelConfig
+from apps.translation.config import MIN_RATIO, ModelConfig
 from shared.decoding.beam_search import Decoded, beam_search, gather_hypotheses
 from shared.decoding.sampling import sample
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
@@ -54,7 +54,7 @@ class Translator(keras.Model):
         label_smoothing: float = 0.0,
         beam_size: int = 4,
         length_penalty: float = 0.6,
-        length_ratio: float = LEAST_RATIO,
+        length_ratio: float = MIN_RATIO,
         name: str = "translator",
         **kwargs,
     ):

@@ -23,7 +23,7 @@ out. The model that `build` returns is compiled and is asked for, at most:
     model.averaged_weights()                                optional; what `--ema` averages
     model.training_state()                                  optional; objects with `variables`
         that checkpoints hold and exports do not (an image pool)
-GANs have all of these from `shared.engine.gan_model.GANModel`.
+GANs have all of these from `shared.engine.training.gan_model.GANModel`.
 """
 
 import abc
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from shared.engine.config import RunConfig
-    from shared.engine.predictor import Predictor
+    from shared.common.config import RunConfig
+    from shared.engine.prediction.predictor import Predictor
     from shared.engine.run import Run
 
 

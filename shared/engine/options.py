@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from shared.engine.config import RunConfig, leaves
+from shared.common.config import RunConfig, leaves
 
 Data = Annotated[list[str], typer.Argument(help="Files or folders with the data.", metavar="DATA")]
 TrainingData = Annotated[

@@ -11,16 +11,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from shared.engine import config as configs
-from shared.engine.config import RunConfig
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import atomic_path, write_json
-from shared.engine.messages import warn
-from shared.engine.strategy import set_kernels, set_precision
-from shared.engine.task_names import training_command
-from shared.engine.workers import Workers
+from shared.common import config as configs
+from shared.common.config import RunConfig
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_path, write_json
+from shared.common.messages import warn
+from shared.common.task_names import training_command
+from shared.engine.distribution.strategy import set_kernels, set_precision
+from shared.engine.distribution.workers import Workers
 
-MOST_NAMED = 5  # Parts in a warning.
+MAX_NAMED = 5  # Parts in a warning.
 
 
 @dataclass
@@ -34,7 +34,8 @@ class Run:
             JSON values; kept in `artifacts.json`, so that a finished run needs no data.
         strategy: the tf.distribute strategy that everything runs under.
         steps_per_epoch: optimiser steps in one pass over the training data.
-        in_halves: whether batches are trained in halves, see `cpu_halves.share_cores`.
+        cpu_data_parallel: whether batches are trained in halves, see
+            `enable_cpu_data_parallel`.
         workers: the processes of the strategy.
     """
 
@@ -43,7 +44,7 @@ class Run:
     artifacts: dict[str, Any] = field(default_factory=dict)
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     steps_per_epoch: int = 0
-    in_halves: bool = False
+    cpu_data_parallel: bool = False
     workers: Workers = field(init=False)
 
     def __post_init__(self):
@@ -175,8 +176,8 @@ def load_init(run: Run, model: keras.Model) -> None:
         raise KerasuiteError(f"--init {path}: no weight has the name and shape of this model's")
     if left:
         names = _largest_parts(left, model)
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        warn(f"--init {path}: nothing in it fits {', '.join(names[:MOST_NAMED])}{more}; "
+        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+        warn(f"--init {path}: nothing in it fits {', '.join(names[:MAX_NAMED])}{more}; "
              f"begins untrained")  # fmt: skip
 
 

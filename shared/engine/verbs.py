@@ -13,14 +13,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from shared.engine import config as configs
-from shared.engine.cluster import find_cluster
-from shared.engine.config import RunConfig
-from shared.engine.errors import SOME_REJECTED, KerasuiteError
-from shared.engine.files import printable
-from shared.engine.progress import duration
-from shared.engine.quiet import import_tensorflow
-from shared.engine.task_names import command_group, training_command
+from shared.common import config as configs
+from shared.common.config import RunConfig
+from shared.common.errors import SOME_REJECTED, KerasuiteError
+from shared.common.files import printable
+from shared.common.progress import duration
+from shared.common.quiet import import_tensorflow
+from shared.common.task_names import command_group, training_command
+from shared.engine.distribution.cluster import find_cluster
 
 # What may change when a run is resumed: how long and on what, not what is computed.
 CHANGEABLE_ON_RESUME = (
@@ -73,8 +73,8 @@ def train(
         folder = output or _new_folder(config)
     started = time.perf_counter()
     app = load_app(place)
-    from shared.engine.history import format_metrics
-    from shared.engine.train import train as run_training
+    from shared.engine.training.history import format_metrics
+    from shared.engine.training.train import train as run_training
 
     run = run_training(app, config, folder, resume)
     if not run.is_chief:
@@ -140,18 +140,18 @@ def evaluate(
     `overrides` replace leaves of the run's configuration that say how it is judged.
     """
     app = load_app(place)
-    from shared.engine.cpu_halves import share_cores
-    from shared.engine.finish import write_evaluation
+    from shared.engine.distribution.strategy import create_strategy
     from shared.engine.run import config_of, load_best, open_run
-    from shared.engine.strategy import create_strategy
+    from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
+    from shared.engine.training.finish import write_evaluation
 
     # As in the training, whose metrics come again to the last bit.
-    in_halves = share_cores(config_of(app, run_folder), app.independent_rows)
+    cpu_data_parallel = enable_cpu_data_parallel(config_of(app, run_folder), app.independent_rows)
     strategy = create_strategy(plan={"run": str(run_folder), "data": list(data or [])})
     run = open_run(app, run_folder, strategy)
-    run.in_halves = in_halves
+    run.cpu_data_parallel = cpu_data_parallel
     run.config = configs.replaced(run.config, overrides or {})
-    with run.workers.lost_ones_reported():
+    with run.workers.report_lost_workers():
         if data:
             app.replace_validation_data(run, data)
         model = load_best(app, run)
@@ -172,9 +172,9 @@ def export(place: str, run_folder: Path, root: Path, name: str = "") -> dict[str
     if cluster is not None and not cluster.is_chief:
         return {}
     app = load_app(place)
-    from shared.engine.export import check_target
-    from shared.engine.export import export as run_export
     from shared.engine.run import load_best, open_run
+    from shared.engine.saved_model.export import check_target
+    from shared.engine.saved_model.export import export as run_export
 
     run = open_run(app, run_folder)
     check_target(root / app.name)
@@ -208,10 +208,10 @@ def predict(
     `key` says which one of the models that a run is exported as.
     """
     app = load_app(place)
-    from shared.engine.export import saved_model_for
-    from shared.engine.inputs import find_inputs
-    from shared.engine.merge_shards import merge_if_last
-    from shared.engine.predict import predict as run_predict
+    from shared.common.inputs import find_inputs
+    from shared.engine.prediction.merge_shards import merge_if_last
+    from shared.engine.prediction.predict import predict as run_predict
+    from shared.engine.saved_model.export import saved_model_for
 
     saved_model = saved_model_for(app, model, key)
     predictor = app.predictor(saved_model, **options)

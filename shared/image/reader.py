@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.image.verify import DamagedImage, is_animated_webp, verify
 
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
@@ -93,7 +93,7 @@ def read_image(source, max_pixels=DEFAULT_MAX_PIXELS):
 
 
 def read_source(source, max_pixels=DEFAULT_MAX_PIXELS):
-    """`read_image` of a `shared.engine.inputs.Source`; the error is the bare reason.
+    """`read_image` of a `shared.common.inputs.Source`; the error is the bare reason.
 
     For batch inference, whose error rows name the file already.
     """

@@ -2,7 +2,7 @@
 
 import os
 
-from shared.engine.inputs import STANDARD_INPUT, Source
+from shared.common.inputs import STANDARD_INPUT, Source
 from shared.image.reader import IMAGE_SUFFIXES
 
 

@@ -3,8 +3,8 @@
 import csv
 from pathlib import Path
 
-from shared.engine.files import atomic_path
-from shared.engine.messages import warn
+from shared.common.files import atomic_path
+from shared.common.messages import warn
 
 
 def report_skipped(skipped: list[tuple[str, str]], path: Path) -> None:

@@ -6,7 +6,7 @@ from shared.layers.conv_norm_activation import ConvNormActivation
 
 # Channels that a block uses at least where it chooses: on a CPU, oneDNN's backward convolution
 # of 8 channels writes past its buffer (TensorFlow 2.21).
-LEAST_WIDTH = 16
+MIN_WIDTH = 16
 
 
 class ConvolutionBlock(keras.layers.Layer):

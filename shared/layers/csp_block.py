@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from shared.layers.convolution_block import LEAST_WIDTH, ConvolutionBlock
+from shared.layers.convolution_block import MIN_WIDTH, ConvolutionBlock
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -47,7 +47,7 @@ class CspBlock(ConvolutionBlock):
         self.hidden_dim = hidden_dim
 
     def build(self, input_shape):
-        width = self.hidden_dim or max(self.filters // 2, LEAST_WIDTH)
+        width = self.hidden_dim or max(self.filters // 2, MIN_WIDTH)
         within = (*input_shape[:-1], width)
         self.divide = self.make_convolution(2 * width, 1, name="divide")
         self.divide.build(input_shape)

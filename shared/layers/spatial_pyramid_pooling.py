@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from shared.layers.convolution_block import LEAST_WIDTH, ConvolutionBlock
+from shared.layers.convolution_block import MIN_WIDTH, ConvolutionBlock
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -38,7 +38,7 @@ class SpatialPyramidPooling(ConvolutionBlock):
         self.num_pools = num_pools
 
     def build(self, input_shape):
-        width = max(input_shape[-1] // 2, LEAST_WIDTH)
+        width = max(input_shape[-1] // 2, MIN_WIDTH)
         self.reduce = self.make_convolution(width, 1, name="reduce")
         self.reduce.build(input_shape)
         self.mix = self.make_convolution(self.filters, 1, name="mix")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gensim.test.utils import datapath
 
-from shared.engine.files import write_text
+from shared.common.files import write_text
 
 
 def write_corpus(folder: Path) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from num2words import num2words
 
-from shared.engine.files import write_text
+from shared.common.files import write_text
 
 SEED = 6
 # All numbers below 1,000, and of the longer ones so many of each number of digits.

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 PART = 320  # longest side of a part in pixels
-LEAST = 96  # what is left at an end joins the part before it
+MIN_SIDE = 96  # what is left at an end joins the part before it
 
 # File names without their suffix; the parts of one photograph are all on one side.
 TRAIN = {
@@ -56,5 +56,5 @@ def _write_parts(package: str, name: str, folder: Path) -> int:
 
 def _cuts(side: int) -> list[tuple[int, int]]:
     """Beginning and end of each part of a side."""
-    starts = list(range(0, max(side - LEAST, 1), PART))
+    starts = list(range(0, max(side - MIN_SIDE, 1), PART))
     return list(zip(starts, [*starts[1:], side], strict=True))

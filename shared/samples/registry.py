@@ -3,9 +3,9 @@
 import importlib
 from pathlib import Path
 
-from shared.engine.config import did_you_mean
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import atomic_folder
+from shared.common.config import did_you_mean
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_folder
 
 # Name to (place of the function that writes it, what it is for).
 SAMPLES = {

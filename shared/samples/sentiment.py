@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.engine.files import write_text
+from shared.common.files import write_text
 
 TRAIN, DEV, UNLABELLED = 4000, 500, 40
 THINGS = (

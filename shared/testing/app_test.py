@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from shared.engine.cluster import Cluster
-from shared.engine.cpu_halves import THREADS
-from shared.engine.devices import available_cores
-from shared.engine.history import read_csv
-from shared.engine.launch import free_ports
+from shared.engine.distribution.cluster import Cluster
+from shared.engine.distribution.devices import available_cores
+from shared.engine.distribution.launch import free_ports
+from shared.engine.training.cpu_data_parallel import THREADS
+from shared.engine.training.history import read_csv
 from shared.engine.verbs import load_app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -226,7 +226,7 @@ def step_losses(case, data, batch_size, strategy: str, **options: str) -> list[f
 
 
 def half_losses(case, data, batch_size, **options: str) -> list[float]:
-    """The same where batches are trained in halves, see `cpu_halves`; needs two cores."""
+    """The same where batches are trained in halves, see `cpu_data_parallel`; needs two cores."""
     cores = {name: value for name, value in os.environ.items() if name != THREADS}
     return _losses_of(_start_losses(case, data, batch_size, "single", cores, "--halves", **options))
 

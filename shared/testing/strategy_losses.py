@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from shared.engine import config as configs
+from shared.common import config as configs
 from shared.engine.verbs import load_app
 
 
@@ -37,23 +37,27 @@ def main() -> None:
     config = configs.resolve(
         app.config_class, {"preset": "test", "data": tuple(arguments.data), **given}
     )
-    from shared.engine.cpu_halves import share_cores
+    from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
 
-    in_halves = share_cores(config, app.independent_rows)
-    if arguments.halves and not in_halves:
+    cpu_data_parallel = enable_cpu_data_parallel(config, app.independent_rows)
+    if arguments.halves and not cpu_data_parallel:
         sys.exit("batches are not halved")
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(first_losses(app, config, Path(folder), arguments.steps, in_halves)))
+        print(
+            json.dumps(first_losses(app, config, Path(folder), arguments.steps, cpu_data_parallel))
+        )
 
 
-def first_losses(app: Any, config: Any, folder: Path, steps: int, in_halves: bool) -> list[float]:
+def first_losses(
+    app: Any, config: Any, folder: Path, steps: int, cpu_data_parallel: bool
+) -> list[float]:
     """Losses of the first steps of a training; every worker prepares in a folder of its own."""
-    from shared.engine import replicas
+    from shared.engine.distribution import replicas
+    from shared.engine.distribution.strategy import set_up
     from shared.engine.run import Run
-    from shared.engine.strategy import set_up
-    from shared.engine.train_step import build_train_step, prepare_optimizer
+    from shared.engine.training.train_step import build_train_step, prepare_optimizer
 
-    run = Run(config, folder, strategy=set_up(config), in_halves=in_halves)
+    run = Run(config, folder, strategy=set_up(config), cpu_data_parallel=cpu_data_parallel)
     app.prepare(run)
     run.steps_per_epoch = app.steps_per_epoch(run)
     with run.strategy.scope():
@@ -64,7 +68,11 @@ def first_losses(app: Any, config: Any, folder: Path, steps: int, in_halves: boo
     dataset = app.dataset(run, "train").take(steps)
     spec = replicas.batch_spec(run.strategy, dataset)
     step = build_train_step(
-        model, run.strategy, config.optimization, batch_spec=spec, in_halves=run.in_halves
+        model,
+        run.strategy,
+        config.optimization,
+        batch_spec=spec,
+        cpu_data_parallel=run.cpu_data_parallel,
     )
     losses = []
     for batch in dataset:

@@ -16,7 +16,7 @@ import numpy as np
 LETTER, ALONE, SPACE, REMOVED = range(4)
 PAGE = 256
 # Canonical decompositions without accents have at most three characters (Korean syllables).
-MOST_FORMS = 3
+MAX_FORMS = 3
 
 # Control, format and private-use characters, and the sign for undecodable bytes.
 REMOVED_RANGES = """
@@ -109,8 +109,8 @@ def character_tables(
             stand for it, as differences from its own number.
         kinds int8 (P * 256, 3): LETTER, ALONE (a word of its own), SPACE or REMOVED of each.
     """
-    shifts = np.zeros((CHARACTERS, MOST_FORMS), np.int32)
-    kinds = np.full((CHARACTERS, MOST_FORMS), REMOVED, np.int8)
+    shifts = np.zeros((CHARACTERS, MAX_FORMS), np.int32)
+    kinds = np.full((CHARACTERS, MAX_FORMS), REMOVED, np.int8)
     accents = set(_numbers(ACCENT_RANGES)) if strip_accents else set()
     kind_of = np.full(CHARACTERS, LETTER, np.int8)
     kind_of[_numbers(PUNCTUATION_RANGES)] = ALONE

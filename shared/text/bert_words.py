@@ -51,7 +51,7 @@ class WordSplitter(tf.Module):
     def __init__(self, lowercase: bool, strip_accents: bool, isolate_chinese: bool):
         super().__init__()
         pages, shifts, kinds = character_tables(lowercase, strip_accents, isolate_chinese)
-        self._most_forms = kinds.shape[1]
+        self._max_forms = kinds.shape[1]
         with tf.init_scope(), tf.device("CPU:0"):
             self._pages = tf.constant(pages)
             self._shifts = tf.constant(shifts.reshape(-1))
@@ -84,6 +84,6 @@ class WordSplitter(tf.Module):
         kinds = tf.gather(self._kinds, entry)
         kept = tf.where(kinds != REMOVED)
         place, form = kept[:, 0], tf.cast(kept[:, 1], tf.int32)
-        entry = tf.gather(entry, place) * self._most_forms + form
+        entry = tf.gather(entry, place) * self._max_forms + form
         codes = tf.gather(codes, place) + tf.gather(self._shifts, entry)
         return codes, tf.boolean_mask(kinds, kinds != REMOVED), place

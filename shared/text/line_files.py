@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.inputs import Source
+from shared.common.errors import KerasuiteError
+from shared.common.inputs import Source
 
 # A line has to fit into memory some hundred times.
 MAX_LINE_BYTES = 4 * 2**20

@@ -19,8 +19,8 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 from sentencepiece import sentencepiece_model_pb2
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.messages import warn
+from shared.common.errors import KerasuiteError
+from shared.common.messages import warn
 
 PAD, UNK, START, END = range(4)
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from shared.engine import stream
+from shared.common import stream
 from shared.text.batch_plan import BatchPlan
 
-# Batches that are made ahead.
+# Batches to prefetch.
 AHEAD = 4
 
 
@@ -49,6 +49,6 @@ def evaluation_batches(
 
 
 def dataset_of(examples: Examples, batches: Callable[[], Iterator]) -> tf.data.Dataset:
-    """The batches of an iterator that can be made again and again, a few of them ahead."""
+    """The batches of an iterator that can be made again and again, a few of them prefetched."""
     dataset = tf.data.Dataset.from_generator(batches, output_signature=examples.batch_spec())
     return dataset.prefetch(AHEAD)

@@ -10,14 +10,14 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.inputs import find_inputs
+from shared.common.errors import KerasuiteError
+from shared.common.inputs import find_inputs
 
 TEXT_SUFFIXES = (".txt", ".text", ".tokens", ".cor")
 SUFFIXES = (*TEXT_SUFFIXES, ".gz", ".zip")
 
 PIECE = 1 << 18
-LONGEST_WORD = 1 << 20
+MAX_WORD_LENGTH = 1 << 20
 NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -51,7 +51,7 @@ def cut(texts: Iterable[str], breaks: str) -> Iterator[str]:
         end = rest.rfind("\n") + 1
         if not end and len(rest) > PIECE:
             end = max(rest.rfind(character) for character in breaks) + 1
-        if not end and len(rest) > LONGEST_WORD:
+        if not end and len(rest) > MAX_WORD_LENGTH:
             end = len(rest)
         if end:
             yield rest[:end]

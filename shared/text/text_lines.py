@@ -7,11 +7,11 @@ import re
 import zlib
 from pathlib import Path
 
-from shared.engine.errors import KerasuiteError, from_os_error
+from shared.common.errors import KerasuiteError, from_os_error
 
 _INVALID = re.compile("[\udc80-\udcff]")
 # Text in UTF-16 without a byte-order mark, and most binary files, have more zero bytes than this.
-_MOST_ZERO_BYTES = 0.05
+_MAX_ZERO_BYTES = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ def read_lines(path: Path) -> TextLines:
         raise KerasuiteError(
             f"{path}: is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 IN > OUT"
         )
-    if data[:4096].count(0) > _MOST_ZERO_BYTES * len(data[:4096]):
+    if data[:4096].count(0) > _MAX_ZERO_BYTES * len(data[:4096]):
         raise KerasuiteError(f"{path}: is no text file (it has zero bytes); give UTF-8 text")
     # UTF-8 has no surrogates, so that those of this error handler mark the invalid bytes.
     text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")

@@ -14,15 +14,15 @@ import tensorflow as tf
 import tensorflow_text as tf_text
 from tensorflow_text.core.pybinds import pywrap_fast_wordpiece_tokenizer_model_builder as builder
 
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.bert_words import Words, WordSplitter
 from shared.text.token_packing import pack_texts
 
 PAD, UNK, CLS, SEP, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SUFFIX = "##"
 # A longer word is one [UNK].
-MOST_CHARACTERS = 100
-_MOST_BYTES = 4 * MOST_CHARACTERS
+MAX_CHARACTERS = 100
+_MAX_BYTES = 4 * MAX_CHARACTERS
 
 
 class WordPieceTokenizer(tf.Module):
@@ -62,9 +62,7 @@ class WordPieceTokenizer(tf.Module):
         self.tokenize_chinese_chars = tokenize_chinese_chars
         self.pad, self.unk, self.cls, self.sep, self.mask = map(vocabulary.index, SPECIAL_TOKENS)
         self._split = WordSplitter(lowercase, self.strip_accents, tokenize_chinese_chars)
-        model = builder.build_fast_wordpiece_model(
-            vocabulary, _MOST_BYTES, SUFFIX, UNK, True, False
-        )
+        model = builder.build_fast_wordpiece_model(vocabulary, _MAX_BYTES, SUFFIX, UNK, True, False)
         # The operation has no kernel for other devices.
         with tf.init_scope(), tf.device("CPU:0"):
             self._wordpiece = tf_text.FastWordpieceTokenizer(
@@ -166,7 +164,7 @@ def check_vocabulary(vocabulary: list[str], name: str = "vocabulary") -> None:
 
 
 def _not_too_long(words: Words) -> tf.Tensor:
-    return tf.where(words.lengths > MOST_CHARACTERS, UNK, words.text)
+    return tf.where(words.lengths > MAX_CHARACTERS, UNK, words.text)
 
 
 def _rows(words: Words, pieces: tf.RaggedTensor, values: tf.Tensor) -> tf.RaggedTensor:
@@ -194,7 +192,7 @@ def _source_offsets(
     begin = tf.gather(begins, tf.gather(words.splits, word))
     # An over-long word was handed over as "[UNK]".
     bytes_of_word = tf.cast(tf.strings.length(words.text), tf.int64)
-    too_long = words.lengths > MOST_CHARACTERS
+    too_long = words.lengths > MAX_CHARACTERS
     ends = tf.where(tf.gather(too_long, word), tf.gather(bytes_of_word, word), ends)
     first = tf.searchsorted(begins, begin + starts, side="right") - 1
     last = tf.searchsorted(begins, begin + ends - 1, side="right") - 1

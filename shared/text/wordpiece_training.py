@@ -14,17 +14,17 @@ from pathlib import Path
 import sentencepiece
 import tensorflow as tf
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.messages import warn
+from shared.common.errors import KerasuiteError
+from shared.common.messages import warn
 from shared.text.bert_words import WordSplitter
-from shared.text.wordpiece_tokenizer import MOST_CHARACTERS, SPECIAL_TOKENS, SUFFIX
+from shared.text.wordpiece_tokenizer import MAX_CHARACTERS, SPECIAL_TOKENS, SUFFIX
 
 # How sentencepiece writes the beginning of a word.
 _BEGIN = "\u2581"
-_LONGEST_PIECE = 32
+_MAX_PIECE_LENGTH = 32
 _TEXTS_AT_ONCE = 1000
 # The rarest words beyond these change no vocabulary, but counting their pairs takes memory.
-_MOST_WORDS = 1_000_000
+_MAX_WORDS = 1_000_000
 
 
 def learn_wordpiece(
@@ -98,9 +98,9 @@ def _without_rare_characters(counts: Counter[str], limit: int) -> list[tuple[str
     words = [
         (word, count)
         for word, count in counts.items()
-        if len(word) <= MOST_CHARACTERS and kept.issuperset(word)
+        if len(word) <= MAX_CHARACTERS and kept.issuperset(word)
     ]
-    return sorted(words, key=lambda item: (-item[1], item[0]))[:_MOST_WORDS]
+    return sorted(words, key=lambda item: (-item[1], item[0]))[:_MAX_WORDS]
 
 
 def _most_frequent(counts: Counter[str]) -> list[tuple[str, int]]:
@@ -132,7 +132,7 @@ def _joined_pieces(words: list[tuple[str, int]], size: int) -> list[str]:
             normalization_rule_name="identity",
             split_by_unicode_script=False,
             split_by_number=False,
-            max_sentencepiece_length=_LONGEST_PIECE,
+            max_sentencepiece_length=_MAX_PIECE_LENGTH,
             minloglevel=2,
         )
         model = sentencepiece.SentencePieceProcessor(model_file=str(Path(folder) / "model.model"))

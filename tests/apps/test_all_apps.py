@@ -13,9 +13,9 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401  (registers the operations of tokenizers)
 from PIL import Image
 
-from shared.engine.cpu_halves import THREADS
-from shared.engine.devices import available_cores
+from shared.engine.distribution.devices import available_cores
 from shared.engine.run import copy_matching_weights, load_best, open_run
+from shared.engine.training.cpu_data_parallel import THREADS
 from shared.engine.verbs import load_app
 from shared.testing import app_test
 from shared.testing.app_test import AppCase
@@ -188,10 +188,10 @@ CASES = {
         predict_verb="embed",
     ),
     "cyclegan": AppCase(
-        "cyclegan", "apps.gan.cyclegan.app:CycleGANApp", write_domains, write_pictures
+        "cyclegan", "apps.generative.cyclegan.app:CycleGANApp", write_domains, write_pictures
     ),
     # The adversarial stage: two networks and two optimizers.
-    "srgan": AppCase("srgan", "apps.gan.srgan.app:SrganApp", write_scenes, write_pictures),
+    "srgan": AppCase("srgan", "apps.generative.srgan.app:SrganApp", write_scenes, write_pictures),
 }
 
 
@@ -251,14 +251,14 @@ def test_killed_and_resumed_training_is_bit_identical(case, data, trained, tmp_p
 
 
 @pytest.mark.xdist_group("halves")
-def test_batches_in_halves_killed_resumed_and_evaluated(tmp_path, monkeypatch):
+def test_batches_with_cpu_data_parallel_killed_resumed_and_evaluated(tmp_path, monkeypatch):
     """With dropout, as where nobody names TensorFlow's threads."""
     monkeypatch.delenv(THREADS)
     case = dataclasses.replace(CASES["translate"], options=("--dropout", "0.2"))
     data = list(case.write_data(tmp_path))
     app_test.expect_success(app_test.kerasuite(*case.training(data, tmp_path / "whole")))
     made = json.loads((tmp_path / "whole" / "environment.json").read_text())
-    assert made["batches in halves"] == (available_cores() > 1)
+    assert made["cpu_data_parallel"] == (available_cores() > 1)
     app_test.run_killed_training_test(case, data, tmp_path / "whole", tmp_path / "run")
     before = (tmp_path / "run" / "metrics.json").read_bytes()
     app_test.expect_success(app_test.kerasuite(case.command, "evaluate", tmp_path / "run"))

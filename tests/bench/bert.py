@@ -126,18 +126,21 @@ def _training_rate(shape: str) -> float:
 
     from apps.bert.finetuning.app import FinetuneApp
     from apps.bert.finetuning.config import FinetuneConfig
-    from shared.engine import config as configs
-    from shared.engine.cpu_halves import share_cores
-    from shared.engine.optimizer import build_optimizer
-    from shared.engine.train_step import build_train_step, prepare_optimizer
+    from shared.common import config as configs
+    from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
+    from shared.engine.training.optimizer import build_optimizer
+    from shared.engine.training.train_step import build_train_step, prepare_optimizer
 
     config = configs.resolve(FinetuneConfig, {})
-    in_halves = share_cores(config, FinetuneApp.independent_rows)
+    cpu_data_parallel = enable_cpu_data_parallel(config, FinetuneApp.independent_rows)
     model = _model(shape, dropout=0.1)
     model.compile(optimizer=build_optimizer(config.optimization, 1e-4, 100))
     prepare_optimizer(model)
     step = build_train_step(
-        model, tf.distribute.get_strategy(), config.optimization, in_halves=in_halves
+        model,
+        tf.distribute.get_strategy(),
+        config.optimization,
+        cpu_data_parallel=cpu_data_parallel,
     )
     generator = np.random.default_rng(0)
     rows = TRAINING_BATCH
@@ -171,7 +174,7 @@ def tinybert_gain() -> Result:
 def _model(shape: str, dropout: float = 0.0):
     from apps.bert.encoder_config import EncoderConfig
     from apps.bert.finetuning.fine_tuner import FineTuner
-    from shared.engine.quiet import import_tensorflow
+    from shared.common.quiet import import_tensorflow
 
     import_tensorflow()
     encoder = EncoderConfig(**SHAPES[shape], dropout=dropout, attention_dropout=dropout)

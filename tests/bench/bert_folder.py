@@ -41,7 +41,7 @@ def bucketing() -> Result:
 
 def untrained(data: Path, folder: Path):
     """(app, run, model) of a fine-tuning before its first step; its word pieces are learnt."""
-    from shared.engine import config as configs
+    from shared.common import config as configs
     from shared.engine.run import Run
     from shared.engine.verbs import load_app
 
@@ -55,7 +55,7 @@ def untrained(data: Path, folder: Path):
 
 
 def exported(app, run, model) -> Path:
-    from shared.engine.export import export
+    from shared.engine.saved_model.export import export
 
     return export(app, run, model, run.folder / "saved_models", name="bench")[""]
 
@@ -75,8 +75,8 @@ def folder_calls(saved_model: Path, sentences: Path, folder: Path) -> dict[str, 
 
 def predict_folder(saved_model: Path, inputs: Path, output: Path) -> None:
     """What `kerasuite bert predict` does once it has started."""
-    from shared.engine.inputs import find_inputs
-    from shared.engine.predict import predict
+    from shared.common.inputs import find_inputs
+    from shared.engine.prediction.predict import predict
     from shared.engine.verbs import load_app
 
     predictor = load_app(APP).predictor(saved_model)

@@ -28,9 +28,9 @@ def write_photographs(folder: Path, count: int, size: tuple[int, int]) -> None:
 
 def untrained_model(folder: Path, **overrides) -> Path:
     """Exports an untrained classifier of 1,000 classes."""
-    from shared.engine import config as configs
-    from shared.engine.export import export
+    from shared.common import config as configs
     from shared.engine.run import Run
+    from shared.engine.saved_model.export import export
     from shared.engine.verbs import load_app
 
     app = load_app(APP)
@@ -63,8 +63,8 @@ def compare_folder(what: str, app: str, model: Path, bare, images, folder: Path)
         images: the batch for it.
         folder: for inputs and outputs.
     """
-    from shared.engine.inputs import find_inputs
-    from shared.engine.predict import predict
+    from shared.common.inputs import find_inputs
+    from shared.engine.prediction.predict import predict
     from shared.engine.verbs import load_app
 
     batch, few, many = len(images), 64, 256
@@ -108,7 +108,7 @@ def bare_model(backbone: str):
 
     from apps.vision.classification.classifier import build_classifier
     from apps.vision.classification.config import ClassifyConfig
-    from shared.engine import config as configs
+    from shared.common import config as configs
 
     config = configs.resolve(ClassifyConfig, {"model.backbone": backbone})
     model = build_classifier(config, 1000)
@@ -158,10 +158,10 @@ def peak_of_prediction(model: Path, inputs: Path, output: Path, task: str = "cla
 
 def input_pipeline() -> Result:
     """Training steps of ResNet-18 at 64 pixels: data from JPEG files against one ready batch."""
-    from shared.engine import config as configs
-    from shared.engine import strategy as strategies
+    from shared.common import config as configs
+    from shared.engine.distribution import strategy as strategies
     from shared.engine.run import Run
-    from shared.engine.train_step import build_train_step, prepare_optimizer
+    from shared.engine.training.train_step import build_train_step, prepare_optimizer
     from shared.engine.verbs import load_app
 
     steps = 8

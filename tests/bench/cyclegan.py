@@ -17,7 +17,7 @@ def generator_forward() -> Result:
     """The suite's generator against the same one of plain Keras layers."""
     import tensorflow as tf
 
-    from apps.gan.cyclegan.resnet_generator import build_resnet_generator
+    from apps.generative.cyclegan.resnet_generator import build_resnet_generator
 
     image = tf.random.uniform((1, SIDE, SIDE, 3), -1.0, 1.0)
     suite = tf.function(build_resnet_generator(64, 9))
@@ -58,7 +58,7 @@ def training_step() -> Result:
     import keras
     import tensorflow as tf
 
-    from apps.gan.cyclegan.resnet_generator import build_resnet_generator
+    from apps.generative.cyclegan.resnet_generator import build_resnet_generator
 
     image = tf.random.uniform((1, SIDE, SIDE, 3), -1.0, 1.0)
 
@@ -99,12 +99,12 @@ def whole_step() -> Result:
     """Seconds of a whole step, two generators and two discriminators, of the preset `small`."""
     import tensorflow as tf
 
-    from apps.gan.cyclegan.app import CycleGANApp
-    from apps.gan.cyclegan.config import CycleGANConfig
-    from apps.gan.cyclegan.cycle_gan import DRAWS
-    from shared.engine import config as configs
+    from apps.generative.cyclegan.app import CycleGANApp
+    from apps.generative.cyclegan.config import CycleGANConfig
+    from apps.generative.cyclegan.cycle_gan import DRAWS
+    from shared.common import config as configs
     from shared.engine.run import Run
-    from shared.engine.train_step import build_train_step, prepare_optimizer
+    from shared.engine.training.train_step import build_train_step, prepare_optimizer
 
     config = configs.resolve(CycleGANConfig, {"preset": "small"})
     model = CycleGANApp().build(Run(config, None))

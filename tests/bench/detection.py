@@ -19,9 +19,9 @@ REFERENCE = {320: 15.9, 640: 53.5}
 
 def exported_nano(folder: Path, image_size: int) -> Path:
     """Exports an untrained nano detector that finds some hundred boxes all the same."""
-    from shared.engine import config as configs
-    from shared.engine.export import export
+    from shared.common import config as configs
     from shared.engine.run import Run
+    from shared.engine.saved_model.export import export
     from shared.engine.verbs import load_app
 
     app = load_app(APP)
@@ -71,10 +71,10 @@ def _latency(image_size: int) -> Result:
 
 def training() -> Result:
     """Steps of nano at 320 pixels, batch 16, with all augmentation: what waits for data."""
-    from shared.engine import config as configs
-    from shared.engine import strategy as strategies
+    from shared.common import config as configs
+    from shared.engine.distribution import strategy as strategies
     from shared.engine.run import Run
-    from shared.engine.train_step import build_train_step, prepare_optimizer
+    from shared.engine.training.train_step import build_train_step, prepare_optimizer
     from shared.engine.verbs import load_app
 
     warm, steps = 4, 20

@@ -9,8 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from shared.engine.cluster import Cluster
-from shared.engine.launch import free_ports
+from shared.engine.distribution.cluster import Cluster
+from shared.engine.distribution.launch import free_ports
 from shared.samples.registry import write_sample
 from shared.testing.app_test import ROOT, newest_step
 from tests.bench.measure import Result
@@ -77,8 +77,8 @@ def checkpoint_cost() -> Result:
     import keras
 
     from apps.vision.backbones.registry import build_backbone
-    from shared.engine.checkpoint import CheckpointFolder, training_variables
-    from shared.engine.train_step import prepare_optimizer
+    from shared.engine.training.checkpoint import CheckpointFolder, training_variables
+    from shared.engine.training.train_step import prepare_optimizer
 
     inputs = keras.Input((64, 64, 3))
     features = build_backbone("resnet18", (64, 64, 3))(inputs)

@@ -148,9 +148,9 @@ class Training:
         from apps.embeddings import data
         from apps.embeddings.algorithm import build_model
         from apps.embeddings.config import CorpusConfig, EmbedConfig, ModelConfig
-        from apps.embeddings.vocabulary import Vocabulary
-        from shared.engine.optimizer import build_optimizer
-        from shared.engine.train_step import build_train_step, prepare_optimizer
+        from apps.embeddings.corpus.vocabulary import Vocabulary
+        from shared.engine.training.optimizer import build_optimizer
+        from shared.engine.training.train_step import build_train_step, prepare_optimizer
 
         config = EmbedConfig(
             data=[str(corpus)],

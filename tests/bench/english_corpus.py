@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from shared.engine.files import atomic_path
+from shared.common.files import atomic_path
 
 NUM_WORDS = 11_676_723
 WORDS_PER_LINE = 1_000

@@ -22,9 +22,9 @@ C_SCORES = (0.373, 0.171, 0.133)
 @contextlib.contextmanager
 def counted_corpus() -> Iterator[tuple]:
     """Vocabulary, counts of the English corpus, and the seconds that counting took."""
-    from apps.embeddings.cooccurrence import count_cooccurrences
-    from apps.embeddings.encoded_corpus import encode
-    from apps.embeddings.vocabulary import build_vocabulary
+    from apps.embeddings.corpus.encoded_corpus import encode
+    from apps.embeddings.corpus.vocabulary import build_vocabulary
+    from apps.embeddings.glove.cooccurrence import count_cooccurrences
     from tests.bench.english_corpus import write_english_corpus
 
     with tempfile.TemporaryDirectory() as name:
@@ -47,10 +47,10 @@ def train(vocabulary, cells, iterations: int) -> tuple[float, list[float]]:
     import tensorflow as tf
     from gensim.models import KeyedVectors
 
-    from apps.embeddings import cell_stream
-    from apps.embeddings.glove import GloVe
-    from shared.engine.config import OptimizationConfig
-    from shared.engine.train_step import build_train_step, prepare_optimizer
+    from apps.embeddings.glove import cell_stream
+    from apps.embeddings.glove.glove import GloVe
+    from shared.common.config import OptimizationConfig
+    from shared.engine.training.train_step import build_train_step, prepare_optimizer
     from tests.bench.embeddings import scores_of
 
     keras.utils.set_random_seed(1)

@@ -1,6 +1,6 @@
 """What `make bench` measures, by the name of the row."""
 
-from shared.engine.quiet import import_tensorflow
+from shared.common.quiet import import_tensorflow
 from tests.bench import (
     bert,
     bert_folder,

@@ -8,7 +8,7 @@ from tests.bench.classification import peak_of_prediction, write_photographs
 from tests.bench.measure import Result, in_turn
 from tests.bench.pytorch import beside, compared
 
-APP = "apps.gan.srgan.app:SrganApp"
+APP = "apps.generative.srgan.app:SrganApp"
 SIDE, BATCH = 64, 16
 CROP = 24  # low-resolution pixels; 96 enlarged
 # Two idle cores, in milliseconds.
@@ -43,9 +43,9 @@ def plain_srresnet():
 
 def suite_srresnet():
     """The model of the preset `srresnet`, compiled."""
-    from apps.gan.srgan.app import SrganApp
-    from apps.gan.srgan.config import SrganConfig
-    from shared.engine import config as configs
+    from apps.generative.srgan.app import SrganApp
+    from apps.generative.srgan.config import SrganConfig
+    from shared.common import config as configs
     from shared.engine.run import Run
 
     config = configs.resolve(SrganConfig, {"preset": "srresnet"})
@@ -78,7 +78,7 @@ def training() -> Result:
     import keras
     import tensorflow as tf
 
-    from shared.engine.train_step import build_train_step, prepare_optimizer
+    from shared.engine.training.train_step import build_train_step, prepare_optimizer
 
     low = tf.random.uniform((BATCH, CROP, CROP, 3), maxval=255.0)
     high = tf.random.uniform((BATCH, 4 * CROP, 4 * CROP, 3), maxval=255.0)
@@ -132,9 +132,9 @@ def memory() -> Result:
 
 def untrained(folder: Path) -> Path:
     """Exports an untrained network of the preset `lite`."""
-    from shared.engine import config as configs
-    from shared.engine.export import export
+    from shared.common import config as configs
     from shared.engine.run import Run
+    from shared.engine.saved_model.export import export
     from shared.engine.verbs import load_app
 
     app = load_app(APP)

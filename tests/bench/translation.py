@@ -64,7 +64,7 @@ def _decoding_rate(saved_model: Path, texts: list[str]) -> float:
 def _marian_shape() -> dict[str, int]:
     """Lengths and network of the reference: the same as ours."""
     from apps.translation.config import TranslateConfig
-    from shared.engine import config as configs
+    from shared.common import config as configs
 
     model = configs.resolve(TranslateConfig, {}).model
     names = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim")
@@ -91,9 +91,9 @@ def _exported(folder: Path, beam_size: int) -> tuple[Path, list[str]]:
     from apps.translation.config import TranslateConfig
     from apps.translation.languages import Languages
     from apps.translation.serving import TranslatorServing
-    from shared.engine import config as configs
-    from shared.engine.export import export
+    from shared.common import config as configs
     from shared.engine.run import Run
+    from shared.engine.saved_model.export import export
     from shared.engine.verbs import load_app
 
     app = load_app(APP)
@@ -137,7 +137,7 @@ def training_bfloat16() -> Result:
 def _training(precision: str) -> Result:
     """Target tokens a second of whole optimiser steps, batches of 128 pairs."""
     from apps.translation.config import TranslateConfig
-    from shared.engine import config as configs
+    from shared.common import config as configs
 
     config = configs.resolve(TranslateConfig, {})
     with layers_in(precision):
@@ -160,18 +160,27 @@ def _training_rate(config) -> float:
     import tensorflow as tf
 
     from apps.translation.pairs.encoded_pairs import EncodedPairs
-    from shared.engine.cpu_halves import share_cores
     from shared.engine.run import Run
-    from shared.engine.train_step import build_train_step, prepare_optimizer
+    from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
+    from shared.engine.training.train_step import build_train_step, prepare_optimizer
     from shared.engine.verbs import load_app
 
     app = load_app(APP)
-    run = Run(config, Path("."), SIZES, in_halves=share_cores(config, app.independent_rows))
+    run = Run(
+        config,
+        Path("."),
+        SIZES,
+        cpu_data_parallel=enable_cpu_data_parallel(config, app.independent_rows),
+    )
     model = app.build(run)
     prepare_optimizer(model)
     spec = EncodedPairs.batch_spec()
     step = build_train_step(
-        model, run.strategy, run.config.optimization, batch_spec=spec, in_halves=run.in_halves
+        model,
+        run.strategy,
+        run.config.optimization,
+        batch_spec=spec,
+        cpu_data_parallel=run.cpu_data_parallel,
     )
     generator = np.random.default_rng(0)
     source, target = (

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.bert.encoder_config import EncoderConfig
-from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
 
 # Their names of activations, ours first where there are several.
 ACTIVATIONS = {

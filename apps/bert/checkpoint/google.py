@@ -19,8 +19,8 @@ from apps.bert.checkpoint.tokenizer_files import (
     read_settings,
     read_vocabulary,
 )
-from shared.engine.errors import KerasuiteError
-from shared.engine.quiet import import_tensorflow
+from shared.common.errors import KerasuiteError
+from shared.common.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     import tensorflow as tf

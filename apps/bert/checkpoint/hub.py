@@ -7,7 +7,7 @@ from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import CONFIG, read_hugging_face
 from apps.bert.checkpoint.safetensors_files import INDEX, WEIGHTS
 from apps.bert.checkpoint.tokenizer_files import SETTINGS, TOKENIZER, VOCABULARY
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 PREFIX = "hf:"
 NAME = re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?", re.ASCII)

@@ -36,8 +36,8 @@ from apps.bert.checkpoint.tokenizer_files import (
 )
 from apps.bert.checkpoint.weights import encoder_tensors, heads_tensors, whole_config
 from apps.bert.encoder_config import EncoderConfig
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import atomic_folder
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_folder
 
 if TYPE_CHECKING:
     from apps.bert.encoder import BertEncoder

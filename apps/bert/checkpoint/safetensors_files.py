@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from apps.bert.checkpoint.config_json import read_json
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import atomic_path
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_path
 
 if TYPE_CHECKING:
     from safetensors import safe_open

@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.bert.checkpoint.checkpoint import TokenizerSettings
 from apps.bert.checkpoint.config_json import read_json
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 VOCABULARY = "vocab.txt"

@@ -13,7 +13,7 @@ from apps.bert.checkpoint.places import resolve_checkpoint
 from apps.bert.checkpoint.tokenizer_files import settings_of
 from apps.bert.checkpoint.weights import checked_tensors
 from apps.bert.runs import APPS, app_of
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.engine.verbs import load_app
 
 console = Console(soft_wrap=True, highlight=False)

@@ -17,7 +17,7 @@ from apps.bert.checkpoint.names import (
     next_sentence_weights,
 )
 from apps.bert.encoder_config import EncoderConfig
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 if TYPE_CHECKING:
     import keras

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from shared.engine.app import App, ServingModule
-from shared.engine.evaluate import evaluate
 from shared.engine.run import Run
+from shared.engine.training.evaluate import evaluate
 
 # The rows of the speed measurement, and how often they are run.
 BATCH, REPEATS = 32, 5

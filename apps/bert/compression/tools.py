@@ -19,13 +19,13 @@ from apps.bert.compression.measure import Figures, measure
 from apps.bert.compression.quantisation import quantise_weights
 from apps.bert.compression.weight_pruning import prune_weights
 from apps.bert.start import encoder_shape
-from shared.engine import config as configs
-from shared.engine.card import write_card
-from shared.engine.errors import KerasuiteError
-from shared.engine.export import export
-from shared.engine.files import atomic_folder
-from shared.engine.finish import write_evaluation
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_folder
 from shared.engine.run import Run, load_best, open_run, save_model
+from shared.engine.saved_model.export import export
+from shared.engine.training.card import write_card
+from shared.engine.training.finish import write_evaluation
 from shared.engine.verbs import load_app
 
 console = Console(soft_wrap=True, highlight=False)

@@ -20,10 +20,10 @@ from apps.bert.distillation.teacher_outputs import (
 )
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.app import FinetuneApp
-from apps.bert.finetuning.kinds import KINDS, Kind
-from shared.engine.errors import KerasuiteError
+from apps.bert.finetuning.task_types import KINDS, Kind
+from shared.common.errors import KerasuiteError
+from shared.engine.distribution.strategy import set_precision, set_seeds
 from shared.engine.run import Run
-from shared.engine.strategy import set_precision, set_seeds
 from shared.text.text_batches import training_batches
 
 # Where a run keeps its teacher's outputs: with what else only a resumed training needs.

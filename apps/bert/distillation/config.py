@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from apps.bert.encoder_config import TEST_ENCODER
 from apps.bert.finetuning.config import FinetuneConfig
-from shared.engine.config import config_class, group, option
+from shared.common.config import config_class, group, option
 
 # Shapes of the students of the TinyBERT paper, for a teacher with 12 heads.
 TINYBERT_4 = {"num_layers": 4, "hidden_dim": 312, "num_heads": 12, "intermediate_dim": 1200}

@@ -8,7 +8,7 @@ Reference: [Jiao et al., 2020, section 3.1](https://arxiv.org/abs/1909.10351) fo
 
 from collections.abc import Sequence
 
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 
 def map_layers(

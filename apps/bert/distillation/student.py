@@ -11,8 +11,8 @@ from apps.bert.distillation.layer_mapping import map_layers, mapping_note
 from apps.bert.distillation.layer_transfer import LayerOutput, needed_outputs
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.start import SETTINGS, VOCABULARY, check_shape, load_tokenizer, prepare_start
-from shared.engine.errors import KerasuiteError
-from shared.engine.messages import warn
+from shared.common.errors import KerasuiteError
+from shared.common.messages import warn
 from shared.engine.run import Run
 
 

@@ -11,9 +11,9 @@ from keras import ops
 
 from apps.bert.distillation.layer_transfer import LayerOutput
 from apps.bert.runs import app_of
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
+from shared.engine.distribution.strategy import set_precision
 from shared.engine.run import Run, load_best, open_run
-from shared.engine.strategy import set_precision
 from shared.engine.verbs import load_app
 
 # Kind of teacher to what makes one.

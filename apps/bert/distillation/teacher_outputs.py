@@ -20,9 +20,9 @@ from apps.bert.distillation.ragged_layout import RaggedLayout
 from apps.bert.distillation.teacher import Teacher
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.features import Features
-from shared.engine.export import check_target
-from shared.engine.files import atomic_folder, write_json
-from shared.engine.progress import Progress
+from shared.common.files import atomic_folder, write_json
+from shared.common.progress import Progress
+from shared.engine.saved_model.export import check_target
 from shared.text.text_batches import evaluation_batches
 
 LOGITS, INDEX = "logits", "outputs.json"

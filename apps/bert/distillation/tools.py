@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.console import Console
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import atomic_path
-from shared.engine.quiet import import_tensorflow
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_path
+from shared.common.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from apps.bert.tasks.examples import Examples

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.prediction_log import listed
-from shared.text.line_predictor import LinePredictor
+from shared.common.errors import KerasuiteError
+from shared.engine.prediction.line_predictor import LinePredictor
+from shared.engine.prediction.prediction_log import listed
 
 VECTORS = "vectors.npy"
 # Name on the command line to the output of the SavedModel.

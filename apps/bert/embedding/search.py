@@ -5,20 +5,20 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.messages import warn
+from shared.common.errors import KerasuiteError
+from shared.common.messages import warn
 from shared.engine.verbs import load_app
 
 console = Console(soft_wrap=True, highlight=False)
-LONGEST_SHOWN = 100
+MAX_SHOWN_LENGTH = 100
 
 
 def search(place: str, model: Path, query: str, inputs: list[str], top: int, pooling: str) -> None:
     """Prints the lines whose vectors have the largest cosine with that of the query."""
     app = load_app(place)
-    from shared.engine.export import saved_model_for
-    from shared.engine.inputs import find_inputs
-    from shared.engine.loaded_model import LoadedModel
+    from shared.common.inputs import find_inputs
+    from shared.engine.saved_model.export import saved_model_for
+    from shared.engine.saved_model.loaded_model import LoadedModel
 
     if not query.strip():
         raise KerasuiteError("QUERY: is empty; say what to look for")
@@ -29,7 +29,7 @@ def search(place: str, model: Path, query: str, inputs: list[str], top: int, poo
     vectors = _vectors([query, *lines], predictor, loaded)
     cosines = vectors[1:] @ vectors[0]
     for index in np.argsort(-cosines, kind="stable")[:top]:
-        text = lines[index][:LONGEST_SHOWN]
+        text = lines[index][:MAX_SHOWN_LENGTH]
         console.print(f"{cosines[index]:.3f}  {places[index]}  {text}", markup=False)
 
 

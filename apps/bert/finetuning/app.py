@@ -10,21 +10,21 @@ import tensorflow as tf
 from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.finetuning.features import Features
 from apps.bert.finetuning.fine_tuner import FineTuner
-from apps.bert.finetuning.kinds import KINDS, Kind, balanced_weights
 from apps.bert.finetuning.layer_decay import layer_factors, scale_rates
 from apps.bert.finetuning.predictor import predictor_for
 from apps.bert.finetuning.saved_examples import load_examples, save_examples
 from apps.bert.finetuning.serving import LABELS, FineTunedServing
+from apps.bert.finetuning.task_types import KINDS, Kind, balanced_weights
 from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
 from apps.bert.tasks.examples import Examples
 from apps.bert.tasks.read import FoundTask, find_task, read_files
 from apps.bert.tasks.splits import validation_files
+from shared.common.errors import KerasuiteError, UsageError
+from shared.common.files import write_text
+from shared.common.messages import warn
 from shared.engine.app import App, Evaluator
-from shared.engine.errors import KerasuiteError, UsageError
-from shared.engine.files import write_text
-from shared.engine.messages import warn
-from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
+from shared.engine.training.optimizer import build_optimizer
 from shared.engine.verbs import read_metrics
 from shared.text.batch_plan import BatchPlan
 from shared.text.text_batches import evaluation_batches, training_batches

@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.bert.finetuning.app import read_data
 from apps.bert.finetuning.config import FinetuneConfig
-from apps.bert.finetuning.kinds import KINDS
+from apps.bert.finetuning.task_types import KINDS
 from apps.bert.tasks.examples import (
     ChoiceExample,
     Example,

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
 from apps.bert.tasks.columns import Columns
 from apps.bert.vocabulary import VocabularyConfig
-from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
+from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
 
 Kind = Literal[
     "auto", "classification", "pair", "regression", "choice", "tagging", "question-answering"

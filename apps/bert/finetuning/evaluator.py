@@ -14,9 +14,9 @@ from apps.bert.tasks.examples import (
     ChoiceExample,
     TextExample,
 )
-from shared.engine import plots
 from shared.engine.app import Evaluator
-from shared.engine.page import Page
+from shared.report import plots
+from shared.report.page import Page
 
 MISTAKES_SHOWN = 60
 # Plots of more classes are not readable.

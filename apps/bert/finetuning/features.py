@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.bert.finetuning.heads import IGNORED
-from shared.engine.files import atomic_path
+from shared.common.files import atomic_path
 from shared.text.sentences import Sentences
 
 # Endings of the two arrays that sentences are saved as.

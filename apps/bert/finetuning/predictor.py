@@ -9,15 +9,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from apps.bert.finetuning.question_predictor import QuestionPredictor
+from apps.bert.finetuning.questions.predictor import QuestionPredictor
 from apps.bert.finetuning.serving import TASK
-from apps.bert.finetuning.tagging_predictor import TaggingPredictor
-from apps.bert.finetuning.text_predictor import (
+from apps.bert.finetuning.tagging.predictor import TaggingPredictor
+from apps.bert.finetuning.texts.predictor import (
     ChoicePredictor,
     FineTunedPredictor,
     TextPredictor,
 )
-from shared.engine.export import EXTRA
+from shared.engine.saved_model.export import EXTRA
 
 
 def predictor_for(saved_model: Path) -> FineTunedPredictor:

@@ -18,7 +18,7 @@ from apps.bert.tasks.examples import (
     TaggedSentence,
     TextExample,
 )
-from shared.engine.files import write_text
+from shared.common.files import write_text
 
 _CLASSES = {
     CLASSIFICATION: TextExample,

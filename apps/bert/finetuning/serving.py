@@ -11,8 +11,8 @@ from apps.bert.encoder import mean_of_tokens
 from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.start import vocabulary_assets
 from apps.bert.tasks.columns import Columns
-from shared.engine.any_number import for_any_number
 from shared.engine.app import ServingModule
+from shared.engine.saved_model.empty_batches import with_empty_batches
 from shared.text.line_tables import line_by_number
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
@@ -113,7 +113,7 @@ class TextServing(FineTunedServing):
         text = {"text": tf.TensorSpec([None], tf.string, name="text")}
         pair = {"text_pair": tf.TensorSpec([None], tf.string, name="text_pair")}
         texts = text | pair if self.paired else text
-        return for_any_number(
+        return with_empty_batches(
             {"serving_default": (texts, self.predict), "embed": (text, self.embed)}
         )
 
@@ -152,7 +152,7 @@ class ChoiceServing(FineTunedServing):
             "text": tf.TensorSpec([None], tf.string, name="text"),
             "choices": tf.TensorSpec([None, None], tf.string, name="choices"),
         }
-        return for_any_number({"serving_default": (spec, self.predict)})
+        return with_empty_batches({"serving_default": (spec, self.predict)})
 
     def examples(self):
         texts = self._example_texts()

@@ -8,19 +8,19 @@ import keras
 import tensorflow as tf
 
 from apps.bert.embedding.predictor import EmbeddingPredictor
-from apps.bert.encoder_serving import EncoderServing
 from apps.bert.pretraining import data
 from apps.bert.pretraining.config import CorpusConfig, MaskingConfig, PretrainConfig
 from apps.bert.pretraining.evaluator import PretrainingEvaluator
 from apps.bert.pretraining.examples import PretrainingExamples
 from apps.bert.pretraining.pretrainer import Pretrainer
 from apps.bert.pretraining.sequences import EncodedText, encode_text
+from apps.bert.pretraining.serving import EncoderServing
 from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
-from shared.engine import stream
+from shared.common import stream
+from shared.common.errors import KerasuiteError
 from shared.engine.app import App, Evaluator
-from shared.engine.errors import KerasuiteError
-from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
+from shared.engine.training.optimizer import build_optimizer
 from shared.text.text_batches import evaluation_batches
 from shared.text.text_files import lines_of
 

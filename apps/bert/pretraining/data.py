@@ -17,8 +17,8 @@ from apps.bert.pretraining.sequences import (
     full_sequences,
     paired_sequences,
 )
-from shared.engine import stream
-from shared.engine.errors import KerasuiteError
+from shared.common import stream
+from shared.common.errors import KerasuiteError
 from shared.text.text_batches import dataset_of
 from shared.text.text_files import lines_of
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer

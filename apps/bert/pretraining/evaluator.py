@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.bert.finetuning.heads import IGNORED
 from shared.engine.app import Evaluator
-from shared.engine.page import Page
+from shared.report.page import Page
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 SAMPLES_SHOWN = 20

@@ -9,8 +9,8 @@ from apps.bert.checkpoint.weights import load_encoder, load_pretraining_heads
 from apps.bert.pretraining.app import PretrainApp
 from apps.bert.pretraining.config import PretrainConfig
 from apps.bert.start import write_vocabulary
-from shared.engine import config as configs
-from shared.engine.files import atomic_folder
+from shared.common import config as configs
+from shared.common.files import atomic_folder
 from shared.engine.run import Run, save_model
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.engine.files import atomic_path
+from shared.common.files import atomic_path
 from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 

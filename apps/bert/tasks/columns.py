@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from apps.bert.tasks.tables import Table
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 # In the order in which they are looked for. MRPC: "#1 String"; QNLI: question, sentence.
 PAIRS = (
@@ -41,7 +41,7 @@ _CHOICE = re.compile(r"(?:ending|choice|option)_?\d+")
 
 KNOWN = {name for pair in PAIRS for name in pair} | {*SINGLE, *LABELS, *CONTEXTS, *BEGINNINGS}
 # Most different values that the column of a class has in a table without a header.
-_MOST_CLASSES = 20
+_MAX_CLASSES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _by_content(table: Table) -> Columns:
         return Columns()
     kinds = [len(set(column)) for column in values]
     label = 0 if kinds[0] < kinds[1] else 1
-    if kinds[label] > min(_MOST_CLASSES, max(1, len(table.rows) // 2)):
+    if kinds[label] > min(_MAX_CLASSES, max(1, len(table.rows) // 2)):
         return Columns()
     return Columns(str(2 - label), "", str(label + 1))
 

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from apps.bert.tasks.examples import TAGGING, Examples, TaggedSentence
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import write_text
-from shared.engine.inputs import Source
+from shared.common.errors import KerasuiteError
+from shared.common.files import write_text
+from shared.common.inputs import Source
 from shared.text.line_files import split_lines
 from shared.text.text_lines import read_lines
 

@@ -11,7 +11,7 @@ from apps.bert.tasks.splits import hold_out, training_files, validation_files
 from apps.bert.tasks.squad import read_squad
 from apps.bert.tasks.tables import is_table, table_suffix
 from apps.bert.tasks.text_tables import read_text_table
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 
 @dataclasses.dataclass(frozen=True)

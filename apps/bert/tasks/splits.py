@@ -15,7 +15,7 @@ from apps.bert.tasks.examples import (
     TextExample,
 )
 from apps.bert.tasks.tables import CSV, JSONL, TSV
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 TRAINING = ("train", "training")
 # CoNLL-2003: testa is for development. MNLI has two sets; that of the training texts' genres.

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.bert.tasks.examples import QUESTIONS, Examples, QuestionExample
-from shared.engine.errors import KerasuiteError, from_os_error
-from shared.engine.files import write_json
+from shared.common.errors import KerasuiteError, from_os_error
+from shared.common.files import write_json
 
 
 def read_squad(path: Path, labelled: bool = True) -> Examples:

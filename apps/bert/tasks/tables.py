@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.text_lines import read_lines
 
 TSV, CSV, JSONL = (".tsv", ".tab", ".txt"), (".csv",), (".jsonl", ".ndjson")

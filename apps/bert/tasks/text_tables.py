@@ -23,7 +23,7 @@ from apps.bert.tasks.examples import (
     TextExample,
 )
 from apps.bert.tasks.tables import Table, read_table
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 # SNLI and MNLI: the annotators did not agree.
 NO_LABEL = ("-", "")

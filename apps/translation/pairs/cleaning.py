@@ -11,7 +11,7 @@ import numpy as np
 from apps.translation.config import PairsConfig
 from apps.translation.pairs.pair_files import same_form
 from apps.translation.pairs.sentence_pairs import SentencePairs
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 EMPTY, LONG, RATIO, DUPLICATE = "empty side", "too long", "length ratio", "duplicate"
 REASONS = (EMPTY, LONG, RATIO, DUPLICATE)

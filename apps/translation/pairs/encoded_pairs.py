@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from shared.engine.files import atomic_path
+from shared.common.files import atomic_path
 from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
 from shared.text.subword_tokenizer import END, START, SubwordTokenizer

@@ -21,7 +21,7 @@ from apps.translation.pairs.scripts import (
     script_warning,
 )
 from apps.translation.pairs.sentence_pairs import SentencePairs, read_files
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 TRAINING, VALIDATION = ("train",), ("val", "valid", "validation", "dev")
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}([-_][a-zA-Z0-9]+)?")
 _TSV = ("tsv", "tab")

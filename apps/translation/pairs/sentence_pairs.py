@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from apps.translation.pairs.pair_paths import PairFiles
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.text_lines import TextLines, read_lines
 
 HEADERS = (("source", "target"), ("src", "tgt"))

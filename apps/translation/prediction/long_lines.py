@@ -14,8 +14,8 @@ from apps.translation.config import MAX_TOKENS
 _UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _UNSPACED += "\U00020000-\U0003ffff"
 # A word that never ends counts once for so many characters.
-_LONGEST_WORD = 16
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]{{1,{_LONGEST_WORD}}}")
+_MAX_WORD_LENGTH = 16
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]{{1,{_MAX_WORD_LENGTH}}}")
 # Where a sentence ends: before a space, or behind a full-width mark. No backtracking (`++`), and
 # none begins within a row of dots, so that a line of nothing but dots takes no longer.
 _MARKS, _WIDE_MARKS = ".!?…।؟۔", "。！？｡"

@@ -9,12 +9,12 @@ from apps.translation.pairs.sentence_pairs import SentencePairs
 from apps.translation.prediction.long_lines import batches, count_words
 from apps.translation.prediction.pieces import count_tokens
 from apps.translation.prediction.signatures import call_signature
-from shared.engine.files import write_text
-from shared.engine.loaded_model import LoadedModel
+from shared.common.files import write_text
+from shared.engine.saved_model.loaded_model import LoadedModel
 from shared.text.line_files import clean_line
 
 # Pairs, and words of the longer sides together, in one call; a longer text is not scored.
-PAIRS_OF_CALL, WORDS_OF_CALL, LONGEST_SCORED = 64, 4096, 1000
+PAIRS_OF_CALL, WORDS_OF_CALL, MAX_SCORED_WORDS = 64, 4096, 1000
 HEADER = ("where", "score", "tokens", "source", "target")
 
 
@@ -34,12 +34,12 @@ class PairScore(NamedTuple):
 
 
 def score_pairs(model: LoadedModel, pairs: SentencePairs) -> list[PairScore | None]:
-    """The score of each pair; None where a side has more than `LONGEST_SCORED` words."""
+    """The score of each pair; None where a side has more than `MAX_SCORED_WORDS` words."""
     lengths = [
         max(count_words(source), count_words(target))
         for source, target in zip(pairs.source, pairs.target, strict=True)
     ]
-    kept = [index for index, length in enumerate(lengths) if length <= LONGEST_SCORED]
+    kept = [index for index, length in enumerate(lengths) if length <= MAX_SCORED_WORDS]
     found: list[PairScore | None] = [None] * len(lengths)
     for batch in batches([lengths[index] for index in kept], PAIRS_OF_CALL, WORDS_OF_CALL):
         chosen = [kept[place] for place in batch]

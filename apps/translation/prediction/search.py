@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.translation.config import MAX_BEAM, DecodingConfig
-from shared.engine.errors import UsageError
+from shared.common.errors import UsageError
 
 # What is taken where an option of the random draws is not given.
 DRAWS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.loaded_model import LoadedModel
+from shared.common.errors import KerasuiteError
+from shared.engine.saved_model.loaded_model import LoadedModel
 
 
 def call_signature(model: LoadedModel, name: str, **inputs: Any) -> dict[str, np.ndarray]:

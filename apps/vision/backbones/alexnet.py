@@ -4,8 +4,8 @@ import keras
 
 from shared.layers import ConvNormActivation, ImageNormalization, LocalResponseNormalization
 
-LEAST_SIZE = 63
-LEAST_SIZE_SMALL_STEM = 15
+MIN_SIZE = 63
+MIN_SIZE_SMALL_STEM = 15
 
 
 def build_alexnet(

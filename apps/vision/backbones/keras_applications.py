@@ -4,7 +4,7 @@ import dataclasses
 
 import keras
 
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.layers import ImageNormalization
 
 PREFIX = "keras:"

@@ -15,7 +15,7 @@ from apps.vision.backbones.keras_applications import (
     build_application,
 )
 from apps.vision.backbones.weights import load_backbone_weights
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Backbone:
 
     build: Callable[..., keras.Model]
     options: tuple[str, ...]  # that are not common to all
-    least_size: int
-    least_size_small_stem: int | None = None
+    min_size: int
+    min_size_small_stem: int | None = None
     head: str = "pool"  # the paper's own classifier
     size: int = 224
 
@@ -34,8 +34,8 @@ def _alexnet(**fixed):
     return Backbone(
         functools.partial(alexnet.build_alexnet, **fixed),
         options=("small_stem",),
-        least_size=alexnet.LEAST_SIZE,
-        least_size_small_stem=alexnet.LEAST_SIZE_SMALL_STEM,
+        min_size=alexnet.MIN_SIZE,
+        min_size_small_stem=alexnet.MIN_SIZE_SMALL_STEM,
         head="classic",
     )
 
@@ -44,7 +44,7 @@ def _vgg(depth, **fixed):
     return Backbone(
         functools.partial(vgg.build_vgg, depth=depth, **fixed),
         options=("width",),
-        least_size=vgg.LEAST_SIZE,
+        min_size=vgg.MIN_SIZE,
         head="classic",
     )
 
@@ -53,8 +53,8 @@ def _resnet(depth, **fixed):
     return Backbone(
         functools.partial(resnet.build_resnet, depth=depth, **fixed),
         options=("small_stem", "width", "drop_path"),
-        least_size=resnet.LEAST_SIZE,
-        least_size_small_stem=resnet.LEAST_SIZE_SMALL_STEM,
+        min_size=resnet.MIN_SIZE,
+        min_size_small_stem=resnet.MIN_SIZE_SMALL_STEM,
     )
 
 
@@ -186,10 +186,10 @@ def _check_options(name, found, special):
 
 
 def _check_size(name, found, input_shape, small_stem):
-    least = found.least_size_small_stem if small_stem else found.least_size
+    least = found.min_size_small_stem if small_stem else found.min_size
     if any(side is not None and side < least for side in input_shape[:2]):
         size = "x".join(str(side) for side in input_shape[:2])
-        stem = found.least_size_small_stem
+        stem = found.min_size_small_stem
         mend = f", or {stem} with small_stem" if stem and not small_stem else ""
         raise KerasuiteError(
             f"images of {size} pixels are too small for {name}: use at least {least}{mend}"

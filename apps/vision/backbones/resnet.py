@@ -11,8 +11,8 @@ STAGES = {
     50: (BottleneckBlock, (3, 4, 6, 3)),
     101: (BottleneckBlock, (3, 4, 23, 3)),
 }
-LEAST_SIZE = 32
-LEAST_SIZE_SMALL_STEM = 8
+MIN_SIZE = 32
+MIN_SIZE_SMALL_STEM = 8
 EPSILON = 1.001e-5  # of the batch normalisation in keras.applications
 
 

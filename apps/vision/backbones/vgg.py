@@ -12,7 +12,7 @@ BLOCKS = {
     16: (2, 2, 3, 3, 3),
     19: (2, 2, 4, 4, 4),
 }
-LEAST_SIZE = 32
+MIN_SIZE = 32
 
 
 def build_vgg(

@@ -13,7 +13,7 @@ import keras
 
 from apps.vision.backbones.heads import HEAD_LAYERS
 from apps.vision.backbones.keras_applications import APPLICATIONS, PREFIX
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.layers import ConvNormActivation, ImageNormalization
 from shared.layers.residual_block import ResidualBlock
 

@@ -15,12 +15,12 @@ from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.evaluator import ClassificationEvaluator
 from apps.vision.classification.predictor import ClassificationPredictor
 from apps.vision.classification.serving import ClassifierServing
-from shared.engine import stream
+from shared.common import stream
+from shared.common.errors import KerasuiteError
+from shared.common.files import write_text
 from shared.engine.app import App
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import write_text
-from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
+from shared.engine.training.optimizer import build_optimizer
 from shared.image.image_store import ImageStore
 from shared.image.scan import scan_images
 from shared.image.skipped import report_skipped

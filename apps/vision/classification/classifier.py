@@ -8,11 +8,11 @@ from apps.vision.backbones.registry import build_backbone, default_head
 from apps.vision.backbones.weights import load_head_weights
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.data import image_size
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 # oneDNN's backward convolution of 8 channels writes past its buffer for odd batches ("double free
 # or corruption" at the next allocation); 12 channels were seen to be safe.
-LEAST_WIDTH = 12
+MIN_WIDTH = 12
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -83,9 +83,9 @@ def build_classifier(
         weights: str. "imagenet", "none" or a weights file.
     """
     size, model = image_size(config), config.model
-    if 0 < model.width < LEAST_WIDTH:
+    if 0 < model.width < MIN_WIDTH:
         raise KerasuiteError(
-            f"--width {model.width}: use at least {LEAST_WIDTH}; TensorFlow 2.21 corrupts memory "
+            f"--width {model.width}: use at least {MIN_WIDTH}; TensorFlow 2.21 corrupts memory "
             f"when it trains narrower convolutions on a CPU"
         )
 

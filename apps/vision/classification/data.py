@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from apps.vision.backbones.registry import default_image_size
 from apps.vision.classification.config import AugmentConfig, ClassifyConfig
-from shared.engine import stream
+from shared.common import stream
 from shared.image import augment, mix
 from shared.image.image_store import ImageStore
 from shared.image.randaugment import rand_augment

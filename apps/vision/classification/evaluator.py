@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from sklearn import metrics as sk
 
-from shared.engine import plots
 from shared.engine.app import Evaluator
-from shared.engine.page import Page
 from shared.image.reader import to_rgb
+from shared.report import plots
+from shared.report.page import Page
 
 MISTAKES_SHOWN = 48
 

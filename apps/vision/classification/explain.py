@@ -14,9 +14,9 @@ from PIL import Image
 from rich.console import Console
 
 from apps.vision.classification.data import evaluation_image
-from shared.engine.errors import SOME_REJECTED, KerasuiteError
-from shared.engine.files import atomic_path, write_text
-from shared.engine.inputs import find_inputs
+from shared.common.errors import SOME_REJECTED, KerasuiteError
+from shared.common.files import atomic_path, write_text
+from shared.common.inputs import find_inputs
 from shared.engine.run import load_best, open_run
 from shared.image.decode import decode_image
 from shared.image.reader import IMAGE_SUFFIXES, read_source

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import atomic_path
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_path
 from shared.image.reader import IMAGE_SUFFIXES
 
 SPLIT_FOLDERS = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from shared.engine.predictor import Predictor
+from shared.engine.prediction.predictor import Predictor
 from shared.image.reader import IMAGE_SUFFIXES, read_source
 
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.data import evaluation_image, image_size
-from shared.engine.any_number import answer_any_number
 from shared.engine.app import ServingModule
+from shared.engine.saved_model.empty_batches import answer_empty_batches
 from shared.image.decode import decode_batch
 from shared.image.example_images import example_images
 from shared.text.line_tables import line_by_number
@@ -44,7 +44,9 @@ class ClassifierServing(ServingModule):
             lambda image: evaluation_image(image, self.config),
             tf.TensorSpec((size, size, 3), tf.float32),
         )
-        logits = tf.cast(answer_any_number(partial(self.model, training=False), images), tf.float32)
+        logits = tf.cast(
+            answer_empty_batches(partial(self.model, training=False), images), tf.float32
+        )
         probabilities = tf.nn.softmax(logits)
         scores, indices = tf.math.top_k(probabilities, k=min(MAX_LABELS, len(self.class_names)))
         labels = self.names.lookup(tf.cast(indices, tf.int64))

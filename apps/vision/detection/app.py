@@ -21,13 +21,13 @@ from apps.vision.detection.detector import Detector, build_detector
 from apps.vision.detection.evaluator import DetectionEvaluator
 from apps.vision.detection.predictor import DetectionPredictor
 from apps.vision.detection.serving import DetectorServing
-from shared.engine import stream
+from shared.common import stream
+from shared.common.errors import KerasuiteError
+from shared.common.files import write_text
+from shared.common.messages import warn
 from shared.engine.app import App
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import write_text
-from shared.engine.messages import warn
-from shared.engine.optimizer import build_optimizer
 from shared.engine.run import Run
+from shared.engine.training.optimizer import build_optimizer
 from shared.image.image_store import ImageStore
 
 IMAGES = "images.jsonl"

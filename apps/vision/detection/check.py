@@ -11,7 +11,7 @@ from PIL import Image
 from apps.vision.detection.annotations.image_boxes import DetectionData
 from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.draw import draw_boxes
-from shared.engine.files import atomic_path
+from shared.common.files import atomic_path
 from shared.image.decode import decode_image
 from shared.image.reader import DEFAULT_MAX_PIXELS, read_image
 

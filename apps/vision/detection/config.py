@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from shared.engine.config import OptimizationConfig, RunConfig, config_class, group, option
+from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
 
 
 @config_class

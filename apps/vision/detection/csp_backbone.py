@@ -11,7 +11,7 @@ from shared.layers import ConvNormActivation, CspBlock, ImageNormalization
 BASE_WIDTHS = (64, 128, 256, 512, 1024)  # after the strides 2, 4, 8, 16, 32
 BASE_DEPTHS = (3, 6, 6, 3)  # pairs of convolutions at the strides 4, 8, 16, 32
 BASE_NECK_DEPTH = 3
-LEAST_WIDTH = 16  # narrower convolutions are not safe in training (shared.layers.convolution_block)
+MIN_WIDTH = 16  # narrower convolutions are not safe in training (shared.layers.convolution_block)
 LEVELS = (3, 4, 5)  # strides 8, 16, 32
 
 
@@ -36,7 +36,7 @@ class Size:
         """Channels after the strides 2, 4, 8, 16, 32, in multiples of 16."""
         scaled = [width * self.width for width in BASE_WIDTHS]
         scaled[-1] *= self.deepest
-        return tuple(max(LEAST_WIDTH, round(width / 16) * 16) for width in scaled)
+        return tuple(max(MIN_WIDTH, round(width / 16) * 16) for width in scaled)
 
     @property
     def depths(self) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from apps.vision.detection.letterbox_boxes import to_square
 from apps.vision.detection.mosaic import Picture, chance, mixup, mosaic, square
 from apps.vision.detection.sampling import repeat_factors, weighted_indices
 from apps.vision.detection.warp import random_affine, random_flips
-from shared.engine import stream
+from shared.common import stream
 from shared.image import augment, mix
 from shared.image.image_store import ImageStore
 from shared.image.resize import letterbox, letterbox_geometry, resize

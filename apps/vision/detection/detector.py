@@ -9,7 +9,7 @@ from apps.vision.detection.anchor_points import REG_MAX, STRIDES
 from apps.vision.detection.csp_backbone import SIZES, block_options, build_features
 from apps.vision.detection.detection_loss import LossOptions, box_counts, loss_sums
 from apps.vision.detection.nms import detect
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.layers import ConvNormActivation, PadToGrid, PathAggregation, SpatialPyramidPooling
 
 EVALUATION_CONFIDENCE = 0.001
@@ -166,7 +166,7 @@ def _head(x, stride, num_classes, width, options):
             name = f"{branch}{stride}_conv{number}"
             branched = ConvNormActivation(width, 3, name=name, **options)(branched)
         # A dense layer rather than a 1x1 convolution: the same, and safe for one class (narrow
-        # convolutions are not, see LEAST_WIDTH).
+        # convolutions are not, see MIN_WIDTH).
         branched = keras.layers.Reshape((-1, width), name=f"{branch}{stride}_flat")(branched)
         logits = keras.layers.Dense(
             channels,

@@ -26,9 +26,9 @@ from apps.vision.detection.evaluation.coco_metrics import (
 )
 from apps.vision.detection.evaluation.detection_pictures import write_sheet, write_worst
 from apps.vision.detection.letterbox_boxes import to_original
-from shared.engine import plots
+from shared.common.errors import KerasuiteError
 from shared.engine.app import Evaluator
-from shared.engine.errors import KerasuiteError
+from shared.report import plots
 
 SHOWN_CONFIDENCE = 0.25  # of the confusion matrix and the sheet: what an export answers by default
 BACKGROUND = "background"

@@ -13,9 +13,9 @@ from apps.vision.detection.prediction import coco_results, result_files
 from apps.vision.detection.prediction.tile_merge import Found
 from apps.vision.detection.prediction.tiles import detect_tiled
 from apps.vision.detection.thresholds import THRESHOLDS, threshold_values
-from shared.engine.config import did_you_mean
-from shared.engine.errors import KerasuiteError
-from shared.engine.predictor import Predictor
+from shared.common.config import did_you_mean
+from shared.common.errors import KerasuiteError
+from shared.engine.prediction.predictor import Predictor
 from shared.image.decode import decode_image
 from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES, read_source
 from shared.image.result_name import result_name

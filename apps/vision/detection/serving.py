@@ -9,10 +9,10 @@ from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.data import network_image
 from apps.vision.detection.letterbox_boxes import to_original
 from apps.vision.detection.nms import detect
-from apps.vision.detection.steady_examples import steady_examples
+from apps.vision.detection.rounding_stable_examples import rounding_stable_examples
 from apps.vision.detection.thresholds import THRESHOLDS, threshold_variables
-from shared.engine.any_number import answer_any_number
 from shared.engine.app import ServingModule
+from shared.engine.saved_model.empty_batches import answer_empty_batches
 from shared.image.decode import decode_batch
 from shared.text.line_tables import line_by_number
 
@@ -57,7 +57,7 @@ class DetectorServing(ServingModule):
     ) -> dict[str, tf.Tensor]:
         """Decodes, letterboxes, detects, maps back and names."""
         squares, sizes = self.letterboxed(image_bytes)
-        logits = answer_any_number(partial(self.model, training=False), squares)
+        logits = answer_empty_batches(partial(self.model, training=False), squares)
         found = self.suppressed(logits, confidence, iou, max_detections)
         boxes = to_original(found["boxes"], sizes[:, 0], sizes[:, 1], self.side)
         labels = self.names.lookup(tf.cast(found["classes"], tf.int64))
@@ -102,7 +102,7 @@ class DetectorServing(ServingModule):
         return self.thresholds
 
     def examples(self):
-        return steady_examples(self)
+        return rounding_stable_examples(self)
 
     def extra_assets(self):
         return {"labels.txt": "\n".join(self.class_names) + "\n"}

@@ -8,8 +8,8 @@ from apps.vision.detection.config import AugmentConfig
 from apps.vision.detection.mosaic import FILL, Picture, chance
 
 # Objects of which less is left are no longer targets.
-LEAST_SIDE = 2.0  # pixels
-LEAST_SHARE = 0.1  # of the area before it was cut
+MIN_SIDE = 2.0  # pixels
+MIN_SHARE = 0.1  # of the area before it was cut
 
 
 def random_affine(picture: Picture, seed: tf.Tensor, side: int, config: AugmentConfig) -> Picture:
@@ -28,8 +28,8 @@ def random_affine(picture: Picture, seed: tf.Tensor, side: int, config: AugmentC
     image = _warped(picture.image, forward, side)
     moved = _moved(picture.boxes, forward)
     clipped = tf.clip_by_value(moved, 0.0, float(side))
-    seen = _areas(clipped) >= LEAST_SHARE * _areas(moved)
-    seen &= tf.reduce_min(clipped[:, 2:] - clipped[:, :2], axis=-1) >= LEAST_SIDE
+    seen = _areas(clipped) >= MIN_SHARE * _areas(moved)
+    seen &= tf.reduce_min(clipped[:, 2:] - clipped[:, :2], axis=-1) >= MIN_SIDE
     return Picture(image, tf.boolean_mask(clipped, seen), tf.boolean_mask(picture.labels, seen))
 
 

@@ -21,8 +21,8 @@ from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.runs import APPS
-from shared.engine.evaluate import evaluate
 from shared.engine.run import load_best, open_run
+from shared.engine.training.evaluate import evaluate
 from tests.apps.bert.distillation.runs import write_untrained_run
 from tests.apps.test_all_apps import write_sentences
 

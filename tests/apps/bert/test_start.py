@@ -9,10 +9,10 @@ import tensorflow as tf
 from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.pretraining.app import PretrainApp
 from apps.bert.start import load_tokenizer
-from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
 from shared.engine.run import Run, load_best, open_run
-from shared.engine.train import train
+from shared.engine.training.train import train
 from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS
 
 VOCABULARY = [*SPECIAL_TOKENS, "cafe", "café", "Cafe", "Café", "我", "们", "我们", "\u2028", "\x85"]

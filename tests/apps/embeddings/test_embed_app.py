@@ -10,17 +10,17 @@ import tensorflow as tf
 from apps.embeddings import tools
 from apps.embeddings.app import EmbedApp
 from apps.embeddings.config import EmbedConfig
+from apps.embeddings.corpus.vocabulary import Vocabulary
 from apps.embeddings.data import text_words
-from apps.embeddings.document_vectors import sif_weights
 from apps.embeddings.evaluator import EmbeddingEvaluator, Judgements
 from apps.embeddings.serving import EmbeddingServing
-from apps.embeddings.vector_files import read_vectors
-from apps.embeddings.vocabulary import Vocabulary
-from apps.embeddings.word_vectors import WordVectors
-from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
+from apps.embeddings.vectors.document_vectors import sif_weights
+from apps.embeddings.vectors.vector_files import read_vectors
+from apps.embeddings.vectors.word_vectors import WordVectors
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
 from shared.engine.run import load_best, open_run
-from shared.engine.train import train
+from shared.engine.training.train import train
 from shared.testing.app_test import expect_success, kerasuite, read_lines
 
 TOPICS = ("red green blue pink grey", "one two three four five", "cat dog cow hen pig")
@@ -89,7 +89,7 @@ def test_loss_falls(run):
 
 
 def read_history(run):
-    from shared.engine.history import read_csv
+    from shared.engine.training.history import read_csv
 
     return read_csv(run.folder / "history.csv")
 

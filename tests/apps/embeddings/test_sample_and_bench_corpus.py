@@ -3,7 +3,7 @@
 import gzip
 import zipfile
 
-from apps.embeddings.corpus import Corpus
+from apps.embeddings.corpus.corpus import Corpus
 from shared.samples.registry import write_sample
 from tests.bench import english_corpus
 

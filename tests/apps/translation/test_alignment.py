@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from apps.translation.prediction.alignment import Alignment, join_links, pharaoh, read_alignment
-from shared.engine import attention_plot as alignment_plot
+from shared.report import attention_plot as alignment_plot
 
 
 def test_reads_a_padded_row():

@@ -8,8 +8,8 @@ import pytest
 from apps.translation.config import PairsConfig
 from apps.translation.pairs.cleaning import clean_pairs
 from apps.translation.pairs.sentence_pairs import SentencePairs
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import write_json
+from shared.common.errors import KerasuiteError
+from shared.common.files import write_json
 
 ROWS = [
     ("a", "b"),

@@ -9,7 +9,7 @@ from apps.translation.config import TranslateConfig
 from apps.translation.languages import Languages
 from apps.translation.pairs.pair_files import find_pairs, other_scripts, read_pairs, split
 from apps.translation.pairs.sentence_pairs import SentencePairs
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.text_lines import read_lines
 
 ENGLISH = ["a dog", "a cat", "two birds", "the end"]

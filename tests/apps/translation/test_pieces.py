@@ -3,12 +3,12 @@
 import functools
 
 import pytest
-from toy_translator import save_toy
 
 from apps.translation.config import MAX_TOKENS
 from apps.translation.prediction.pieces import count_tokens, cut_lines
-from shared.engine import loaded_model
-from shared.engine.loaded_model import LoadedModel
+from shared.engine.saved_model import loaded_model
+from shared.engine.saved_model.loaded_model import LoadedModel
+from tests.apps.translation.toy_translator import save_toy
 
 RUSSIAN = "Все счастливые семьи похожи друг на друга, а каждая несчастливая по-своему " * 5
 EMOJI = "🎉" * 440

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from apps.translation.config import ModelConfig
 from apps.translation.recurrent_translator import RecurrentTranslator
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.subword_tokenizer import END, PAD, START
 
 RANDOM = np.random.default_rng(0)

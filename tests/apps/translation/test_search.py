@@ -4,7 +4,7 @@ import pytest
 
 from apps.translation.config import MAX_BEAM, DecodingConfig
 from apps.translation.prediction.search import Search
-from shared.engine.errors import UsageError
+from shared.common.errors import UsageError
 from shared.testing.app_test import kerasuite
 
 OWN = DecodingConfig(beam_size=3, length_penalty=0.25)

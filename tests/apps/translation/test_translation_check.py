@@ -5,7 +5,7 @@ import pytest
 from apps.translation.check import describe
 from apps.translation.config import TranslateConfig
 from apps.translation.pairs.scripts import guess_language, main_script
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.samples.numbers_en_zh import chinese, english
 
 

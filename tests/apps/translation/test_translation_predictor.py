@@ -8,16 +8,16 @@ import json
 import shutil
 
 import pytest
-from toy_translator import save_toy
 
 from apps.translation.prediction.long_lines import cut_line
 from apps.translation.prediction.search import Search
 from apps.translation.predictor import TranslationPredictor
-from shared.engine import loaded_model
-from shared.engine.errors import KerasuiteError, UsageError
-from shared.engine.inputs import find_inputs
-from shared.engine.loaded_model import LoadedModel
-from shared.engine.predict import predict
+from shared.common.errors import KerasuiteError, UsageError
+from shared.common.inputs import find_inputs
+from shared.engine.prediction.predict import predict
+from shared.engine.saved_model import loaded_model
+from shared.engine.saved_model.loaded_model import LoadedModel
+from tests.apps.translation.toy_translator import save_toy
 
 LONG = " ".join(f"w{number}" for number in range(50_000))
 FILES = {

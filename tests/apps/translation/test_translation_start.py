@@ -7,10 +7,10 @@ from apps.translation.app import TranslateApp
 from apps.translation.config import TranslateConfig
 from apps.translation.data import length_ratio
 from apps.translation.pairs.encoded_pairs import EncodedPairs
-from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
 from shared.engine.run import load_best, open_run
-from shared.engine.train import train
+from shared.engine.training.train import train
 from shared.samples.numbers_en_zh import chinese, english
 from shared.text.sentences import Sentences
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
-from toy_translator import save_toy
 
 from apps.translation import tools
 from apps.translation.prediction.search import Search
-from shared.engine import loaded_model
-from shared.engine.errors import SOME_REJECTED, KerasuiteError, UsageError
+from shared.common.errors import SOME_REJECTED, KerasuiteError, UsageError
+from shared.engine.saved_model import loaded_model
+from tests.apps.translation.toy_translator import save_toy
 
 APP = "toy_translator:ToyTranslateApp"
 

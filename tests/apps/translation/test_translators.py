@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from apps.translation.config import ModelConfig
 from apps.translation.transformer_translator import TransformerTranslator
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.subword_tokenizer import END, PAD, START
 from tests.apps.translation.translators import NETWORKS, random_batch, small_translator
 

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from apps.translation.app import TranslateApp
 from apps.translation.config import TranslateConfig
-from shared.engine import config as configs
-from shared.engine.export import export
+from shared.common import config as configs
 from shared.engine.run import load_best, open_run
-from shared.engine.train import train
+from shared.engine.saved_model.export import export
+from shared.engine.training.train import train
 from shared.samples.numbers_en_zh import chinese, english
 
 TEXTS = ["twelve", "one hundred and five", "", "三百 and ☃", "ninety-nine thousand"]
@@ -49,7 +49,7 @@ def run(tmp_path_factory):
 
 def test_the_export_translates_as_the_live_model(run, tmp_path, monkeypatch):
     # The engine's own proof is this one, with more texts.
-    monkeypatch.setattr("shared.engine.export.verify", lambda jobs: None)
+    monkeypatch.setattr("shared.engine.saved_model.export.verify", lambda jobs: None)
     app = TranslateApp()
     opened = open_run(app, run)
     model = load_best(app, opened)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from apps.translation.config import TranslateConfig
 from apps.translation.languages import LANGUAGES, Languages
 from apps.translation.predictor import TranslationPredictor
-from shared.engine import config as configs
+from shared.common import config as configs
 from shared.engine.app import App
 
 TEXT = tf.TensorSpec([None], tf.string, name="text")

@@ -14,7 +14,7 @@ import pytest
 from apps.vision.backbones import build_backbone, classification_head, load_head_weights
 from apps.vision.backbones import weights as weights_module
 from apps.vision.backbones.weights import PUBLISHED, download_imagenet_weights
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.uniform(0, 255, size=(2, 64, 64, 3)).astype("float32")

@@ -17,7 +17,7 @@ from apps.vision.backbones import (
     pyramid_layer_names,
 )
 from apps.vision.backbones.keras_applications import APPLICATIONS
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.layers import ImageNormalization
 
 RANDOM = np.random.default_rng(0)

@@ -19,11 +19,11 @@ from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.evaluator import ClassificationEvaluator
 from apps.vision.classification.explain import GradCam
 from apps.vision.classification.files import LabelledFile
-from shared.engine import config as configs
-from shared.engine import train as training
-from shared.engine.errors import KerasuiteError
-from shared.engine.finish import write_evaluation
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
 from shared.engine.run import Run, load_best, open_run
+from shared.engine.training import train as training
+from shared.engine.training.finish import write_evaluation
 from shared.image.image_store import ImageStore
 from shared.testing.app_test import read_history
 
@@ -359,7 +359,7 @@ def test_grad_cam_equals_its_definition():
 
 def test_export_answers_a_keras_layer(tmp_path):
     """TFSMLayer reads the SavedModel; CMYK and rotated pictures are answered alike."""
-    from shared.engine.export import export
+    from shared.engine.saved_model.export import export
 
     images = write_images(tmp_path / "data", {"a": 6, "b": 6})
     run = train(tmp_path / "run", images, epochs=1)

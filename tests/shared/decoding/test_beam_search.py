@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 import tensorflow as tf
-from table_model import END, SIZE, START, log_softmax, step_of, table
 
 from shared.decoding.beam_search import beam_search, gather_hypotheses
+from tests.shared.decoding.table_model import END, SIZE, START, log_softmax, step_of, table
 
 
 def penalty(length: int, alpha: float) -> float:

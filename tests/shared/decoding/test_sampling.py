@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from table_model import END, SIZE, START, log_softmax, step_of, table
 
 from shared.decoding.sampling import NUMBERS, draw, keep_likely, sample, uniform_rows
+from tests.shared.decoding.table_model import END, SIZE, START, log_softmax, step_of, table
 
 
 def seeds_of(numbers, first=7):

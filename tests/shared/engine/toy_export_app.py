@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from shared.common.config import RunConfig, config_class, option
 from shared.engine.app import App, Evaluator, ServingModule
-from shared.engine.config import RunConfig, config_class, option
 from shared.engine.run import Run
 
 WORDS = ["apple", "é", "cat", "a|b"]
@@ -120,7 +120,7 @@ class TwoWayApp(ToyApp):
 
 def make_run(folder, **values):
     """A run folder with a model, as `train` leaves it."""
-    from shared.engine import config as configs
+    from shared.common import config as configs
 
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(ToyConfig(data=("words",), **values), folder)

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from shared.engine.errors import KerasuiteError
-from shared.engine.inputs import Source
+from shared.common.errors import KerasuiteError
+from shared.common.inputs import Source
 from shared.text import line_files
 from shared.text.line_files import (
     clean_line,

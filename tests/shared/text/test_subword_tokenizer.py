@@ -9,7 +9,7 @@ import pytest
 import sentencepiece
 import tensorflow as tf
 
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.subword_tokenizer import (
     END,
     KINDS,

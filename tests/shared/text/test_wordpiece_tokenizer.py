@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from tokenizers import BertWordPieceTokenizer, normalizers, pre_tokenizers
 
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.bert_words import WordSplitter
 from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS, WordPieceTokenizer
 from shared.text.wordpiece_training import learn_wordpiece

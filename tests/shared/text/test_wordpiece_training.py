@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import tensorflow as tf
 
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS, WordPieceTokenizer
 from shared.text.wordpiece_training import count_words, learn_wordpiece
 

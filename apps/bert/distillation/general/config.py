@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from apps.bert.distillation.config import TINYBERT_4, TINYBERT_6, LayerTransferConfig
 from apps.bert.encoder_config import TEST_ENCODER
 from apps.bert.pretraining.config import CorpusConfig
-from shared.engine.config import config_class, group, option
+from shared.common.config import config_class, group, option
 
 # Jiao et al., 2020, section 4.1: the hyper-parameters of BERT, three passes over Wikipedia. Two
 # segments, so that the embeddings of both are learnt.

@@ -18,7 +18,7 @@ from apps.vision.detection.annotations.image_boxes import (
     RawImage,
 )
 from apps.vision.detection.annotations.orientation import read_orientation, to_upright
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.image.reader import DEFAULT_MAX_PIXELS, ImageHeader, UnreadableImage, load_image
 
 # Corners that are rounded or count from the other end of the pixel are nobody's fault.

@@ -18,7 +18,7 @@ from apps.vision.detection.annotations.image_boxes import (
     split_of_name,
 )
 from apps.vision.detection.annotations.image_index import ImageIndex, find_files
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 KEYS = ("images", "annotations", "categories")
 

@@ -17,8 +17,8 @@ import yaml
 
 from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
 from apps.vision.detection.annotations.orientation import read_orientation, to_stored
-from shared.engine.errors import KerasuiteError
-from shared.engine.files import atomic_folder, write_json, write_text
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_folder, write_json, write_text
 
 PARTS = {"train": "train", "validation": "val"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.vision.detection.annotations.image_boxes import ImageBoxes
-from shared.engine.files import write_text
+from shared.common.files import write_text
 
 
 def write_images(images: Iterable[ImageBoxes], path: Path) -> None:

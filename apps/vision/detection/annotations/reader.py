@@ -9,7 +9,7 @@ from apps.vision.detection.annotations.image_boxes import DetectionData, RawData
 from apps.vision.detection.annotations.image_index import find_files
 from apps.vision.detection.annotations.voc import read_voc
 from apps.vision.detection.annotations.yolo import find_yaml, label_file, read_yolo
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES
 
 READERS = {"voc": read_voc, "coco": read_coco, "yolo": read_yolo}

@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 
 from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 
 def split_images(data: DetectionData, validation_split: float, seed: int) -> list[ImageBoxes]:

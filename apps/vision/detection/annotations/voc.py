@@ -17,7 +17,7 @@ from apps.vision.detection.annotations.image_boxes import (
     split_of_folders,
 )
 from apps.vision.detection.annotations.image_index import ImageIndex, find_files
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 LISTS = {"train": "train", "val": "validation"}
 CORNERS = ("xmin", "ymin", "xmax", "ymax")

@@ -17,7 +17,7 @@ from apps.vision.detection.annotations.image_boxes import (
     split_of_folders,
 )
 from apps.vision.detection.annotations.image_index import find_files
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.image.reader import IMAGE_SUFFIXES
 
 PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation"}

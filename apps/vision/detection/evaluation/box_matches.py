@@ -11,7 +11,7 @@ import numpy as np
 
 from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from apps.vision.detection.evaluation.coco_evaluation import (
-    LEAST_OVERLAP,
+    MIN_OVERLAP,
     Detections,
     ImageMatches,
     match,
@@ -160,7 +160,7 @@ def _confusions(image, found, judgement):
         xywh_pixels(image.boxes[judgement.missed], *size),
         nothing,
     )
-    taken = match(near, len(wrong), nothing, nothing, [LEAST_OVERLAP])[0]
+    taken = match(near, len(wrong), nothing, nothing, [MIN_OVERLAP])[0]
     is_taken = taken >= 0
     others = np.setdiff1d(np.arange(len(missed)), taken)
     return (missed[taken[is_taken]], wrong[is_taken]), wrong[~is_taken], missed[others]

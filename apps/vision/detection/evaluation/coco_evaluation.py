@@ -24,8 +24,8 @@ from apps.vision.detection.annotations.image_boxes import ImageBoxes
 # Pixels are rounded to so many digits, as `detect convert` writes them: a side of 32 pixels is
 # again 32 after its way through normalised float32, and falls into the size that it belongs to.
 DIGITS = 3
-LEAST_OVERLAP = 0.5
-ALL_SIZES, MOST_DETECTIONS = 0, -1  # places in COCOeval's areaRng and maxDets
+MIN_OVERLAP = 0.5
+ALL_SIZES, MAX_DETECTIONS = 0, -1  # places in COCOeval's areaRng and maxDets
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +168,7 @@ class _Pair:
 
 
 def near_truths(found, truth, crowd) -> dict[int, list[tuple[int, float]]]:
-    """The truths that each box overlaps by LEAST_OVERLAP at least; most boxes are far from all.
+    """The truths that each box overlaps by MIN_OVERLAP at least; most boxes are far from all.
 
     Args:
         found: float64 array (D, 4), xywh in pixels.
@@ -181,7 +181,7 @@ def near_truths(found, truth, crowd) -> dict[int, list[tuple[int, float]]]:
     near: dict[int, list[tuple[int, float]]] = {}
     if len(found) and len(truth):
         overlaps = mask.iou(found, truth, crowd.astype(np.uint8))
-        places = np.nonzero(overlaps >= LEAST_OVERLAP)
+        places = np.nonzero(overlaps >= MIN_OVERLAP)
         rows = zip(*(part.tolist() for part in (*places, overlaps[places])), strict=True)
         for box, index, overlap in rows:
             near.setdefault(box, []).append((index, overlap))

@@ -7,7 +7,7 @@ import numpy as np
 
 from apps.vision.detection.evaluation.coco_evaluation import (
     ALL_SIZES,
-    MOST_DETECTIONS,
+    MAX_DETECTIONS,
     BoxEvaluation,
 )
 
@@ -23,7 +23,7 @@ def coco_metrics(evaluation: BoxEvaluation) -> dict[str, float]:
         is there for is left out.
     """
     # (IoU thresholds, recall levels, classes, sizes) and (IoU thresholds, classes, limits)
-    precision = evaluation.eval["precision"][..., MOST_DETECTIONS]
+    precision = evaluation.eval["precision"][..., MAX_DETECTIONS]
     recall = evaluation.eval["recall"][:, :, ALL_SIZES]
     values = {
         "map": precision[..., ALL_SIZES],
@@ -39,7 +39,7 @@ def coco_metrics(evaluation: BoxEvaluation) -> dict[str, float]:
 
 def class_metrics(evaluation: BoxEvaluation) -> list[dict[str, float | None]]:
     """For each class "ap" (IoU 0.5 to 0.95) and "ap50"; None for a class without truth."""
-    precision = evaluation.eval["precision"][..., ALL_SIZES, MOST_DETECTIONS]
+    precision = evaluation.eval["precision"][..., ALL_SIZES, MAX_DETECTIONS]
     half = _threshold(evaluation, 0.5)
     return [
         {
@@ -52,7 +52,7 @@ def class_metrics(evaluation: BoxEvaluation) -> list[dict[str, float | None]]:
 
 def precision_at_recall(evaluation: BoxEvaluation) -> tuple[np.ndarray, np.ndarray]:
     """At IoU 0.5: recall levels (R,) and the precision of each class (C, R), NaN without truth."""
-    precision = evaluation.eval["precision"][..., ALL_SIZES, MOST_DETECTIONS]
+    precision = evaluation.eval["precision"][..., ALL_SIZES, MAX_DETECTIONS]
     precision = precision[_threshold(evaluation, 0.5)].T
     return evaluation.params.recThrs, np.where(precision > -1, precision, np.nan)
 

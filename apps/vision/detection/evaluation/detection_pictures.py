@@ -12,10 +12,10 @@ from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from apps.vision.detection.draw import draw_boxes
 from apps.vision.detection.evaluation.box_matches import ImageJudgement
 from apps.vision.detection.evaluation.coco_evaluation import Detections
-from shared.engine.files import atomic_path
-from shared.engine.page import Page
+from shared.common.files import atomic_path
 from shared.image.decode import decode_image
 from shared.image.reader import UnreadableImage, read_image
+from shared.report.page import Page
 
 PICTURE_SIDE = 640
 WORST_SHOWN = 24

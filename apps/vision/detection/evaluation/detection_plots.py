@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from shared.engine import plots
-from shared.engine.files import atomic_path
+from shared.common.files import atomic_path
+from shared.report import plots
 
 NAMED_CLASSES = 10  # of more, the most frequent ones are named and coloured
 LEGEND = {

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from apps.bert.checkpoint.google import read_google
 from apps.bert.checkpoint.weights import load_encoder, load_pretraining_heads
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from tests.apps.bert.checkpoint.encoders import assert_hidden_states, encoder_of, heads_of
 from tests.apps.bert.checkpoint.numpy_bert import NumpyBert
 from tests.apps.bert.checkpoint.random_checkpoints import (

@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import constants
 
 from apps.bert.checkpoint.hub import read_hub
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from tests.apps.bert.checkpoint.random_checkpoints import bert_tensors, write_hugging_face
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

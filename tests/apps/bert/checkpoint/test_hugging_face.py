@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from apps.bert.checkpoint.checkpoint import TokenizerSettings
 from apps.bert.checkpoint.hugging_face import read_hugging_face, save_hugging_face
 from apps.bert.checkpoint.weights import load_encoder, load_pretraining_heads
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from tests.apps.bert.checkpoint.encoders import assert_hidden_states, encoder_of, heads_of
 from tests.apps.bert.checkpoint.numpy_bert import DISTILBERT, NumpyBert
 from tests.apps.bert.checkpoint.random_checkpoints import (

@@ -14,7 +14,7 @@ from apps.bert.encoder import BertEncoder
 from apps.bert.encoder_config import encoder_arguments
 from apps.bert.pretraining.app import PretrainApp
 from apps.bert.start import encoder_shape, load_tokenizer
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.engine.run import load_best, open_run
 from tests.apps.bert.checkpoint.random_checkpoints import (
     DISTILBERT_CONFIG,

@@ -8,7 +8,7 @@ from apps.bert.checkpoint import minilm
 from apps.bert.checkpoint.hugging_face import save_hugging_face
 from apps.bert.checkpoint.minilm import minilm_folder, read_minilm
 from apps.bert.checkpoint.weights import load_encoder
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from tests.apps.bert.checkpoint.encoders import assert_hidden_states, encoder_of
 from tests.apps.bert.checkpoint.numpy_bert import NumpyBert
 from tests.apps.bert.checkpoint.random_checkpoints import write_hugging_face

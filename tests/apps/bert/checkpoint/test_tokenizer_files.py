@@ -13,7 +13,7 @@ from apps.bert.checkpoint.tokenizer_files import (
     settings_json,
     vocabulary_text,
 )
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 
 def write(folder, name, value):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from shared.engine import config as configs
+from shared.common import config as configs
 from shared.engine.app import App
 from shared.engine.run import Run, save_model
 

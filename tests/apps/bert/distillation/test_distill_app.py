@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from apps.bert.distillation.app import DistillApp
-from shared.engine import config as configs
-from shared.engine.checkpoint import STATE_KEY
-from shared.engine.devices import available_cores
-from shared.engine.errors import KerasuiteError
-from shared.engine.history import read_csv
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
+from shared.engine.distribution.devices import available_cores
 from shared.engine.run import load_best, open_run
-from shared.engine.train import train
+from shared.engine.training.checkpoint import STATE_KEY
+from shared.engine.training.history import read_csv
+from shared.engine.training.train import train
 from shared.testing.app_test import (
     AppCase,
     expect_success,

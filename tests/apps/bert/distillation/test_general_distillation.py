@@ -9,12 +9,12 @@ from apps.bert.distillation.app import DistillApp
 from apps.bert.distillation.general.app import GeneralDistillApp
 from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.pretraining.app import PretrainApp
-from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
-from shared.engine.evaluate import evaluate
-from shared.engine.history import read_csv
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
 from shared.engine.run import Run, load_best, open_run
-from shared.engine.train import train
+from shared.engine.training.evaluate import evaluate
+from shared.engine.training.history import read_csv
+from shared.engine.training.train import train
 from shared.engine.verbs import read_metrics
 from shared.testing.app_test import (
     AppCase,

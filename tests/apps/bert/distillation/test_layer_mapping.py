@@ -3,7 +3,7 @@
 import pytest
 
 from apps.bert.distillation.layer_mapping import map_layers, mapping_note
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 
 @pytest.mark.parametrize(

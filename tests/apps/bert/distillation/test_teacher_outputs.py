@@ -23,12 +23,12 @@ from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
 from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.finetuning.features import Features, PackedRows
 from apps.bert.finetuning.fine_tuner import FineTuner
-from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
-from shared.engine.history import read_csv
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
+from shared.engine.distribution.strategy import set_up
 from shared.engine.run import Run
-from shared.engine.strategy import set_up
-from shared.engine.train import Trainer, prepare, train
+from shared.engine.training.history import read_csv
+from shared.engine.training.train import Trainer, prepare, train
 from shared.testing.app_test import (
     AppCase,
     expect_success,

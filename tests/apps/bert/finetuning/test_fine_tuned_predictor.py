@@ -9,11 +9,11 @@ import pytest
 
 from apps.bert.distillation import tools
 from apps.bert.embedding.predictor import VECTORS, EmbeddingPredictor
-from apps.bert.finetuning.tagging_predictor import TaggingPredictor
-from apps.bert.finetuning.text_predictor import TextPredictor
+from apps.bert.finetuning.tagging.predictor import TaggingPredictor
+from apps.bert.finetuning.texts.predictor import TextPredictor
 from apps.bert.tasks.conll import read_conll
-from shared.engine.errors import KerasuiteError
-from shared.engine.inputs import Source
+from shared.common.errors import KerasuiteError
+from shared.common.inputs import Source
 
 SPANS = [{"label": "PER", "start": 0, "end": 8}, {"label": "LOC", "start": 18, "end": 23}]
 WORDS = ["Anna", "Lee", "lives", "in", "Paris"]

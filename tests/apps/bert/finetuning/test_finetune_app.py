@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from apps.bert.finetuning.app import FinetuneApp, freeze_layers
-from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
-from shared.engine.evaluate import evaluate
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
 from shared.engine.run import load_best, open_run
-from shared.engine.train import train
+from shared.engine.training.evaluate import evaluate
+from shared.engine.training.train import train
 
 NAMES, PLACES = ["Anna", "Bob", "Carl", "Dora"], ["Paris", "Rome", "Oslo", "Lima"]
 VERBS = ["saw", "left", "likes", "knows"]

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from apps.bert.finetuning.app import FinetuneApp
-from apps.bert.finetuning.kinds import balanced_weights
 from apps.bert.finetuning.predictor import predictor_for
-from shared.engine import config as configs
-from shared.engine.errors import UsageError
-from shared.engine.evaluate import evaluate
-from shared.engine.inputs import Source
+from apps.bert.finetuning.task_types import balanced_weights
+from shared.common import config as configs
+from shared.common.errors import UsageError
+from shared.common.inputs import Source
 from shared.engine.run import load_best, open_run
-from shared.engine.train import train
+from shared.engine.training.evaluate import evaluate
+from shared.engine.training.train import train
 
 
 def write(path, *lines):

@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 
 from apps.bert.finetuning.app import FinetuneApp
-from shared.engine import config as configs
-from shared.engine.export import export
-from shared.engine.inputs import find_inputs
-from shared.engine.predict import predict
+from shared.common import config as configs
+from shared.common.inputs import find_inputs
+from shared.engine.prediction.predict import predict
 from shared.engine.run import load_best, open_run
-from shared.engine.train import train
+from shared.engine.saved_model.export import export
+from shared.engine.training.train import train
 
 NAMES, VERBS = ["Anna", "U.N.", "Carl", "Dora"], ["saw", "left", "likes", "knows"]
 TAGGED = "".join(

@@ -9,9 +9,9 @@ import pytest
 
 from apps.bert.finetuning.predictor import predictor_for
 from apps.bert.tasks.read import read_file
-from shared.engine.errors import KerasuiteError
-from shared.engine.inputs import Source
-from shared.engine.prediction_log import PredictionLogs
+from shared.common.errors import KerasuiteError
+from shared.common.inputs import Source
+from shared.engine.prediction.prediction_log import PredictionLogs
 
 TAGS = ["O", "B-PER", "I-PER"]
 CONLL = "Anna B-PER\nLee I-PER\nleft O\n\nBob B-PER\n. O\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.bert.finetuning.question_evaluator import QuestionEvaluator
+from apps.bert.finetuning.questions.evaluator import QuestionEvaluator
 from apps.bert.tasks.examples import QuestionExample
 
 

@@ -9,8 +9,8 @@ from apps.bert.pretraining.check import describe
 from apps.bert.pretraining.config import PretrainConfig
 from apps.bert.pretraining.data import make_examples
 from apps.bert.pretraining.sequences import encode_text
-from shared.engine import config as configs
-from shared.engine.errors import SOME_REJECTED, KerasuiteError, UsageError
+from shared.common import config as configs
+from shared.common.errors import SOME_REJECTED, KerasuiteError, UsageError
 from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS, WordPieceTokenizer
 
 

@@ -13,7 +13,7 @@ from apps.bert.tasks.conll import (
     write_conll,
 )
 from apps.bert.tasks.labels import tag_names
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 IOB1 = """-DOCSTART- -X- O O
 

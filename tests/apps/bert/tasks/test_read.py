@@ -8,7 +8,7 @@ from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.examples import QuestionExample, TextExample
 from apps.bert.tasks.read import find_task, read_file, read_files
 from apps.bert.tasks.splits import hold_out, training_files, validation_files
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 TSV = "sentence\tlabel\n" + "".join(f"text {n}\t{n % 2}\n" for n in range(20))
 CONLL = "a O\nb B-X\n\nc I-X\nd O\n"

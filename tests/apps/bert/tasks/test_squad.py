@@ -6,7 +6,7 @@ import json
 import pytest
 
 from apps.bert.tasks.squad import read_squad, write_predictions
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 CONTEXT = "Zoë 🍕 ate a pizza in Rome."
 

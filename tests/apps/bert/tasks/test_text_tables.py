@@ -9,7 +9,7 @@ from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.examples import ChoiceExample
 from apps.bert.tasks.labels import class_names
 from apps.bert.tasks.text_tables import read_text_table
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 
 def write(path, rows, separator="\t"):

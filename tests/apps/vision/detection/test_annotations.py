@@ -12,7 +12,7 @@ from PIL import Image
 from apps.vision.detection.annotations.orientation import read_orientation, to_stored, to_upright
 from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.annotations.split import split_images
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 from shared.image.decode import decode_image
 from shared.image.exif import jpeg_orientation
 

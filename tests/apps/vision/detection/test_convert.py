@@ -10,7 +10,7 @@ from PIL import Image
 from apps.vision.detection.annotations.convert import convert, unique_names
 from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
 from apps.vision.detection.annotations.reader import read_annotations
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 FORMATS = ("voc", "coco", "yolo")
 

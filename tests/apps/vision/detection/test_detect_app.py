@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from apps.vision.detection.app import DetectApp
-from shared.engine import config as configs
-from shared.engine.errors import KerasuiteError
+from shared.common import config as configs
+from shared.common.errors import KerasuiteError
 from shared.engine.run import load_best, open_run
-from shared.engine.train import train
+from shared.engine.training.train import train
 from shared.testing.app_test import expect_success, kerasuite
 
 COLOURS = {"red": (230, 30, 30), "green": (30, 200, 30)}

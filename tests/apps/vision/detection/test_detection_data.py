@@ -10,7 +10,7 @@ from apps.vision.detection.annotations.image_list import read_images, write_imag
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.letterbox_boxes import to_original, to_square
 from apps.vision.detection.sampling import repeat_factors, weighted_indices
-from shared.engine import config as configs
+from shared.common import config as configs
 from shared.image.image_store import ImageStore
 
 SIDE = 64

@@ -20,9 +20,9 @@ from apps.vision.detection.detection_loss import LossOptions, box_counts, loss_s
 from apps.vision.detection.detector import build_detector
 from apps.vision.detection.nms import detect
 from apps.vision.detection.task_aligned_assigner import assign
-from shared.engine.config import OptimizationConfig
-from shared.engine.errors import KerasuiteError
-from shared.engine.train_step import build_train_step, prepare_optimizer
+from shared.common.config import OptimizationConfig
+from shared.common.errors import KerasuiteError
+from shared.engine.training.train_step import build_train_step, prepare_optimizer
 from shared.losses import box_iou
 
 RANDOM = np.random.default_rng(0)

@@ -23,7 +23,7 @@ from apps.vision.detection.evaluation.coco_evaluation import BoxEvaluation, Dete
 from apps.vision.detection.evaluation.coco_metrics import class_metrics, coco_metrics
 from apps.vision.detection.evaluation.detection_pictures import thumbnail
 from apps.vision.detection.evaluator import DetectionEvaluator
-from shared.engine.errors import KerasuiteError
+from shared.common.errors import KerasuiteError
 
 # COCOeval.stats and the names that they have here.
 STATS = {0: "map", 1: "map50", 2: "map75", 3: "map_small", 4: "map_medium", 5: "map_large"}

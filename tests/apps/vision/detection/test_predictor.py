@@ -9,22 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-import toy_detector
 from PIL import Image
-from toy_detector import CLASSES, encode, export_toy, picture
 
 from apps.vision.detection import predictor as predictors
 from apps.vision.detection.annotations.yolo import read_yolo
 from apps.vision.detection.prediction import result_files
 from apps.vision.detection.prediction.tile_merge import Found
 from apps.vision.detection.predictor import DetectionPredictor, upright_size
-from shared.engine import loaded_model
-from shared.engine.errors import KerasuiteError
-from shared.engine.inputs import Source, find_inputs
-from shared.engine.loaded_model import LoadedModel
-from shared.engine.merge_shards import merge_if_last
-from shared.engine.predict import predict
+from shared.common.errors import KerasuiteError
+from shared.common.inputs import Source, find_inputs
+from shared.engine.prediction.merge_shards import merge_if_last
+from shared.engine.prediction.predict import predict
+from shared.engine.saved_model import loaded_model
+from shared.engine.saved_model.loaded_model import LoadedModel
 from shared.image.result_name import result_name
+from tests.apps.vision.detection import toy_detector
+from tests.apps.vision.detection.toy_detector import CLASSES, encode, export_toy, picture
 
 IMAGES = {
     "a.jpg": encode(picture(80, 60, 0), "JPEG"),
@@ -52,7 +52,7 @@ def toy(tmp_path_factory):
         path.write_bytes(content)
     (folder / "images" / "bad.jpg").write_bytes(b"no image")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shared.engine.export.verify", lambda jobs: None)
+        patch.setattr("shared.engine.saved_model.export.verify", lambda jobs: None)
         path, _ = export_toy(folder)
         # Every test loads the same one, which takes seconds.
         patch.setattr(loaded_model, "_load", functools.cache(loaded_model._load))

@@ -6,14 +6,14 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-import toy_detector
-from toy_detector import CLASSES, SIDE, encode, export_toy, picture
 
-from apps.vision.detection import steady_examples
+from apps.vision.detection import rounding_stable_examples
 from apps.vision.detection.anchor_points import REG_MAX, anchor_points
 from apps.vision.detection.letterbox_boxes import to_original
-from shared.engine.export import verify
+from shared.engine.saved_model.export import verify
 from shared.image.resize import letterbox, letterbox_geometry
+from tests.apps.vision.detection import toy_detector
+from tests.apps.vision.detection.toy_detector import CLASSES, SIDE, encode, export_toy, picture
 
 SIZES = [(1, 1), (3000, 7), (7, 3000), (63, 64), (65, 64), (333, 501), (480, 640), (1001, 999)]
 
@@ -269,13 +269,13 @@ def test_an_untrained_detector_is_compared_by_its_best_box(tmp_path):
     }
     found = serving.detect_with(**inputs)
     assert found["num_detections"].numpy().tolist() == [1, 1]
-    assert examples["with_thresholds"]["confidence"] == steady_examples.BEST["confidence"]
+    assert examples["with_thresholds"]["confidence"] == rounding_stable_examples.BEST["confidence"]
 
 
 def test_a_wrong_export_is_noticed(toy):
     """The examples do compare something: another model's answers are refused."""
     path, serving, *_ = toy
-    from shared.engine.errors import KerasuiteError
+    from shared.common.errors import KerasuiteError
 
     other = toy_detector.make_serving(
         toy_detector.lively_detector(seed=5), serving.config, path.parent

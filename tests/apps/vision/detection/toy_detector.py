@@ -11,10 +11,10 @@ from apps.vision.detection.anchor_points import STRIDES
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.detector import build_detector
 from apps.vision.detection.serving import DetectorServing
-from shared.engine import config as configs
+from shared.common import config as configs
 from shared.engine.app import App
-from shared.engine.export import export
 from shared.engine.run import Run
+from shared.engine.saved_model.export import export
 
 CLASSES = ["cat", "dog/é", "bird"]
 SIDE = 64

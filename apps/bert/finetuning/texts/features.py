@@ -1,0 +1,81 @@
+"""Sentences, pairs and choices to features."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from apps.bert.finetuning.features import Features, PackedRows
+from apps.bert.tasks.examples import ChoiceExample, TextExample
+from shared.common.errors import KerasuiteError
+from shared.text.sentences import Sentences
+from shared.text.string_tensors import as_strings
+from shared.text.wordpiece_tokenizer import WordPieceTokenizer
+
+# Texts that are cut into word pieces at a time.
+CHUNK = 2048
+
+
+def pack_rows(
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    tokenizer: WordPieceTokenizer,
+    max_length: int,
+) -> PackedRows:
+    """Packs texts, or pairs of them, with the operations that the SavedModel has."""
+    rows, starts = [], []
+    for begin in range(0, len(texts), CHUNK):
+        part = slice(begin, begin + CHUNK)
+        first = tokenizer(as_strings(texts[part]))
+        second = None if pairs is None else tokenizer(as_strings(pairs[part]))
+        packed = tokenizer.pack(first, second, max_length)
+        tokens, segments = packed["tokens"].numpy(), packed["segments"].numpy()
+        lengths = (tokens != 0).sum(axis=1)
+        rows += [row[:length] for row, length in zip(tokens, lengths, strict=True)]
+        starts.append(lengths - segments.sum(axis=1))
+    return PackedRows(Sentences.of(rows), np.concatenate(starts).astype(np.int32))
+
+
+def text_features(
+    examples: Sequence[TextExample],
+    labels: Sequence[str] | None,
+    tokenizer: WordPieceTokenizer,
+    max_length: int,
+) -> Features:
+    """Single sentences or pairs.
+
+    Args:
+        labels: names of the classes; None where the labels are numbers.
+    """
+    paired = any(example.text_pair is not None for example in examples)
+    pairs = [example.text_pair or "" for example in examples] if paired else None
+    rows = pack_rows([example.text for example in examples], pairs, tokenizer, max_length)
+    if labels is None:
+        return Features(rows, np.array([example.label for example in examples], np.float32))
+    return Features(rows, class_numbers(examples, labels))
+
+
+def choice_features(
+    examples: Sequence[ChoiceExample], tokenizer: WordPieceTokenizer, max_length: int
+) -> Features:
+    """A context with several choices, each a row of its own."""
+    choices = len(examples[0].choices)
+    contexts = [example.context for example in examples for _ in range(choices)]
+    endings = [choice for example in examples for choice in example.choices]
+    rows = pack_rows(contexts, endings, tokenizer, max_length)
+    return Features(rows, np.array([example.label for example in examples], np.int32), choices)
+
+
+def class_numbers(examples: Sequence[TextExample], labels: Sequence[str]) -> np.ndarray:
+    """The numbers of the examples' classes, int32 (N,).
+
+    Raises:
+        KerasuiteError: if a label is none of `labels`.
+    """
+    number = {name: index for index, name in enumerate(labels)}
+    for example in examples:
+        if example.label not in number:
+            raise KerasuiteError(
+                f"{example.id}: label '{example.label}' is not one of the training data's: "
+                f"{', '.join(labels)}; mend it or train with it"
+            )
+    return np.array([number[example.label] for example in examples], np.int32)

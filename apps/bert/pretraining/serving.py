@@ -1,0 +1,77 @@
+"""The SavedModel of an encoder alone: raw text to vectors of sentences and of word pieces."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.bert.encoder import mean_of_tokens
+from apps.bert.start import vocabulary_assets
+from shared.engine.app import ServingModule
+from shared.engine.saved_model.empty_batches import with_empty_batches
+from shared.text.wordpiece_tokenizer import WordPieceTokenizer
+
+EXAMPLES = ("A sentence.", "Another one, somewhat longer than the first.", "中文 ☃", "")
+
+
+class EncoderServing(ServingModule):
+    """Texts to vectors.
+
+    Signatures:
+        serving_default: `text` string [N] to three vectors f32 [N, D] of each text: `embedding`,
+            the mean of the last layer over the word pieces; `cls`, the last layer at the first
+            position; `last_four`, the mean of the last four layers over the word pieces.
+        tokens: `text` to `pieces` string [N, T] and `vectors` f32 [N, T, D], the last layer;
+            shorter rows are filled with "" and 0.
+
+    Args:
+        model: has `encode`, see `BertEncoder`.
+        tokenizer: the word pieces that it was trained with.
+        max_length: int. Longest sequence in word pieces; the rest is cut.
+    """
+
+    def __init__(self, model: keras.Model, tokenizer: WordPieceTokenizer, max_length: int):
+        self.model, self.tokenizer, self.max_length = model, tokenizer, max_length
+        self.names = tf.constant(tokenizer.vocabulary)
+
+    def _packed(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.tokenizer.pack(self.tokenizer(text), None, self.max_length)
+
+    def vectors(self, text) -> dict[str, tf.Tensor]:
+        x = self._packed(text)
+        layers = self.model.encode(x, output_hidden_states=True)["hidden_states"]
+        real = x["tokens"] != self.tokenizer.pad
+        last_four = tf.add_n(list(layers[-4:])) / len(layers[-4:])
+        found = {
+            "embedding": mean_of_tokens(layers[-1], real),
+            "cls": layers[-1][:, 0],
+            "last_four": mean_of_tokens(last_four, real),
+        }
+        return {name: tf.cast(vectors, tf.float32) for name, vectors in found.items()}
+
+    def tokens(self, text) -> dict[str, tf.Tensor]:
+        x = self._packed(text)
+        real = x["tokens"] != self.tokenizer.pad
+        vectors = tf.cast(self.model.encode(x)["sequence"], tf.float32)
+        return {
+            "pieces": tf.where(real, tf.gather(self.names, x["tokens"]), ""),
+            "vectors": tf.where(real[..., None], vectors, 0.0),
+        }
+
+    def signatures(self):
+        text = {"text": tf.TensorSpec([None], tf.string, name="text")}
+        return with_empty_batches(
+            {"serving_default": (text, self.vectors), "tokens": (text, self.tokens)}
+        )
+
+    def trackables(self):
+        return [self.model, self.tokenizer]
+
+    def examples(self):
+        text = {"text": np.array(EXAMPLES, dtype=object)}
+        return {"serving_default": text, "tokens": text}
+
+    def extra_assets(self):
+        return vocabulary_assets(self.tokenizer)
+
+    def usage(self):
+        return 'A request is `{"inputs": {"text": ["A sentence.", "Another."]}}`, a text an entry.'

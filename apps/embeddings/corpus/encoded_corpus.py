@@ -1,0 +1,83 @@
+"""The corpus as word ids in one file, which training maps into memory instead of loading it."""
+
+import os
+from collections.abc import Iterable
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+
+from apps.embeddings.corpus.vocabulary import Vocabulary
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_path
+
+BOUNDARY = -1
+TOKEN = np.dtype("<i4")
+
+
+class EncodedCorpus:
+    """Word ids of all documents in a row, with -1 between documents.
+
+    Words outside the vocabulary are left out, so that the words around them become
+    neighbours, as in the word2vec program.
+
+    Args:
+        tokens: int32 (N,). Ids and boundaries, usually mapped from a file.
+    """
+
+    def __init__(self, tokens: np.ndarray):
+        self.tokens = tokens
+
+    @classmethod
+    def open(cls, path: str | os.PathLike) -> "EncodedCorpus":
+        """Maps a file that `encode` wrote.
+
+        Raises:
+            KerasuiteError: if the file is missing or is no such file.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise KerasuiteError(f"{path}: no such file; start the training anew")
+        size = path.stat().st_size
+        if not size or size % TOKEN.itemsize:
+            raise KerasuiteError(
+                f"{path}: {size} bytes are no sequence of int32 word ids; start the training anew"
+            )
+        return cls(np.memmap(path, TOKEN, mode="r"))
+
+
+def encode(
+    documents: Iterable[list[str]], vocabulary: Vocabulary, path: str | os.PathLike
+) -> EncodedCorpus:
+    """Writes a corpus as word ids; documents without a known word leave no trace.
+
+    Args:
+        documents: the corpus, read once.
+        vocabulary: gives the ids.
+        path: file to write, atomically: little-endian int32.
+
+    Returns:
+        The corpus, mapped from the file.
+
+    Raises:
+        KerasuiteError: if no word of the corpus is in the vocabulary.
+    """
+    with atomic_path(path) as temporary, open(temporary, "wb") as out:
+        boundary = b""
+        for words in documents:
+            ids = encode_words(words, vocabulary)
+            if len(ids):
+                out.write(boundary + ids.tobytes())
+                boundary = TOKEN.type(BOUNDARY).tobytes()
+        if not out.tell():
+            raise KerasuiteError(
+                f"{path}: not written, because none of the {len(vocabulary):,} words of the "
+                f"vocabulary occurs in the corpus; check the data and --language"
+            )
+    return EncodedCorpus.open(path)
+
+
+def encode_words(words: list[str], vocabulary: Vocabulary) -> np.ndarray:
+    """The ids of the words that the vocabulary knows, int32 (n,)."""
+    ids = np.fromiter(map(vocabulary.ids.get, words, repeat(BOUNDARY)), TOKEN, len(words))
+    return ids[ids != BOUNDARY]

@@ -1,0 +1,94 @@
+"""Text to words: the one function that training, prediction and search share."""
+
+import functools
+import logging
+import re
+import unicodedata
+from collections.abc import Callable
+
+from shared.common.errors import KerasuiteError
+
+PATTERNS = ("words", "whitespace")
+UNSPACED = ("ja", "th", "lo", "km", "my", "bo")
+
+ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
+# Both apostrophes are the same one in words, a soft hyphen is none, and `_` is \w but no letter.
+EQUALS = str.maketrans({"\u2019": "'", "\uff07": "'", "\u00ad": None, "_": " "})
+
+Splitter = Callable[[str], list[str]]
+
+
+def word_splitter(language: str = "en", pattern: str = "words") -> Splitter:
+    """Chooses how text becomes words.
+
+    The text is brought into Unicode's form NFKC (full-width letters become plain ones) and
+    lower-cased. Then a word is
+
+    - with "whitespace": whatever stands between white space, for text that is already split;
+    - with "words": letters and digits of any script with their combining marks, and
+      apostrophes between them (`don't`);
+    - with "words" in Chinese: a word of jieba's that has a letter or digit in it.
+
+    Args:
+        language: str. ISO 639 code; "zh" takes jieba.
+        pattern: "words" or "whitespace".
+
+    Returns:
+        Function of a text to its words.
+
+    Raises:
+        KerasuiteError: for a language without spaces that nothing here can split.
+    """
+    code = language.lower().replace("_", "-").split("-")[0]
+    if pattern not in PATTERNS:
+        raise KerasuiteError(f"--pattern {pattern}: unknown; one of {', '.join(PATTERNS)}")
+    if pattern == "whitespace":
+        return _between_whitespace
+    if code in UNSPACED:
+        raise KerasuiteError(
+            f"--language {language}: is written without spaces between words; split the text "
+            f"into words first and give --pattern whitespace"
+        )
+    return _chinese_words if code == "zh" else _spaced_words
+
+
+def normalize(text: str) -> str:
+    """Form NFKC in lower case."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
+
+
+def _between_whitespace(text: str) -> list[str]:
+    return normalize(text).split()
+
+
+def _spaced_words(text: str) -> list[str]:
+    text = normalize(text)
+    if text.isascii():
+        return ASCII_WORD.findall(text)
+    return _unicode_word().findall(text.translate(EQUALS))
+
+
+@functools.cache
+def _unicode_word() -> re.Pattern:
+    """Python's \\w has no combining marks, without which Indic and Arabic words fall apart."""
+    marks = "".join(
+        character
+        for character in map(chr, range(0x300, 0x20000))
+        if unicodedata.category(character).startswith("M")
+    )
+    joiners = "\u200c\u200d"
+    return re.compile(rf"\w[\w{marks}{joiners}]*(?:'\w[\w{marks}{joiners}]*)*")
+
+
+def _chinese_words(text: str) -> list[str]:
+    cut = _jieba().lcut(normalize(text))
+    return [word for word in cut if any(map(str.isalnum, word))]
+
+
+@functools.cache
+def _jieba():
+    """jieba with its own dictionary; loading takes a second, once a process."""
+    import jieba
+
+    jieba.setLogLevel(logging.WARNING)
+    return jieba.Tokenizer()

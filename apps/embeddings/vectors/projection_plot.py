@@ -1,0 +1,148 @@
+"""A map of words: their vectors in two dimensions, with labels that can be read."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+
+from apps.embeddings.vectors.word_vectors import WordVectors
+from shared.common.errors import KerasuiteError
+from shared.common.files import atomic_path
+from shared.report import plots
+
+METHODS = ("pca", "tsne")
+NUM_FREQUENT_WORDS = 200
+DPI = 120
+# Where a label may stand: distances from its point in pixels, nearest first, and directions.
+DISTANCES = (5, 14, 26, 42, 62)
+DIRECTIONS = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+
+
+def plot_projection(
+    vectors: WordVectors,
+    path: str | os.PathLike,
+    words: Sequence[str] = (),
+    method: str = "pca",
+    seed: int = 1,
+) -> None:
+    """Draws words as points in two dimensions.
+
+    Args:
+        vectors: of all words.
+        path: PNG file to write.
+        words: which ones; by default the 200 most frequent.
+        method: "pca" keeps large distances, "tsne" neighbourhoods.
+        seed: int. Of t-SNE.
+
+    Raises:
+        KerasuiteError: for an unknown method or word, or less than two words.
+    """
+    words = list(dict.fromkeys(words)) or vectors.words[:NUM_FREQUENT_WORDS]
+    if len(words) < 2:
+        raise KerasuiteError("a plot needs at least two words; name more")
+    rows = vectors.unit()[[vectors.index(word) for word in words]]
+    points = project(rows, method, seed)
+    with plots.style():
+        side = float(np.clip(2 + 0.75 * np.sqrt(len(words)), 6, 24))
+        figure = Figure(figsize=(side * 1.25, side), dpi=DPI)
+        FigureCanvasAgg(figure)
+        axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
+        axes.set(xticks=[], yticks=[])
+        axes.margins(0.08)
+        axes.scatter(*points.T, s=9, color="tab:blue", linewidths=0)
+        write_labels(axes, points, words)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=DPI)
+
+
+def project(rows: np.ndarray, method: str = "pca", seed: int = 1) -> np.ndarray:
+    """Vectors (n, D) to points (n, 2), the same for the same seed.
+
+    Raises:
+        KerasuiteError: for an unknown method.
+
+    Reference: [van der Maaten and Hinton, 2008](https://jmlr.org/papers/v9/vandermaaten08a.html),
+        Visualizing Data using t-SNE
+    """
+    if method not in METHODS:
+        raise KerasuiteError(f"--method {method}: unknown; one of {', '.join(METHODS)}")
+    if method == "tsne" and len(rows) > 3:
+        perplexity = min(30.0, (len(rows) - 1) / 3)
+        return TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows)
+    points = PCA(min(2, *rows.shape), svd_solver="full").fit_transform(rows)
+    return np.pad(points, [(0, 0), (0, 2 - points.shape[1])])
+
+
+def write_labels(axes: Axes, points: np.ndarray, words: Sequence[str]) -> np.ndarray:
+    """Puts a label to each point where it covers no other label, if there is such a place.
+
+    Places are tried from near to far; a label that had to move away gets a thin line. The
+    most important words come first in `words`, and have the first choice.
+
+    Returns:
+        The labels' boxes in pixels, (n, 4): left, bottom, right, top.
+    """
+    renderer = axes.figure.canvas.get_renderer()
+    axes.set_xlim(axes.get_xlim())
+    axes.set_ylim(axes.get_ylim())
+    pixels = axes.transData.transform(points)
+    boxes = np.zeros((0, 4))
+    for word, pixel in zip(words, pixels, strict=True):
+        label = axes.annotate(
+            word,
+            pixel,
+            xycoords="figure pixels",
+            ha="center",
+            va="center",
+            fontsize=8,
+            annotation_clip=False,
+        )
+        extent = label.get_window_extent(renderer)
+        distance, box = _free_place(pixel, (extent.width, extent.height), boxes, pixels, axes.bbox)
+        middle = (box[:2] + box[2:]) / 2
+        label.set_position(middle)
+        if distance > DISTANCES[1]:
+            line = axes.transData.inverted().transform([pixel, middle])
+            axes.plot(*line.T, color="0.75", linewidth=0.5, zorder=0)
+        boxes = np.vstack([boxes, box])
+    return boxes
+
+
+def _free_place(
+    pixel: np.ndarray, size: tuple[float, float], boxes: np.ndarray, points: np.ndarray, frame
+) -> tuple[int, np.ndarray]:
+    """The first place without overlap, or the one with the least."""
+    half = np.array(size) / 2 + 1
+    best = (np.inf, 0, np.zeros(4))
+    for distance in DISTANCES:
+        for angle in DIRECTIONS:
+            toward = np.array([np.cos(angle), np.sin(angle)])
+            # The label's edge, not its middle, is so far from the point.
+            middle = pixel + toward * distance + np.sign(toward.round(6)) * half
+            box = np.concatenate([middle - half, middle + half])
+            overlap = _overlap(box, boxes) + 20 * _inside(box, points) + _outside(box, frame)
+            if overlap < best[0]:
+                best = (overlap, distance, box)
+            if overlap == 0:
+                return distance, box
+    return best[1], best[2]
+
+
+def _overlap(box: np.ndarray, boxes: np.ndarray) -> float:
+    """The area in pixels that other labels cover."""
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    return float(np.clip(sides, 0, None).prod(axis=1).sum())
+
+
+def _inside(box: np.ndarray, points: np.ndarray) -> int:
+    return int(((points > box[:2]) & (points < box[2:])).all(axis=1).sum())
+
+
+def _outside(box: np.ndarray, frame) -> float:
+    beyond = np.concatenate([frame.min - box[:2], box[2:] - frame.max])
+    return 1000 * float(np.clip(beyond, 0, None).sum())

@@ -1,0 +1,197 @@
+"""The CycleGAN application, as the engine sees it."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from apps.generative.cyclegan import data, domains
+from apps.generative.cyclegan.config import CycleGANConfig
+from apps.generative.cyclegan.cycle_gan import CycleGAN
+from apps.generative.cyclegan.domain_classifier import DomainJudge
+from apps.generative.cyclegan.domains import DOMAINS, TRAIN, VALIDATION
+from apps.generative.cyclegan.evaluator import CycleGANEvaluator
+from apps.generative.cyclegan.feature_distances import FeatureNetwork
+from apps.generative.cyclegan.predictor import TranslationPredictor
+from apps.generative.cyclegan.serving import TranslationServing
+from shared.common import stream
+from shared.common.errors import KerasuiteError
+from shared.common.files import write_json
+from shared.engine.app import LAST_EPOCH, App
+from shared.engine.run import Run
+from shared.engine.training.optimizer import build_optimizer
+from shared.image.image_store import ImageStore
+from shared.image.skipped import report_skipped
+
+FILES = "files.json"
+SKIPPED = "skipped.csv"
+JUDGE = "domain_classifier.keras"
+# Pairs in a batch of the domain classifier.
+JUDGE_BATCH = 16
+
+
+class CycleGANApp(App):
+    """Image-to-image translation between two domains, learned without pairs."""
+
+    name = "cyclegan"
+    config_class = CycleGANConfig
+    # A generator that changes nothing has the least cycle error.
+    monitor = LAST_EPOCH
+    limits = (
+        "Translates colours, textures and style; it seldom changes shapes. What a picture shows "
+        "may be altered: no measurement should be read off a translated picture. Pictures that "
+        "belong to neither domain give results that mean nothing."
+    )
+
+    # === Data ===
+
+    def prepare(self, run: Run) -> None:
+        """Finds, checks and splits the images once; later from `files.json`."""
+        self._network: FeatureNetwork | None = None
+        self._features(run)  # Missing weights are told before the training, not after it.
+        path = run.folder / FILES
+        if not path.exists():
+            self._write_split(run, path)
+        self.files = domains.from_rows(json.loads(path.read_text(encoding="utf-8")))
+        self._stores: dict[tuple[str, str], ImageStore] = {}
+
+    def _write_split(self, run: Run, path: Path) -> None:
+        options = run.config.data_options
+        if run.config.optimization.micro_batches > 1:
+            raise KerasuiteError(
+                "--micro-batches: cyclegan trains whole batches; lower --batch-size"
+            )
+        found = domains.usable_files(domains.find_files(run.config.data), options)
+        files = domains.split_files(found, options.validation_split, run.config.seed)
+        report_skipped(found.skipped, run.folder / SKIPPED)
+        run.artifacts = {
+            f"{split}_images_{domain}": len(_select(files, domain, split))
+            for split in (TRAIN, VALIDATION)
+            for domain in DOMAINS
+        }
+        run.artifacts["skipped_images"] = len(found.skipped)
+        run.save_artifacts()
+        write_json(path, domains.to_rows(files))
+
+    def steps_per_epoch(self, run: Run) -> int:
+        largest = max(len(_select(self.files, domain, TRAIN)) for domain in DOMAINS)
+        return stream.steps_per_epoch(largest, run.config.batch_size)
+
+    def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
+        stores = {domain: self._store(run, domain, split) for domain in DOMAINS}
+        if split != TRAIN:
+            return data.evaluation_dataset(stores, run.config, run.worker)
+        return data.training_dataset(
+            stores,
+            run.config.data_options,
+            run.config.batch_size,
+            run.config.seed,
+            start_step,
+            run.worker,
+        )
+
+    def _store(self, run: Run, domain: str, split: str) -> ImageStore:
+        """The images of a domain, resized once where they are cached."""
+        if (domain, split) not in self._stores:
+            options = run.config.data_options
+            chosen = _select(self.files, domain, split)
+            for file in chosen:
+                if not os.path.exists(file.path):
+                    raise KerasuiteError(f"{file.path}: is no longer there; the run needs it")
+            transform = data.image_to_keep if split == TRAIN else data.evaluation_image
+            # Unknown where images keep their sizes; "auto" then reads them anew each time.
+            pixels = data.load_size(options) ** 2 if options.resize != "none" else 0
+            self._stores[domain, split] = ImageStore(
+                [file.path for file in chosen],
+                [file.is_direct for file in chosen],
+                options.cache,
+                len(chosen) * pixels,
+                lambda image: transform(image, options),
+            )
+        return self._stores[domain, split]
+
+    def replace_validation_data(self, run: Run, data: list[str]) -> None:
+        """`testA` and `testB` of other data, or all of it."""
+        found = domains.usable_files(domains.find_files(data), run.config.data_options)
+        own = [file for file in found.files if file.split == VALIDATION] or found.files
+        for domain in DOMAINS:
+            if not any(file.domain == domain for file in own):
+                raise KerasuiteError(
+                    f"{' '.join(data)}: no usable image of domain {domain.upper()}"
+                )
+        held_out = [replace(file, split=VALIDATION) for file in own]
+        self.files = [file for file in self.files if file.split == TRAIN] + held_out
+        self._stores.clear()
+        if run.is_chief:
+            report_skipped(found.skipped, run.folder / "evaluation" / SKIPPED)
+
+    def check(self, config: CycleGANConfig) -> tuple[list[str], list[str]]:
+        from apps.generative.cyclegan.check import describe
+
+        return describe(config)
+
+    # === Model ===
+
+    def build(self, run: Run) -> keras.Model:
+        config = run.config
+        model = CycleGAN(config.model, config.loss, config.data_options.image_size)
+        optimizers = {
+            name: build_optimizer(
+                config.optimization, config.learning_rate, max(run.total_steps, 1)
+            )
+            for name in ("generator", "discriminator")
+        }
+        model.compile(optimizers, config.optimization.clip_norm)
+        return model
+
+    # === Results ===
+
+    def evaluator(self, run: Run) -> CycleGANEvaluator:
+        evaluation = run.config.evaluation
+        paths = {
+            domain: [file.path for file in _select(self.files, domain, VALIDATION)]
+            for domain in DOMAINS
+        }
+        judge = None
+        if evaluation.classifier_steps:
+            judge = DomainJudge(
+                run.folder / JUDGE,
+                lambda: self._judge_data(run),
+                evaluation.classifier_steps,
+                run.config.seed,
+            ).is_b
+        return CycleGANEvaluator(paths, judge, self._features(run))
+
+    def _features(self, run: Run) -> FeatureNetwork | None:
+        """The network of FID and KID, loaded once."""
+        evaluation = run.config.evaluation
+        if self._network is None and evaluation.features != "none":
+            self._network = FeatureNetwork(evaluation.features, evaluation.feature_weights)
+        return self._network
+
+    def _judge_data(self, run: Run) -> tf.data.Dataset:
+        """The training images, drawn otherwise than for the training."""
+        stores = {domain: self._store(run, domain, TRAIN) for domain in DOMAINS}
+        seed = run.config.seed ^ 2
+        return data.training_dataset(stores, run.config.data_options, JUDGE_BATCH, seed)
+
+    def serving(self, run: Run, model: keras.Model) -> dict[str, TranslationServing]:
+        served = {"a2b": TranslationServing(model.a2b, "a2b")}
+        if model.both_sides:
+            served["b2a"] = TranslationServing(model.b2a, "b2a")
+        return served
+
+    def predictor(
+        self, saved_model: Path, direction: str | None = None, max_pixels: int = 4_000_000
+    ) -> TranslationPredictor:
+        own = (saved_model / "assets.extra" / "direction.txt").read_text(encoding="utf-8").strip()
+        if direction not in (None, own):
+            raise KerasuiteError(f"--direction {direction}: {saved_model} translates {own}")
+        return TranslationPredictor(max_pixels)
+
+
+def _select(files: list[domains.DomainFile], domain: str, split: str) -> list[domains.DomainFile]:
+    return [file for file in files if file.domain == domain and file.split == split]

@@ -1,0 +1,150 @@
+"""Configuration of CycleGAN."""
+
+from typing import Any, ClassVar, Literal
+
+from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
+
+
+@config_class
+class DataConfig:
+    """Which images are used, and how they are cut and held."""
+
+    image_size: int = option(
+        256, "Side in pixels of the squares that are trained on.", ge=32, multiple_of=4
+    )
+    load_size: int = option(
+        0, "Side that images are resized to before the crop; 0 takes 286/256 of it.", ge=0
+    )
+    resize: Literal["squash", "cover", "none"] = option(
+        "squash", "To a square as in the paper, the short side (keeps proportions), or not at all."
+    )
+    flip: bool = option(True, "Mirrors half of the training images.")
+    validation_split: float = option(
+        0.1, "Share of each domain held out, unless the data have testA and testB.", gt=0, le=0.5
+    )
+    max_pixels: int = option(
+        100_000_000, "Larger images are skipped by their header, before decoding.", ge=1
+    )
+    cache: Literal["auto", "memory", "off"] = option(
+        "auto", "Keeps resized images in memory; auto does so below 1 GiB."
+    )
+
+
+@config_class
+class ModelConfig:
+    """The two generators and the two discriminators."""
+
+    blocks: int = option(9, "Residual blocks of a generator: 9 from 256 pixels on, else 6.", ge=1)
+    width: int = option(
+        64, "Channels of a generator's first layer, four times as many in its middle.", ge=12
+    )
+    upsampling: Literal["transposed", "resize"] = option(
+        "transposed", "resize enlarges, then convolves: no checkerboard patterns."
+    )
+    residual: bool = option(
+        False, "Learns what is added to an image: keeps details, needs fewer steps."
+    )
+    discriminator_width: int = option(
+        64, "Channels of a discriminator's first layer, eight times as many in its last.", ge=12
+    )
+
+
+@config_class
+class LossConfig:
+    """The objective."""
+
+    adversarial: Literal["least_squares", "vanilla", "wasserstein"] = option(
+        "least_squares", "What the discriminators learn; wasserstein is with gradient penalty."
+    )
+    gradient_penalty: float = option(10.0, "Weight of wasserstein's gradient penalty.", ge=0)
+    cycle: float = option(10.0, "Weight of the cycle losses.", ge=0)
+    identity: float = option(
+        0.5, "Weight of the identity losses, as a part of the cycle losses' weight.", ge=0
+    )
+    sides: Literal["both", "a2b"] = option(
+        "both", "a2b trains one side: only A is translated, and B serves to go back to A."
+    )
+    pool_size: int = option(
+        50, "Fakes that are remembered for the discriminators; 0 shows them only new ones.", ge=0
+    )
+
+
+@config_class
+class EvaluationConfig:
+    """How translated images are judged."""
+
+    classifier_steps: int = option(
+        400, "Training steps of the domain classifier that judges translations; 0 leaves it out.",
+        ge=0,
+    )  # fmt: skip
+    features: str = option(
+        "none", "Network for FID and KID: keras:InceptionV3 or another of keras.applications."
+    )
+    feature_weights: str = option("imagenet", "imagenet, or a weights file for that network.")
+
+
+@config_class
+class CycleGANConfig(RunConfig):
+    """Everything about one training of a CycleGAN; the defaults are the paper's."""
+
+    task: ClassVar[str] = "cyclegan"
+
+    epochs: int = option(200, "Passes over the larger domain.", ge=1)
+    batch_size: int = option(1, "Global batch size, over all devices.", ge=1)
+    learning_rate: float = option(2e-4, "Learning rate of the first half; then it falls.", gt=0)
+    data_options: DataConfig = group(DataConfig)
+    model: ModelConfig = group(ModelConfig)
+    loss: LossConfig = group(LossConfig)
+    evaluation: EvaluationConfig = group(EvaluationConfig)
+    optimization: OptimizationConfig = group(
+        lambda: OptimizationConfig(optimizer="adam", beta_1=0.5, schedule="late_linear", warmup=0.0)
+    )
+
+    presets: ClassVar[dict[str, dict[str, Any]]] = {
+        # Small enough for tests: a few steps in seconds, with every piece in use.
+        "test": {
+            "epochs": 2,
+            "batch_size": 4,
+            "deterministic": True,
+            "data_options": {"image_size": 32},
+            "model": {"blocks": 2, "width": 12, "discriminator_width": 12},
+            "loss": {"pool_size": 6},
+            "evaluation": {"classifier_steps": 10},
+        },
+        # A look that colours alone make, in minutes: see `kerasuite samples domains`.
+        # kerasuite cyclegan train domains --preset tiny
+        "tiny": {
+            "epochs": 30,
+            "batch_size": 4,
+            "learning_rate": 1e-3,
+            "data_options": {"image_size": 48},
+            "model": {
+                "blocks": 3,
+                "width": 16,
+                "upsampling": "resize",
+                "discriminator_width": 16,
+            },
+            "optimization": {"ema": 0.98},
+        },
+        # Pictures of 64 pixels: an hour on a CPU core for 300 of each domain.
+        # kerasuite cyclegan train monet2photo --preset small
+        "small": {
+            "epochs": 32,
+            "batch_size": 4,
+            "learning_rate": 4e-4,
+            "data_options": {"image_size": 64},
+            "model": {
+                "blocks": 6,
+                "width": 32,
+                "upsampling": "resize",
+                "residual": True,
+                "discriminator_width": 32,
+            },
+            # A generator that begins as the identity needs less to hold it there.
+            "loss": {"cycle": 5.0, "identity": 0.1},
+            "optimization": {"ema": 0.995},
+        },
+        # The paper's, for a GPU.
+        # kerasuite cyclegan train horse2zebra --preset paper
+        "paper": {},
+    }

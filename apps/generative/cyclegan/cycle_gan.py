@@ -1,0 +1,214 @@
+"""CycleGAN: two generators, two discriminators, and what they minimise.
+
+A letter in a name is the domain of the picture: `fake_b` was made of a picture of A, and
+`discriminator_b` judges pictures that ought to be of B.
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from apps.generative.cyclegan.config import LossConfig, ModelConfig
+from apps.generative.cyclegan.image_pool import ImagePool
+from apps.generative.cyclegan.patch_discriminator import build_patch_discriminator
+from apps.generative.cyclegan.resnet_generator import build_resnet_generator
+from shared.engine.training.gan_model import GANModel
+from shared.losses.adversarial_loss import discriminator_loss, generator_loss
+
+# Columns of a batch's "draws": uniform numbers in [0, 1) that stand for all chance in a step.
+POOL_A, POOL_B, MIX_A, MIX_B = slice(0, 2), slice(2, 4), 4, 5
+DRAWS = 6
+
+
+@keras.saving.register_keras_serializable(package="kerasuite")
+class CycleGAN(GANModel):
+    """Translation between two domains of images without pairs.
+
+    Args:
+        config: the networks.
+        loss: the objective.
+        image_size: int. Side of the training images, for the pools.
+
+    Call arguments:
+        x: {"a": float (B, H, W, 3), "b": float (B, H, W, 3)} in -1..1, real images.
+
+    Returns:
+        Dict of float32 (B, H, W, 3): "fake_a", "fake_b", "cycled_a", "cycled_b", "same_a",
+        "same_b". With one side, those that its generator makes.
+
+    Reference: [Zhu et al., 2017](https://arxiv.org/abs/1703.10593)
+    """
+
+    def __init__(self, config: ModelConfig, loss: LossConfig, image_size: int, **kwargs):
+        network = (config.width, config.blocks, config.upsampling, config.residual)
+        a2b = build_resnet_generator(*network, name="a2b")
+        b2a = build_resnet_generator(*network, name="b2a")
+        width = config.discriminator_width
+        discriminators = [build_patch_discriminator(width, name="discriminator_b")]
+        if loss.sides == "both":
+            discriminators.append(build_patch_discriminator(width, name="discriminator_a"))
+        super().__init__([a2b, b2a], discriminators, **kwargs)
+        self.config, self.loss_config, self.image_size = config, loss, image_size
+        self.a2b, self.b2a = a2b, b2a
+        self.discriminator_b = discriminators[0]
+        self.discriminator_a = discriminators[-1] if loss.sides == "both" else None
+        shape = (image_size, image_size, 3)
+        self.pool_a = ImagePool(loss.pool_size, shape, name="pool_a")
+        self.pool_b = ImagePool(loss.pool_size, shape, name="pool_b")
+        self.built = True
+
+    @property
+    def both_sides(self) -> bool:
+        return self.loss_config.sides == "both"
+
+    def call(self, x, training=False):
+        real_a, real_b = x["a"], x["b"]
+        fake_b = self.a2b(real_a)
+        outputs = {
+            "fake_b": fake_b,
+            "cycled_a": self.b2a(fake_b),
+            "same_b": self.a2b(real_b),
+        }
+        if self.both_sides:
+            fake_a = self.b2a(real_b)
+            outputs |= {
+                "fake_a": fake_a,
+                "cycled_b": self.a2b(fake_a),
+                "same_a": self.b2a(real_a),
+            }
+        return outputs
+
+    # === Training ===
+
+    def generator_losses(self, batch):
+        """Fool the other domain's discriminator, come back to the start, leave alone what fits."""
+        made = self.call(batch, training=True)
+        cycle = self.loss_config.cycle
+        identity = cycle * self.loss_config.identity
+        terms = {
+            "adversarial_b": self._fooling(self.discriminator_b, made["fake_b"]),
+            "cycle_a": cycle * l1(made["cycled_a"], batch["a"]),
+            "identity_b": identity * l1(made["same_b"], batch["b"]),
+        }
+        if self.both_sides:
+            terms |= {
+                "adversarial_a": self._fooling(self.discriminator_a, made["fake_a"]),
+                "cycle_b": cycle * l1(made["cycled_b"], batch["b"]),
+                "identity_a": identity * l1(made["same_a"], batch["a"]),
+            }
+        return terms, {name: made[name] for name in ("fake_a", "fake_b") if name in made}
+
+    def fakes_to_judge(self, batch, fakes):
+        """Some of the newest fakes are exchanged for older ones."""
+        fakes = dict(fakes)
+        fakes["fake_b"] = self.pool_b.exchange(fakes["fake_b"], batch["draws"][:, POOL_B])
+        if self.both_sides:
+            fakes["fake_a"] = self.pool_a.exchange(fakes["fake_a"], batch["draws"][:, POOL_A])
+        return fakes
+
+    def discriminator_losses(self, batch, fakes):
+        """Tell real pictures from fakes."""
+        draws = batch["draws"]
+        terms = {
+            "discriminator_b": self._telling(
+                self.discriminator_b, batch["b"], fakes["fake_b"], draws[:, MIX_B]
+            )
+        }
+        if self.both_sides:
+            terms["discriminator_a"] = self._telling(
+                self.discriminator_a, batch["a"], fakes["fake_a"], draws[:, MIX_A]
+            )
+        return terms
+
+    def training_state(self):
+        return [self.pool_a, self.pool_b]
+
+    def _fooling(self, discriminator, fake):
+        return generator_loss(self.loss_config.adversarial, discriminator(fake))
+
+    def _telling(self, discriminator, real, fake, mix):
+        kind = self.loss_config.adversarial
+        loss = discriminator_loss(kind, discriminator(real), discriminator(fake))
+        if kind != "wasserstein":
+            # Half, so that the discriminator learns at half the generator's speed.
+            return 0.5 * loss
+        penalty = gradient_penalty(discriminator, real, fake, mix)
+        return loss + self.loss_config.gradient_penalty * penalty
+
+    # === Evaluation ===
+
+    def predictions(self, x, outputs):
+        """Pictures as levels, and each picture's mean L1 distances in -1..1.
+
+        Returns:
+            The outputs and the real images as uint8 (B, H, W, 3); "cycle_l1_a", "identity_l1_b"
+            and so on, float32 (B,); "has_a" and "has_b" as they are.
+        """
+        pictures = {"real_a": x["a"], "real_b": x["b"], **outputs}
+        found = {name: to_levels(picture) for name, picture in pictures.items()}
+        found |= {name: x[name] for name in ("has_a", "has_b")}
+        for measure, made in (("cycle_l1", "cycled"), ("identity_l1", "same")):
+            for side in ("a", "b"):
+                if f"{made}_{side}" in outputs:
+                    error = ops.abs(outputs[f"{made}_{side}"] - x[side])
+                    found[f"{measure}_{side}"] = ops.mean(error, axis=(1, 2, 3))
+        return found
+
+    # === Saving ===
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "config": dataclasses.asdict(self.config),
+            "loss": dataclasses.asdict(self.loss_config),
+            "image_size": self.image_size,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        networks, loss = ModelConfig(**config["config"]), LossConfig(**config["loss"])
+        return cls(**config | {"config": networks, "loss": loss})
+
+
+def l1(one, other):
+    """Mean absolute difference."""
+    return ops.mean(ops.abs(one - other))
+
+
+def gradient_penalty(discriminator, real, fake, mix):
+    """How far the critic's slope is from 1 on the way from fakes to real images.
+
+    An image's criticism is the mean over its patches.
+
+    Args:
+        discriminator: model of float (B, H, W, 3) to (B, h, w, 1).
+        real, fake: float (B, H, W, 3).
+        mix: float (B,) in [0, 1). Where on the way the slope is measured.
+
+    Returns:
+        Scalar, the mean of (slope - 1)**2.
+
+    Reference: [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028)
+    """
+    fake = tf.cast(fake, real.dtype)
+    mix = tf.reshape(tf.cast(mix, real.dtype), (-1, 1, 1, 1))
+    between = mix * real + (1 - mix) * fake
+    with tf.GradientTape() as tape:
+        tape.watch(between)
+        criticism = tf.reduce_sum(tf.reduce_mean(discriminator(between), axis=(1, 2, 3)))
+    squares = tf.square(tape.gradient(criticism, between))
+    slope = tf.sqrt(tf.reduce_sum(squares, axis=(1, 2, 3)) + 1e-12)
+    return tf.reduce_mean(tf.square(slope - 1.0))
+
+
+def to_levels(images):
+    """-1..1 to uint8 0..255."""
+    levels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
+    return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+
+
+def from_levels(images):
+    """0..255 to float32 -1..1."""
+    return tf.cast(images, tf.float32) / 127.5 - 1.0

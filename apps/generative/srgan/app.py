@@ -1,0 +1,248 @@
+"""The super-resolution application, as the engine sees it."""
+
+import json
+import os
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from apps.generative.srgan import data
+from apps.generative.srgan.config import SrganConfig
+from apps.generative.srgan.evaluator import SuperResolutionEvaluator
+from apps.generative.srgan.pictures import (
+    MIN_SIDE,
+    Picture,
+    Pictures,
+    read_list,
+    read_pictures,
+    split_pictures,
+    write_list,
+)
+from apps.generative.srgan.pixel_generator import build_pixel_generator
+from apps.generative.srgan.predictor import SuperResolutionPredictor
+from apps.generative.srgan.serving import SuperResolutionServing
+from apps.generative.srgan.sr_gan import build_sr_gan
+from shared.common import stream
+from shared.common.errors import KerasuiteError
+from shared.common.files import printable
+from shared.engine.app import LAST_EPOCH, App
+from shared.engine.run import Run
+from shared.engine.training.optimizer import build_optimizer
+from shared.image.skipped import report_skipped
+
+PICTURES = "pictures.jsonl"
+SKIPPED = "skipped.csv"
+
+
+class SrganApp(App):
+    """Super-resolution: images to images of several times the size, with details."""
+
+    name = "srgan"
+    config_class = SrganConfig
+    monitor = ("val_psnr", "max")
+    reference = "bicubic"
+    limits = (
+        "Enlarges clean images that were reduced by bicubic interpolation, or as the pairs of its "
+        "training were; noise and compression are enlarged with the rest. Details are plausible, "
+        "not true: what the small image does not hold is invented, the more so after the "
+        "adversarial stage. Do not use it where a detail decides, such as faces, number plates "
+        "or medical pictures."
+    )
+
+    # === Data ===
+
+    def prepare(self, run: Run) -> None:
+        """Finds, checks and splits the images once; later from `pictures.jsonl`."""
+        if not (run.folder / PICTURES).exists():
+            self._write_pictures(run)
+        if run.config.stage == "adversarial":
+            # The best PSNR is that of the beginning: sharp is not near, so the last epoch counts.
+            self.monitor = LAST_EPOCH
+        self.pictures = read_list(run.folder / PICTURES)
+        self._stores: dict[str, data.PictureStore] = {}
+
+    def _write_pictures(self, run: Run) -> None:
+        config = run.config
+        check_crop(config)
+        pictures, skipped = training_pictures(config)
+        run.artifacts = {
+            "train_images": sum(picture.split == "train" for picture in pictures),
+            "validation_images": sum(picture.split == "validation" for picture in pictures),
+            "low_resolution": "paired files" if pictures[0].low else "made by bicubic reduction",
+            "skipped_images": len(skipped),
+        }
+        report_skipped(skipped, run.folder / SKIPPED)
+        run.save_artifacts()
+        write_list(pictures, run.folder / PICTURES)
+
+    def _of(self, split: str) -> list[Picture]:
+        return [picture for picture in self.pictures if picture.split == split]
+
+    def _crops(self, run: Run) -> np.ndarray:
+        options = run.config.data_options
+        return data.crop_table(self._of("train"), options.crop_size, options.crops_per_image)
+
+    def steps_per_epoch(self, run: Run) -> int:
+        return stream.steps_per_epoch(len(self._crops(run)), run.config.batch_size)
+
+    def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
+        store = self._store(run, split)
+        if split != "train":
+            return data.evaluation_dataset(store, run.worker)
+        return data.training_dataset(store, self._crops(run), run.config, start_step, run.worker)
+
+    def _store(self, run: Run, split: str) -> data.PictureStore:
+        if split not in self._stores:
+            pictures, config = self._of(split), run.config
+            for path in (path for each in pictures for path in (each.high, each.low) if path):
+                if not os.path.exists(path):
+                    raise KerasuiteError(f"{path}: is no longer there; the run needs it")
+            self._stores[split] = data.PictureStore(
+                pictures, config.model.scale, config.data_options.cache
+            )
+        return self._stores[split]
+
+    def replace_validation_data(self, run: Run, data: list[str]) -> None:
+        pictures, skipped = validation_pictures(run.config, data)
+        self.pictures = self._of("train") + pictures
+        self._stores.clear()
+        if run.is_chief:
+            report_skipped(skipped, run.folder / "evaluation" / SKIPPED)
+
+    def check(self, config: SrganConfig) -> tuple[list[str], list[str]]:
+        from apps.generative.srgan.check import describe
+
+        return describe(config)
+
+    # === Model ===
+
+    def build(self, run: Run) -> keras.Model:
+        config, synchronized = run.config, run.strategy.num_replicas_in_sync > 1
+
+        def optimizer():
+            return build_optimizer(
+                config.optimization, config.learning_rate, max(run.total_steps, 1)
+            )
+
+        if config.stage == "pixel":
+            model = build_pixel_generator(config, synchronized)
+            model.compile(optimizer=optimizer())
+            return model
+        model = build_sr_gan(config, synchronized)
+        model.compile(
+            {"generator": optimizer(), "discriminator": optimizer()},
+            clip_norm=config.optimization.clip_norm,
+        )
+        return model
+
+    def init_weights(self, run: Run, model: keras.Model) -> None:
+        """`--init`, of either stage; refused if its generator is of another scale."""
+        if run.config.init:
+            _check_scale(Path(run.config.init), run.config.model.scale)
+        super().init_weights(run, model)
+
+    # === Results ===
+
+    def evaluator(self, run: Run) -> SuperResolutionEvaluator:
+        paths = [picture.high for picture in self._of("validation")]
+        return SuperResolutionEvaluator(paths, run.config.model.scale)
+
+    def serving(self, run: Run, model: keras.Model) -> dict[str, SuperResolutionServing]:
+        generator = getattr(model, "generator", model)
+        return {"": SuperResolutionServing(generator, run.config)}
+
+    def predictor(self, saved_model: Path, **options) -> SuperResolutionPredictor:
+        return SuperResolutionPredictor(**options)
+
+
+def check_crop(config: SrganConfig) -> None:
+    """Raises KerasuiteError if crops are no whole number of low-resolution pixels."""
+    size, scale = config.data_options.crop_size, config.model.scale
+    if size % scale:
+        raise KerasuiteError(
+            f"--crop-size {size}: is no multiple of --scale {scale}; give {size // scale * scale}"
+        )
+
+
+def training_pictures(config: SrganConfig) -> tuple[list[Picture], list[tuple[str, str]]]:
+    """All usable pictures of a configuration with their split, and what others lack."""
+    options = config.data_options
+    found = read_pictures(config.data, config.model.scale, options.crop_size, options.max_pixels)
+    _require(found, config.data)
+    if not options.validation:
+        return split_pictures(found.pictures), found.skipped
+    held_out, skipped = validation_pictures(config, [options.validation])
+    train = [replace(picture, split="train") for picture in found.pictures]
+    return _alike(train + held_out), found.skipped + skipped
+
+
+def validation_pictures(config: SrganConfig, places) -> tuple[list[Picture], list[tuple[str, str]]]:
+    """The usable pictures of `places`, all to validate on, and what others lack."""
+    scale = config.model.scale
+    least = MIN_SIDE + 2 * scale
+    found = read_pictures(places, scale, least, config.data_options.max_pixels)
+    _require(found, places)
+    pictures = [replace(picture, split="validation") for picture in found.pictures]
+    return _alike(pictures), found.skipped
+
+
+def _require(found: Pictures, places) -> None:
+    if not found.pictures:
+        path, reason = found.skipped[0]
+        raise KerasuiteError(
+            f"{', '.join(places)}: none of {len(found.skipped)} images can be used; the first: "
+            f"{printable(path)}: {reason}"
+        )
+    _alike(found.pictures)
+
+
+def _alike(pictures: list[Picture]) -> list[Picture]:
+    """Each split has low-resolution files throughout, or nowhere."""
+    for split in {picture.split for picture in pictures}:
+        kinds = {bool(picture.low) for picture in pictures if picture.split == split}
+        if len(kinds) > 1:
+            raise KerasuiteError(
+                "DATA: some folders hold pairs (HR and LR) and some single images; give one kind"
+            )
+    return pictures
+
+
+def _check_scale(path: Path, scale: int) -> None:
+    """Raises KerasuiteError if the generator saved at `path` is of another scale."""
+    saved = _saved_scale(path / "model.keras" if path.is_dir() else path)
+    if saved is not None and saved != scale:
+        raise KerasuiteError(
+            f"--init {path}: its generator enlarges {saved} times, this one {scale} times; "
+            f"give a run of the same scale, or --scale {saved}"
+        )
+
+
+def _saved_scale(path: Path) -> int | None:
+    """The factor of a `.keras` file's sub-pixel layers; None if it is not one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            graph = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return None
+    factors = [
+        layer["config"]["scale"]
+        for layer in _all_layers(graph)
+        if layer.get("class_name") == "PixelShuffle"
+    ]
+    return int(np.prod(factors)) if factors else None
+
+
+def _all_layers(value):
+    """Every serialised object within a configuration."""
+    if isinstance(value, dict):
+        if "class_name" in value:
+            yield value
+        for inner in value.values():
+            yield from _all_layers(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _all_layers(inner)

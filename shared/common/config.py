@@ -1,0 +1,308 @@
+"""Run configurations: frozen dataclasses with presets, YAML files and command-line overrides.
+
+A configuration is a tree of frozen dataclasses. Every leaf has a default, a help text and
+bounds, given once by `option`; the command line, the YAML file and the validation all come
+from that one declaration:
+
+    @config_class
+    class AugmentConfig:
+        mixup: float = option(0.0, "MixUp alpha (Zhang et al., 2018); 0 is off.", ge=0)
+
+Values are taken, in this order, from the defaults, the preset, the file named by `--config`
+and the command line. Unknown keys are errors.
+"""
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pydantic
+import yaml
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from shared.common.errors import KerasuiteError
+from shared.common.files import write_text
+from shared.common.task_names import command_group
+
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+StrategyName = Literal["auto", "single", "mirrored", "multiworker"]
+
+config_class = pydantic_dataclass(
+    frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid")
+)
+
+
+def option(default: Any, help: str, **bounds: Any) -> Any:
+    """Declares a leaf: its default, its help text, and bounds such as `ge=0` or `lt=1`."""
+    return pydantic.Field(default, description=help, **bounds)
+
+
+def group(config_type: type) -> Any:
+    """Declares a nested group whose leaves all have their defaults."""
+    return dataclasses.field(default_factory=config_type)
+
+
+@config_class
+class OptimizationConfig:
+    """Optimiser and schedule, the same for every application."""
+
+    optimizer: Literal["sgd", "adam", "adamw", "lamb", "rmsprop"] = option(
+        "adamw", "Update rule; sgd is with Nesterov momentum, lamb for very large batches."
+    )
+    momentum: float = option(0.9, "Momentum of sgd and rmsprop.", ge=0, lt=1)
+    beta_1: float = option(0.9, "Decay of adam's and adamw's mean of the gradient.", ge=0, lt=1)
+    weight_decay: float = option(
+        0.0, "Decoupled weight decay, not applied to biases and normalisation.", ge=0
+    )
+    schedule: Literal["constant", "cosine", "linear", "late_linear", "step", "noam"] = option(
+        "cosine", "How the learning rate falls after the warm-up; late_linear in its second half."
+    )
+    warmup: float = option(0.05, "Linear warm-up, as a fraction of all steps.", ge=0, lt=1)
+    final_learning_rate: float = option(
+        0.0, "Where the schedule ends, as a fraction of the peak.", ge=0, le=1
+    )
+    clip_norm: float = option(
+        0.0, "Clips the global norm of the gradient, after the all-reduce; 0 is off.", ge=0
+    )
+    micro_batches: int = option(
+        1, "Splits each batch into so many parts, one after the other, and adds up gradients.", ge=1
+    )
+    ema: float = option(
+        0.0, "Decay of the exponential moving average of the weights; 0 is off.", ge=0, lt=1
+    )
+    patience: int = option(
+        0,
+        "Stops at a validation so many epochs after the best monitored metric; 0 is off.",
+        ge=0,
+    )
+
+
+@config_class
+class RunConfig:
+    """What every training run has; applications add their own leaves and groups.
+
+    Class attributes:
+        task: the name of the application that the configuration belongs to.
+        presets: name to nested values that replace the defaults; one is called `test`.
+    """
+
+    task: ClassVar[str]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"test": {}}
+
+    data: tuple[str, ...] = option((), "Files or folders with the training data.")
+    name: str = option("", "Name of the run; by default the preset's or the task's.")
+    preset: str = option("", "Named set of defaults.")
+    init: str = option("", "A run folder or a weights file to start from.")
+    epochs: int = option(30, "Passes over the training data.", ge=1)
+    batch_size: int = option(32, "Global batch size, over all devices.", ge=1)
+    learning_rate: float = option(1e-3, "Peak learning rate.", gt=0)
+    seed: int = option(1, "Seed of every random choice.", ge=0, lt=2**31)
+    strategy: StrategyName = option("auto", "How work is spread over devices.")
+    devices: str = option("", "Devices to use: gpu:0,gpu:1 or cpu:2 for two logical CPUs.")
+    precision: Precision = option("float32", "Arithmetic of the layers.")
+    deterministic: bool = option(False, "Bit-identical repetition, somewhat slower.")
+    validate_every: int = option(
+        1, "Validates after every so many epochs, and after the last.", ge=1
+    )
+    checkpoint_every: str = option(
+        "10m", "How often to checkpoint within an epoch: 500 steps, 10m or 30s."
+    )
+    keep: int = option(2, "How many checkpoints to keep.", ge=1)
+    optimization: OptimizationConfig = group(OptimizationConfig)
+
+
+def leaves(
+    config_type: type, prefix: str = "", defaults: Any = None
+) -> Iterator[tuple[str, str, Any, str, Any]]:
+    """Yields (dotted path, leaf name, type, help, default) of every leaf of a config class."""
+    hints = typing.get_type_hints(config_type)
+    defaults = config_type() if defaults is None else defaults
+    for field in dataclasses.fields(config_type):
+        path, default = f"{prefix}{field.name}", getattr(defaults, field.name)
+        if dataclasses.is_dataclass(hints[field.name]):
+            # A task may have its own defaults for a group that all tasks share.
+            yield from leaves(hints[field.name], f"{path}.", default)
+        else:
+            yield path, field.name, hints[field.name], field.default.description, default
+
+
+def resolve(
+    config_type: type[RunConfig],
+    overrides: Mapping[str, Any] | None = None,
+    file: str | Path | None = None,
+) -> RunConfig:
+    """Builds a configuration from preset, file and command line, later ones first.
+
+    Args:
+        config_type: subclass of RunConfig.
+        overrides: dotted leaf path to value, as given on the command line.
+        file: path of a YAML file.
+
+    Raises:
+        KerasuiteError: for an unknown preset or key, or a value outside its bounds.
+    """
+    overrides = dict(overrides or {})
+    from_file = read_yaml(file) if file else {}
+    task = from_file.pop("task", config_type.task)
+    if task != config_type.task:
+        raise KerasuiteError(
+            f"{file}: is for the task '{task}', not '{config_type.task}'; "
+            f"use another file or another command"
+        )
+    preset = str(overrides.get("preset") or from_file.get("preset") or "")
+    # Onto the defaults of this task: a group of which one leaf is given keeps its others.
+    values = _merge(_defaults(config_type), _preset_values(config_type, preset))
+    values = _merge(values, from_file)
+    for path, value in overrides.items():
+        set_value(values, path, value)
+    return from_dict(config_type, values, source=str(file) if file else "command line")
+
+
+def _defaults(config_type: type[RunConfig]) -> dict[str, Any]:
+    values = to_dict(config_type())
+    del values["task"]
+    return values
+
+
+def _preset_values(config_type: type[RunConfig], preset: str) -> dict:
+    if not preset:
+        return {}
+    if preset not in config_type.presets:
+        raise KerasuiteError(
+            f"--preset {preset}: unknown{did_you_mean(preset, config_type.presets)}; "
+            f"one of {', '.join(config_type.presets)}"
+        )
+    return _merge({"preset": preset}, config_type.presets[preset])
+
+
+def _merge(base: Mapping, over: Mapping) -> dict:
+    merged = dict(base)
+    for key, value in over.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged
+
+
+def set_value(values: dict, path: str, value: Any) -> None:
+    """Sets a leaf of nested plain values by its dotted path."""
+    *groups, leaf = path.split(".")
+    for name in groups:
+        inner = values.get(name) or {}
+        if not isinstance(inner, Mapping):
+            raise KerasuiteError(f"{name}: must hold 'key: value' lines, not {inner!r}")
+        values[name] = dict(inner)
+        values = values[name]
+    values[leaf] = value
+
+
+def from_dict(config_type: type, values: Mapping[str, Any], source: str) -> Any:
+    """Validates nested plain values; `source` is named in the error."""
+    try:
+        return pydantic.TypeAdapter(config_type).validate_python(dict(values))
+    except pydantic.ValidationError as error:
+        raise KerasuiteError(f"{source}: {_explain(error, config_type)}") from error
+
+
+def replaced(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
+    """A configuration with other values for some leaves, by dotted path."""
+    values = to_dict(config)
+    del values["task"]
+    for path, value in overrides.items():
+        set_value(values, path, value)
+    return from_dict(type(config), values, source="command line")
+
+
+def taken_over(
+    config: RunConfig, name: str, theirs: Any, but: typing.Collection[str] = ()
+) -> tuple[RunConfig, list[str]]:
+    """A configuration with a group's values of what --init names.
+
+    Args:
+        config: of the run that starts.
+        name: of the group.
+        theirs: the group as it has it.
+        but: fields that stay the run's own.
+
+    Returns:
+        The configuration, and the options that say otherwise and change nothing.
+    """
+    found, unused = {}, []
+    for field in dataclasses.fields(theirs):
+        ours, value = getattr(getattr(config, name), field.name), getattr(theirs, field.name)
+        if field.name in but or ours == value:
+            continue
+        found[f"{name}.{field.name}"] = value
+        if ours != getattr(type(theirs)(), field.name):
+            unused.append(f"--{field.name.replace('_', '-')} {ours} (it has {value})")
+    return replaced(config, found), unused
+
+
+def _explain(error: pydantic.ValidationError, config_type: type) -> str:
+    problem = error.errors()[0]
+    path = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        known = [leaf_path for leaf_path, *_ in leaves(config_type)]
+        return f"unknown key '{path}'{did_you_mean(path, known)}"
+    given = problem.get("input")
+    return f"{path} = {given!r}: {problem['msg'].lower()}"
+
+
+def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
+    """A parenthesis such as " (did you mean 'resnet18'?)", or nothing."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Nested plain values of a configuration, tuples as lists, for YAML and JSON."""
+    values = dataclasses.asdict(config)
+    if isinstance(config, RunConfig):
+        values = {"task": config.task, **values}
+    return _plain(values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Reads a YAML mapping.
+
+    Raises:
+        KerasuiteError: if the file is missing or is no YAML mapping.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise KerasuiteError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise KerasuiteError(f"{path}{line}: is not valid YAML") from error
+    if not isinstance(values, dict):
+        raise KerasuiteError(f"{path}: must hold 'key: value' lines")
+    return values
+
+
+def save(config: RunConfig, path: str | Path) -> None:
+    """Writes the resolved configuration."""
+    write_text(path, yaml.safe_dump(to_dict(config), sort_keys=False, allow_unicode=True))
+
+
+def load(config_type: type[RunConfig], path: str | Path) -> RunConfig:
+    """Reads a resolved configuration that `save` wrote; presets are not applied again."""
+    values = read_yaml(path)
+    task = values.pop("task", None)
+    if task != config_type.task:
+        raise KerasuiteError(
+            f"{path}: is a run of the task '{task}', not of '{config_type.task}'; "
+            f"use 'kerasuite {command_group(str(task))}' or another folder"
+        )
+    return from_dict(config_type, values, source=str(path))

@@ -1,0 +1,41 @@
+"""environment.json: what a run was made with."""
+
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import tensorflow as tf
+
+from shared.common.files import write_json
+
+PACKAGES = ("kerasuite", "tensorflow", "keras", "tensorflow-text", "numpy")
+
+
+def write_environment(
+    path: Path, strategy: tf.distribute.Strategy, cpu_data_parallel: bool
+) -> None:
+    """Writes versions, devices and the command line; a resume is added to what stands there."""
+    now = {
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: installed_version(name) for name in PACKAGES},
+        "strategy": type(strategy).__name__,
+        "replicas": strategy.num_replicas_in_sync,
+        "cpu_data_parallel": cpu_data_parallel,
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+    }
+    if path.is_file():
+        first = json.loads(path.read_text(encoding="utf-8"))
+        now = first | {"resumed": [*first.get("resumed", []), now]}
+    write_json(path, now)
+
+
+def installed_version(package: str) -> str:
+    """Version of an installed package, or "not installed"."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

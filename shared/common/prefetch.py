@@ -1,0 +1,17 @@
+"""Work that is begun before its result is asked for."""
+
+import collections
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def prefetch(started: Iterable[T], depth: Callable[[], int]) -> Iterator[T]:
+    """Takes up to `depth()` items, which begin when they are taken, before they are asked for."""
+    waiting: collections.deque[T] = collections.deque()
+    for item in started:
+        waiting.append(item)
+        while len(waiting) > depth():
+            yield waiting.popleft()
+    yield from waiting

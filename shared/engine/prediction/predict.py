@@ -1,0 +1,195 @@
+"""Batch inference: a SavedModel applied to any number of sources, in constant memory.
+
+    read (threads) -> batches -> model (a thread) -> record, files (threads) -> lines, in order
+
+The sources are cut into windows of one batch (or of several, which are then ordered by size).
+A window, and therefore every batch, depends on nothing but the order of the sources: a run
+that was killed and resumed puts the same examples together and gives the same bytes.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from shared.common.errors import KerasuiteError, from_os_error
+from shared.common.files import plain
+from shared.common.inputs import Source, parse_shard
+from shared.common.progress import Progress
+from shared.common.signals import catch_signals
+from shared.engine.prediction.prediction_files import PredictionFiles
+from shared.engine.prediction.prediction_log import PredictionLogs
+from shared.engine.prediction.prediction_run import PredictionRun, PredictSummary
+from shared.engine.prediction.predictor import Predictor
+from shared.engine.saved_model.loaded_model import LoadedModel, fingerprint
+
+__all__ = ["PredictSummary", "predict"]
+
+log = logging.getLogger(__name__)
+
+FORMATS = ("jsonl", "csv")
+
+
+def predict(
+    saved_model: str | os.PathLike,
+    sources: Iterable[Source],
+    predictor: Predictor,
+    output: str | os.PathLike,
+    *,
+    batch_size: int = 32,
+    format: str = "jsonl",
+    resume: bool = False,
+    shard: str | None = None,
+    threads: int = 0,
+    progress: bool = True,
+) -> PredictSummary:
+    """Writes one line for every source, and the predictor's files.
+
+    Args:
+        saved_model: folder of the SavedModel; nothing else is loaded.
+        sources: what `inputs.find_inputs` gives (already the part of `shard`), or a list.
+        predictor: the application's side.
+        output: folder for `predictions.jsonl`, `errors.jsonl`, `predict.json` and files.
+        batch_size: int. Examples in one call of the model.
+        format: "jsonl" or "csv".
+        resume: continue what is in `output`, if anything is.
+        shard: "K/N" or None; only names the results here.
+        threads: int. Reading threads; 0 chooses by the number of processors.
+        progress: whether to show progress on standard error.
+
+    Returns:
+        A `PredictSummary`; a caller with rejected sources exits with `errors.SOME_REJECTED`.
+
+    Raises:
+        KerasuiteError: if the model, the output folder or an earlier run do not allow it.
+        Interrupted: after SIGINT or SIGTERM; everything finished is written.
+    """
+    if format not in FORMATS:
+        raise KerasuiteError(f"--format {format}: give one of {', '.join(FORMATS)}")
+    if batch_size < 1:
+        raise KerasuiteError(f"--batch-size {batch_size}: give at least 1")
+    output = Path(output)
+    ending = "-{}-of-{}".format(*parse_shard(shard)) if shard else ""
+    settings_file = output / f"predict{ending}.json"
+    logs = PredictionLogs(output, format, ending)
+    if not resume:
+        _refuse_to_overwrite(settings_file, logs)
+    settings = {
+        "model": fingerprint(saved_model),
+        "signature": predictor.signature,
+        "format": format,
+        "shard": shard,
+        "limit": getattr(sources, "limit", None),
+        "settings": json.loads(json.dumps(predictor.settings(), default=plain)),
+    }
+    model = LoadedModel(saved_model, predictor.signature)
+    model.require(predictor.inputs, predictor.outputs)
+    predictor.start(model)
+    with (
+        _opened(logs),
+        PredictionFiles(output, ending) as files,
+        catch_signals() as caught,
+        Progress(unit=predictor.unit, description="predict", enabled=progress) as bar,
+        _counted(sources, predictor, bar),
+        PredictionRun(model, predictor, batch_size, threads, logs, files, caught, bar) as run,
+    ):
+        _keep_settings(settings_file, settings, logs, files)
+        result = run.all(sources)
+        if not shard:
+            write_summary(predictor, logs, files)
+        return result
+
+
+def write_summary(predictor: Predictor, logs: PredictionLogs, files: PredictionFiles) -> None:
+    """Writes what the predictor makes of all lines together."""
+    for name, pieces in predictor.summary(logs.rows((0, 0))).items():
+        files.write(None, name, pieces)
+
+
+def _refuse_to_overwrite(settings_file: Path, logs: PredictionLogs) -> None:
+    for path in (settings_file, logs.predictions.path, logs.errors.path):
+        if os.path.lexists(path):
+            raise KerasuiteError(
+                f"{path.parent} already holds predictions; add --resume to continue them or "
+                "choose another --output"
+            )
+
+
+@contextlib.contextmanager
+def _opened(logs: PredictionLogs) -> Iterator[None]:
+    """Makes the output folder, or takes it up where an earlier run left it.
+
+    Raises:
+        KerasuiteError: if it cannot be written or is in use.
+    """
+    try:
+        logs.folder.mkdir(parents=True, exist_ok=True)
+        logs.open()
+        yield
+    except OSError as error:
+        raise from_os_error(error) from error
+    finally:
+        logs.close()
+
+
+def _keep_settings(
+    path: Path, settings: dict[str, Any], logs: PredictionLogs, files: PredictionFiles
+) -> None:
+    """Writes the settings of a new run and compares those of a resumed one."""
+    if path.exists():
+        _require_same(path, settings)
+    elif len(logs.predictions) or len(logs.errors):
+        raise KerasuiteError(
+            f"cannot resume {path.parent}: it holds no {path.name}; choose another --output"
+        )
+    else:
+        text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+        files.write(None, path.name, [text.encode()])
+
+
+def _require_same(settings_file: Path, settings: dict[str, Any]) -> None:
+    try:
+        earlier = json.loads(settings_file.read_text(encoding="utf-8"))
+    except ValueError:
+        earlier = {}
+    for name, value in settings.items():
+        if earlier.get(name) != value:
+            difference = f"{name} was {json.dumps(earlier.get(name))} and is {json.dumps(value)}"
+            if name == "model":
+                difference = "the model is another one"
+            raise KerasuiteError(
+                f"cannot resume {settings_file.parent}: {difference}; give the same options or "
+                "another --output"
+            )
+
+
+@contextlib.contextmanager
+def _counted(sources: Iterable[Source], predictor: Predictor, bar: Progress) -> Iterator[None]:
+    """Counts the sources beside the run, so that the bar knows its end."""
+    stop = threading.Event()
+    if iter(sources) is not sources:
+        counter = threading.Thread(target=_count, args=(sources, predictor, bar, stop), daemon=True)
+        counter.start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _count(
+    sources: Iterable[Source], predictor: Predictor, bar: Progress, stop: threading.Event
+) -> None:
+    splits = predictor.overrides("split")
+    total = 0
+    try:
+        for source in sources:
+            if stop.is_set() or (splits and source.path is None):
+                return
+            total += predictor.count(source) if splits else 1
+        bar.set_total(total)
+    except Exception:
+        log.debug("cannot count the inputs", exc_info=True)

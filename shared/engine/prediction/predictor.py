@@ -1,0 +1,125 @@
+"""The contract between batch inference and an application: sources in, records out.
+
+`predict.predict` reads sources on threads, calls the SavedModel in batches and writes results;
+a `Predictor` says how one source becomes the model's inputs and one row of outputs a record:
+
+    images to records       read, record
+    images to images        read, record ({} will do), files
+    text to text, by lines  split, read, record, finish
+    large images by tiles   read, call (which loops over the tiles), files
+"""
+
+import abc
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shared.common.inputs import Source
+
+if TYPE_CHECKING:
+    from shared.engine.saved_model.loaded_model import LoadedModel
+
+Example = dict[str, np.ndarray | bytes | str]
+Outputs = dict[str, np.ndarray]
+
+
+class Predictor(abc.ABC):
+    """How one application reads its inputs and reports its outputs.
+
+    `read`, `size`, `record` and `files` are called from several threads at once. A
+    `KerasuiteError` (or any other exception) in them rejects this source only.
+
+    Attributes:
+        suffixes: which files of a folder are inputs; empty takes all.
+        unit: what one source is called in the progress bar.
+        signature: name of the SavedModel's signature.
+        inputs, outputs: names that this signature must have; checked before the first batch.
+        bucket: int. Batches that are read together and put in order of `size`.
+    """
+
+    suffixes: tuple[str, ...] = ()
+    unit = "file"
+    signature = "serving_default"
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    bucket = 8
+
+    def settings(self) -> dict[str, Any]:
+        """The options that change results, as JSON; a resume with others is refused."""
+        return {}
+
+    def start(self, model: "LoadedModel") -> None:
+        """Called once with the loaded model, for what is read from it (labels, scale)."""
+        return None
+
+    def split(self, source: Source) -> Iterable[Source]:
+        """Splits a file into sources of their own, one for each line, in file order.
+
+        Each is `dataclasses.replace(source, line=number, content=...)`, numbers rising from 1.
+        A `KerasuiteError` rejects the file as a whole, after the lines given so far.
+        """
+        return (source,)
+
+    def count(self, source: Source) -> int:
+        """How many sources `split` will give, cheaply; for the progress bar."""
+        return 1
+
+    @abc.abstractmethod
+    def read(self, source: Source) -> Example:
+        """The model's inputs for one source, without the batch axis."""
+
+    def size(self, example: Example) -> int:
+        """What the example costs (tokens, pixels). If overridden, similar sizes share a batch."""
+        return 0
+
+    def call(self, model: "LoadedModel", examples: Sequence[Example]) -> Sequence[Outputs]:
+        """Applies the model to a batch; the results in the same order.
+
+        If it fails, it is called again with halves of the batch to find the bad example.
+        """
+        return model(examples)
+
+    @abc.abstractmethod
+    def record(self, source: Source, outputs: Outputs) -> dict[str, Any]:
+        """What predictions.jsonl says of this source, beside "file" (and "line")."""
+
+    def row(self, record: dict[str, Any]) -> dict[str, Any]:
+        """What a CSV row holds; the same keys for every record.
+
+        Lists become JSON in one cell. Override it for columns such as label_1, label_2.
+        """
+        return record
+
+    def files(self, source: Source, outputs: Outputs) -> Mapping[str, bytes]:
+        """Further results: path relative to the output folder, to content.
+
+        They are in place before the record is written. Paths of different sources must differ.
+        """
+        return {}
+
+    def finish(
+        self, source: Source, rows: Iterable[dict[str, Any]]
+    ) -> Mapping[str, Iterable[bytes]]:
+        """Files made of all lines of one split source: relative path to pieces of content.
+
+        Args:
+            source: the file that was split.
+            rows: its records and errors (with the key "error"), in order of "line". Read from
+                disk at each iteration, so that no file has to fit into memory. With CSV output
+                all values but "line" are text.
+        """
+        return {}
+
+    def summary(self, rows: Iterable[dict[str, Any]]) -> Mapping[str, Iterable[bytes]]:
+        """Files made of all lines of a finished run: relative path to pieces of content.
+
+        Args:
+            rows: as for `finish`; of several shards, once they are put together.
+        """
+        return {}
+
+    @classmethod
+    def overrides(cls, method: str) -> bool:
+        """Whether the application has its own version of an optional method."""
+        return getattr(cls, method) is not getattr(Predictor, method)

@@ -1,0 +1,197 @@
+"""One optimisation step: the gradient of the mean loss over the global batch.
+
+Each replica computes the mean over its own rows and weighs it by its share of the global
+number of items, so that the sum over replicas is the mean over all items, however unevenly
+they are split. Gradients are summed over the replicas once, then clipped, then applied.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from shared.common.config import OptimizationConfig
+from shared.engine.distribution.all_reduce import sum_over_replicas
+from shared.engine.training.keras_patches import expect_reduced_gradients
+from shared.engine.training.weight_average import WeightAverage
+
+# Name to (sum over items, number of items): what a step reports and the engine averages.
+Means = dict[str, tuple[tf.Tensor, tf.Tensor]]
+
+
+def build_train_step(
+    model: keras.Model,
+    strategy: tf.distribute.Strategy,
+    config: OptimizationConfig,
+    average: WeightAverage | None = None,
+    batch_spec: Any = None,
+    cpu_data_parallel: bool = False,
+) -> Callable[[Any], Means]:
+    """Compiles the step of a model.
+
+    Args:
+        model: a compiled, built model (see `shared.engine.app`).
+        strategy: the strategy that the model was built under.
+        config: clipping and accumulation.
+        average: moved after every step, if given.
+        batch_spec: specs of a batch; with lengths that differ from batch to batch (None there)
+            there is then one graph from the start.
+        cpu_data_parallel: whether the halves of a batch are computed side by side, see
+            `cpu_data_parallel.py`.
+
+    Returns:
+        Function of a batch, as `replicas.split` gives it, to `Means` over all replicas.
+    """
+    replica_step = getattr(model, "replica_step", None) or _default_step(
+        model, config, cpu_data_parallel
+    )
+
+    # Without a spec, which the values of several replicas have not, a second length makes a graph
+    # for any length.
+    signature = None if batch_spec is None else [batch_spec]
+
+    @tf.function(input_signature=signature, reduce_retracing=signature is None)
+    def step(batch):
+        means = strategy.run(replica_step, args=(batch,))
+        if average is not None:
+            average.update()
+        return tf.nest.map_structure(
+            lambda value: strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None), means
+        )
+
+    return step
+
+
+def prepare_optimizer(model: keras.Model) -> None:
+    """Creates the variables of the optimisers for all weights, before any layer is frozen.
+
+    Called once, in the scope of the strategy, so that checkpoints always hold them all. A model
+    with several optimisers (a GAN) keeps them in the dict `optimizers` and says with
+    `variables_of(name)` what each of them trains; its `replica_step` takes the gradient of
+    `optimizer.scale_loss(loss)` and calls `apply_gradients`.
+    """
+    if getattr(model, "optimizers", None):
+        for name, optimizer in model.optimizers.items():
+            model.optimizers[name] = _prepared(with_loss_scale(optimizer), model.variables_of(name))
+    elif model.optimizer is not None:
+        _prepared(model.optimizer, model.trainable_variables)
+
+
+def _prepared(optimizer, variables):
+    optimizer.build(variables)
+    expect_reduced_gradients(optimizer)
+    return optimizer
+
+
+def with_loss_scale(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """Scales losses under mixed_float16, as `compile` does for a model's only optimiser."""
+    half = keras.config.dtype_policy().name == "mixed_float16"
+    if half and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer
+
+
+def _default_step(
+    model: keras.Model, config: OptimizationConfig, cpu_data_parallel: bool
+) -> Callable[[Any], Means]:
+    optimizer = model.optimizer
+
+    def step(batch):
+        total = sum_over_replicas(item_count(model, batch))
+        if config.micro_batches > 1:
+            gradients, means = _in_pieces(model, batch, total, config.micro_batches)
+        elif cpu_data_parallel:
+            gradients, means = _in_pieces(model, batch, total, 2, at_once=2)
+        else:
+            gradients, means = gradients_and_means(model, batch, total)
+        apply_gradients(optimizer, gradients, model.trainable_variables, config.clip_norm)
+        return means
+
+    return step
+
+
+def gradients_and_means(model: keras.Model, batch: Any, total: tf.Tensor):
+    """Gradients of this replica's share of the global mean loss, and what to report.
+
+    Args:
+        model: the model; its optimiser scales the loss under mixed_float16.
+        batch: (x, y, sample_weight) of this replica.
+        total: float scalar. Number of items in the global batch.
+    """
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+    count = item_count(model, batch)
+    with tf.GradientTape() as tape:
+        outputs = model(x, training=True)
+        terms = loss_terms(model, x, y, outputs, sample_weight, training=True)
+        share = tf.cast(count / total, terms["loss"].dtype)
+        scaled = model.optimizer.scale_loss(terms["loss"] * share)
+    gradients = tape.gradient(scaled, [v.value for v in model.trainable_variables])
+    if hasattr(model, "batch_metrics"):
+        terms = terms | model.batch_metrics(x, y, outputs, sample_weight)
+    means = {name: (tf.cast(value, tf.float32) * count, count) for name, value in terms.items()}
+    return gradients, means
+
+
+def loss_terms(model, x, y, outputs, sample_weight, training: bool) -> dict[str, tf.Tensor]:
+    """The loss under "loss" and, where the model names them, its terms."""
+    loss = model.compute_loss(
+        x=x, y=y, y_pred=outputs, sample_weight=sample_weight, training=training
+    )
+    if not isinstance(loss, dict):
+        return {"loss": loss}
+    named = loss if len(loss) > 1 else {}
+    return {"loss": tf.add_n(list(loss.values())), **named}
+
+
+def item_count(model: keras.Model, batch: Any) -> tf.Tensor:
+    """Number of items that the loss of this replica is the mean over, a float32 scalar."""
+    if hasattr(model, "loss_weight"):
+        return tf.cast(model.loss_weight(*keras.utils.unpack_x_y_sample_weight(batch)), tf.float32)
+    return tf.cast(tf.shape(tf.nest.flatten(batch)[0])[0], tf.float32)
+
+
+def apply_gradients(optimizer, gradients, variables, clip_norm: float) -> None:
+    """Sums the gradients over the replicas, clips their global norm and applies them."""
+    pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
+    gradients = sum_over_replicas([g for g, _ in pairs])
+    if clip_norm:
+        # The rows of an embedding that several positions share have to be added up first.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        # Under mixed_float16 the gradients are scaled like the loss; so is the threshold.
+        threshold = optimizer.scale_loss(tf.constant(clip_norm, tf.float32))
+        gradients, _ = tf.clip_by_global_norm(gradients, threshold)
+    optimizer.apply(gradients, [v for _, v in pairs])
+
+
+def _in_pieces(model, batch, total, pieces: int, at_once: int = 1):
+    """Gradients of a batch in pieces, one after the other to save memory, or several at once."""
+    rows = tf.shape(tf.nest.flatten(batch)[0])[0]
+    parts = tf.minimum(pieces, rows)
+
+    def piece(index):
+        begin, end = index * rows // parts, (index + 1) * rows // parts
+        return tf.nest.map_structure(lambda tensor: tensor[begin:end], batch)
+
+    gradients, means = gradients_and_means(model, piece(0), total)
+    gradients = [None if g is None else tf.convert_to_tensor(g) for g in gradients]
+    used = [index for index, g in enumerate(gradients) if g is not None]
+
+    def add_piece(index, sums):
+        more, more_means = gradients_and_means(model, piece(index), total)
+        more = [tf.convert_to_tensor(more[i]) for i in used]
+        return index + 1, tf.nest.map_structure(tf.add, sums, (more, more_means))
+
+    sums = ([gradients[i] for i in used], means)
+    # The loop begins with the first piece, unless it has to wait for it.
+    with tf.control_dependencies(tf.nest.flatten(sums) if at_once == 1 else []):
+        second = tf.constant(1)
+    _, (added, means) = tf.while_loop(
+        lambda index, _: index < parts,
+        add_piece,
+        (second, sums),
+        parallel_iterations=at_once,
+    )
+    for i, gradient in zip(used, added, strict=True):
+        gradients[i] = gradient
+    return gradients, means

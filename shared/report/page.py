@@ -1,0 +1,152 @@
+"""A small HTML page in one file: no scripts, no fonts, nothing loaded from elsewhere.
+
+Used for the demo page, galleries and the most confident mistakes:
+
+    page = Page("Mistakes")
+    page.heading("Cats taken for dogs")
+    page.pictures([(folder / "a.png", "cat, taken for dog (0.98)")])
+    page.write(folder / "mistakes.html")
+"""
+
+import base64
+import html
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from shared.common.files import write_text
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; padding: 1rem; }
+h1, h2, h3 { line-height: 1.2; margin: 1.6em 0 0.5em; }
+h1 { margin-top: 0.5em; }
+p { max-width: 48rem; white-space: pre-line; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; }
+th { background: var(--soft); }
+td.number { text-align: right; }
+pre { background: var(--soft); padding: 0.75rem; overflow-x: auto; border-radius: 0.3rem; }
+.pictures { display: grid; gap: 1rem; }
+.pictures { grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr)); }
+.pictures.large { grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); }
+figure { margin: 0; }
+figure img { width: 100%; height: auto; border-radius: 0.3rem; background: var(--soft); }
+.pictures:not(.large) img { aspect-ratio: 1; object-fit: contain; }
+figcaption { font-size: 0.875rem; overflow-wrap: anywhere; white-space: pre-line; }
+""".strip()
+
+MIME_BY_MAGIC = {
+    b"\x89PNG": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+    b"BM": "image/bmp",
+}
+
+Picture = tuple[str | os.PathLike | bytes, str]
+
+
+class Page:
+    """Collects blocks from top to bottom; all text is escaped.
+
+    Args:
+        title: str. Title of the window and first heading.
+        inline: bool. Whether picture files are put into the page, so that it can be moved
+            and sent alone. Otherwise they are linked relative to the page.
+    """
+
+    def __init__(self, title: str, inline: bool = True):
+        self.title = title
+        self.inline = inline
+        self._blocks: list[str | tuple[list[Picture], bool]] = []
+
+    def heading(self, text: str, level: int = 2) -> None:
+        """Adds a heading of level 2 or 3."""
+        self._blocks.append(f"<h{level}>{html.escape(text)}</h{level}>")
+
+    def text(self, text: str) -> None:
+        """Adds a paragraph; line breaks are kept."""
+        self._blocks.append(f"<p>{html.escape(text)}</p>")
+
+    def code(self, text: str) -> None:
+        """Adds commands or other text in a fixed-width font."""
+        self._blocks.append(f"<pre><code>{html.escape(text)}</code></pre>")
+
+    def table(self, rows: Iterable[Sequence[Any]], header: Sequence[str] = ()) -> None:
+        """Adds a table; floats are shown with four significant digits."""
+        head = "".join(f"<th>{html.escape(str(name))}</th>" for name in header)
+        head = f"<thead><tr>{head}</tr></thead>" if header else ""
+        body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
+        self._blocks.append(
+            f'<div class="wide"><table>{head}<tbody>\n{body}\n</tbody></table></div>'
+        )
+
+    def pictures(self, pictures: Iterable[Picture], large: bool = False) -> None:
+        """Adds a gallery of (file or encoded bytes, caption); `large` for plots."""
+        self._blocks.append((list(pictures), large))
+
+    def render(self, folder: str | os.PathLike = ".") -> str:
+        """The page as text; links to pictures are relative to `folder`."""
+        blocks = (
+            block if isinstance(block, str) else self._gallery(*block, Path(folder))
+            for block in self._blocks
+        )
+        title = html.escape(self.title)
+        return "\n".join(
+            [
+                "<!doctype html>",
+                '<html lang="en">',
+                f'<head><meta charset="utf-8"><title>{title}</title>',
+                '<meta name="viewport" content="width=device-width, initial-scale=1">',
+                f"<style>\n{STYLE}\n</style></head>",
+                f"<body>\n<h1>{title}</h1>",
+                *blocks,
+                "</body></html>\n",
+            ]
+        )
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Writes the page atomically."""
+        write_text(path, self.render(Path(path).parent))
+
+    def _gallery(self, pictures: list[Picture], large: bool, folder: Path) -> str:
+        figures = "\n".join(self._figure(source, caption, folder) for source, caption in pictures)
+        return f'<div class="pictures{" large" if large else ""}">\n{figures}\n</div>'
+
+    def _figure(self, source: str | os.PathLike | bytes, caption: str, folder: Path) -> str:
+        caption = html.escape(caption)
+        address = html.escape(self._address(source, folder))
+        return (
+            f'<figure><img src="{address}" alt="{caption}" loading="lazy">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+
+    def _address(self, source: str | os.PathLike | bytes, folder: Path) -> str:
+        if isinstance(source, bytes):
+            return data_address(source)
+        if self.inline:
+            return data_address(Path(source).read_bytes())
+        return quote(Path(os.path.relpath(source, folder)).as_posix())
+
+
+def data_address(data: bytes) -> str:
+    """A `data:` address of an encoded picture.
+
+    Raises:
+        ValueError: if the bytes are no PNG, JPEG, GIF, WebP or BMP.
+    """
+    for magic, mime in MIME_BY_MAGIC.items():
+        if data.startswith(magic):
+            return f"data:{mime};base64,{base64.b64encode(data).decode('ascii')}"
+    raise ValueError(f"no picture format that browsers show begins with {data[:4]!r}")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return f"<td>{html.escape(str(value))}</td>"
+    shown = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return f'<td class="number">{shown}</td>'

@@ -1,0 +1,80 @@
+"""The order of the cells."""
+
+import numpy as np
+import pytest
+
+from apps.embeddings.glove import cell_stream as streams
+from apps.embeddings.glove.cell_file import CELL, CellFile
+from apps.embeddings.glove.cooccurrence import count_cooccurrences
+
+WORDS = 400
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory) -> CellFile:
+    tokens = (WORDS * np.random.default_rng(0).random(4000) ** 2).astype(np.int32)
+    return count_cooccurrences(tokens, WORDS, tmp_path_factory.mktemp("run") / "cells", window=3)
+
+
+def take(cells, shape, steps, **options):
+    stream = streams.cell_stream(cells, shape, seed=5, **options)
+    return list(stream.take(steps).as_numpy_iterator())
+
+
+def expect_same(left, right):
+    for one, two in zip(left, right, strict=True):
+        for name in one:
+            np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_an_epoch_has_every_cell_once(cells):
+    shape = streams.StreamShape(4, 1)
+    steps = streams.steps_per_epoch(cells, shape)
+    for epoch in range(2):
+        batches = take(cells, shape, steps, start_step=epoch * steps)
+        seen = b"".join(data for batch in batches for data in batch["cells"].ravel())
+        seen = np.frombuffer(seen, CELL)
+        np.testing.assert_array_equal(np.sort(seen), np.sort(np.array(cells.cells)))
+
+
+@pytest.mark.parametrize(("batch_size", "micro_steps"), [(1, 1), (1000, 1), (3000, 3), (10**9, 4)])
+def test_a_step_has_about_batch_size_cells_but_not_too_many_tiles(batch_size, micro_steps):
+    file = CellFile(np.arange(5), np.zeros((4, 4, 2), np.int64), np.empty(4000, CELL))
+    assert streams.stream_shape(file, batch_size) == (streams.LANES, micro_steps)
+
+
+def test_a_stream_begins_anywhere(cells):
+    shape = streams.StreamShape(4, 3)
+    whole = take(cells, shape, 25)
+    expect_same(whole[9:], take(cells, shape, 16, start_step=9))
+
+
+def test_workers_share_the_lanes(cells):
+    shape = streams.StreamShape(4, 2)
+    whole = take(cells, shape, 3)
+    parts = [take(cells, shape, 3, worker=(index, 2)) for index in range(2)]
+    joined = [
+        {name: np.concatenate([left[name], right[name]]) for name in left}
+        for left, right in zip(*parts, strict=True)
+    ]
+    expect_same(whole, joined)
+
+
+@pytest.mark.parametrize("num_blocks", [1, 3, 4, 10])
+def test_lanes_share_no_block(num_blocks):
+    seen = []
+    padded = -(-num_blocks // 4) * 4
+    for position in range(padded * padded // 4):
+        tiles = streams.tiles_of(num_blocks, 4, seed=1, position=position)
+        for side in zip(*tiles, strict=True):
+            assert len(set(side)) == 4
+        seen += tiles
+    assert len(set(seen)) == len(seen) == padded**2
+
+
+def test_epochs_and_seeds_differ():
+    def order(seed, first):
+        return [streams.tiles_of(8, 4, seed, first + i) for i in range(16)]
+
+    assert order(1, 0) != order(1, 16)
+    assert order(1, 0) != order(2, 0)

@@ -1,0 +1,62 @@
+"""Word similarity against gensim."""
+
+import math
+
+import numpy as np
+import pytest
+from gensim.models import KeyedVectors, Word2Vec
+from gensim.test.utils import datapath
+
+from apps.embeddings.corpus.corpus import Corpus
+from apps.embeddings.vectors.word_similarity import evaluate, read_pairs, standard_files
+from apps.embeddings.vectors.word_vectors import WordVectors
+from shared.common.errors import KerasuiteError
+
+
+def random_vectors():
+    """Half of the words of the sets, in several spellings."""
+    pairs = [pair for path in standard_files().values() for pair in read_pairs(path)]
+    words = sorted({word for first, second, _ in pairs for word in (first, second)})
+    words = [*map(str.lower, words[::2]), *words[::3], *map(str.title, words[1::4])]
+    generator = np.random.default_rng(1)
+    keyed = KeyedVectors(20)
+    keyed.add_vectors(words, generator.normal(size=(len(words), 20)).astype(np.float32))
+    return keyed
+
+
+def lee_vectors():
+    documents = list(Corpus([datapath("lee_background.cor")]))
+    return Word2Vec(documents, vector_size=20, min_count=3, workers=1, seed=1).wv
+
+
+@pytest.mark.parametrize("name", ["wordsim353", "simlex999"])
+@pytest.mark.parametrize("make", [random_vectors, lee_vectors])
+@pytest.mark.parametrize("restrict_vocab", [300_000, 400])
+def test_equals_gensim(name, make, restrict_vocab):
+    keyed, path = make(), standard_files()[name]
+    _, spearman, unknown = keyed.evaluate_word_pairs(str(path), restrict_vocab=restrict_vocab)
+    ours = evaluate(WordVectors(keyed.index_to_key, keyed.vectors), path, restrict_vocab)
+    assert ours.spearman == pytest.approx(spearman[0], abs=1e-6)
+    assert 100 * (1 - ours.pairs / ours.all_pairs) == pytest.approx(unknown)
+
+
+def test_nothing_known():
+    score = evaluate(WordVectors(["x"], [[1.0]]), standard_files()["wordsim353"])
+    assert math.isnan(score.spearman) and (score.pairs, score.all_pairs) == (0, 353)
+
+
+@pytest.mark.parametrize("row", ["a\tb", "a b 1", "a\tb\tx", "a\tb\tnan", "a\tb\t1\t2"])
+def test_malformed_row(tmp_path, row):
+    path = tmp_path / "p.tsv"
+    path.write_text(f"Word 1\tWord 2\tHuman\na\tb\t3\n{row}\n")
+    with pytest.raises(KerasuiteError, match=r"p\.tsv, row 3: expected word<TAB>word<TAB>score"):
+        read_pairs(path)
+
+
+def test_no_pairs(tmp_path):
+    path = tmp_path / "p.tsv"
+    with pytest.raises(KerasuiteError, match="cannot be read"):
+        read_pairs(path)
+    path.write_text("# nothing\n")
+    with pytest.raises(KerasuiteError, match="holds no pairs"):
+        read_pairs(path)
