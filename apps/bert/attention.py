@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
+from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
-from shared.engine.verbs import load_app
-
-console = Console(soft_wrap=True, highlight=False)
+from shared.engine.load_app import load_app
 
 
 def draw_attention(place: str, folder: Path, texts: list[str], output: Path, layer: int) -> None:

@@ -12,6 +12,7 @@ from apps.bert.pretraining.config import PretrainConfig
 from apps.bert.runs import APPS, app_of
 from shared.common.errors import UsageError
 from shared.engine import options, verbs
+from shared.engine.load_app import load_module
 
 commands = typer.Typer(
     no_args_is_help=True,
@@ -169,7 +170,7 @@ def import_(
     debug: options.Debug = False,
 ):
     """Reads a BERT checkpoint and leaves a run folder, as if it had been pretrained here."""
-    tools = verbs.load_module("apps.bert.checkpoint.tools")
+    tools = load_module("apps.bert.checkpoint.tools")
     tools.import_checkpoint(source, output, lowercase)
 
 
@@ -180,7 +181,7 @@ def export_hf(
     debug: options.Debug = False,
 ):
     """Writes the encoder of a run as a Hugging Face folder."""
-    tools = verbs.load_module("apps.bert.checkpoint.tools")
+    tools = load_module("apps.bert.checkpoint.tools")
     tools.export_hugging_face(run, output)
 
 
@@ -304,7 +305,7 @@ def compress(
 ):
     """Prunes, factorises or quantises a run and prints size, speed and score."""
     place = app_of(run, FINE_TUNED)
-    verbs.load_module("apps.bert.compression.tools").compress(
+    load_module("apps.bert.compression.tools").compress(
         place,
         run,
         output,

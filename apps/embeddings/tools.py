@@ -3,18 +3,17 @@
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from apps.embeddings.evaluator import WORDS_PLOTTED, Judgements, detailed_scores, shown_words
 from apps.embeddings.vectors.document_vectors import first_component, rank, remove_component
 from apps.embeddings.vectors.vector_files import FORMATS, read_vectors, write_vectors
 from apps.embeddings.vectors.word_vectors import WordVectors
+from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
 from shared.common.quiet import import_tensorflow
 
-console = Console(soft_wrap=True, highlight=False)
 BATCH = 256
 
 
@@ -115,9 +114,9 @@ def search(
     """Prints the text files that are nearest to a query."""
     import_tensorflow()
     from shared.common.inputs import find_inputs
+    from shared.engine.load_app import load_app
     from shared.engine.saved_model.export import saved_model_for
     from shared.engine.saved_model.loaded_model import LoadedModel
-    from shared.engine.verbs import load_app
 
     app = load_app(place)
     saved_model = saved_model_for(app, model)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 
+from shared.common.console import console
 from shared.common.errors import SOME_REJECTED, KerasuiteError, UsageError
 from shared.common.messages import warn
 from shared.common.quiet import import_tensorflow
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from apps.translation.prediction.pair_scores import PairScore
     from apps.translation.predictor import TranslationPredictor
     from shared.engine.saved_model.loaded_model import LoadedModel
-
-console = Console(soft_wrap=True, highlight=False)
 PROMPT = "> "
 
 
@@ -162,9 +160,9 @@ def _open(
 ) -> "tuple[TranslationPredictor, LoadedModel]":
     """The predictor and the loaded model; of its own signature, if None is named."""
     import_tensorflow()
+    from shared.engine.load_app import load_app
     from shared.engine.saved_model.export import saved_model_for
     from shared.engine.saved_model.loaded_model import LoadedModel
-    from shared.engine.verbs import load_app
 
     app = load_app(place)
     saved_model = saved_model_for(app, model)

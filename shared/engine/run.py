@@ -105,6 +105,11 @@ def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = 
     return run
 
 
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """The metrics.json of a run."""
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
 def was_trained(folder: Path) -> bool:
     """Whether a run's model was trained there, and not imported or made smaller."""
     return (folder / "history.csv").is_file()

@@ -1,26 +1,25 @@
 """What the verbs `train evaluate export predict check` do, the same for every application.
 
-The command files of the applications call these with the place of their App class, which is
+The command files of the applications call these with the import path of their App class, which is
 imported only here: the command line itself stays free of TensorFlow.
 """
 
-import importlib
 import time
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from shared.common import config as configs
 from shared.common.config import RunConfig
+from shared.common.console import console
 from shared.common.errors import SOME_REJECTED, KerasuiteError
 from shared.common.files import printable
 from shared.common.progress import duration
-from shared.common.quiet import import_tensorflow
 from shared.common.task_names import command_group, training_command
 from shared.engine.distribution.cluster import find_cluster
+from shared.engine.load_app import load_app
 
 # What may change when a run is resumed: how long and on what, not what is computed.
 CHANGEABLE_ON_RESUME = (
@@ -35,23 +34,9 @@ CHANGEABLE_ON_RESUME = (
 
 PROBLEMS_SHOWN = 50
 
-console = Console(soft_wrap=True, highlight=False)
-
-
-def load_app(place: str) -> Any:
-    """Imports and creates the application at "package.module:Class", TensorFlow quietened."""
-    module, _, name = place.partition(":")
-    return getattr(load_module(module), name)()
-
-
-def load_module(name: str) -> Any:
-    """Imports a module that needs TensorFlow, which is quietened."""
-    import_tensorflow()
-    return importlib.import_module(name)
-
 
 def train(
-    place: str,
+    app_path: str,
     config_type: type[RunConfig],
     data: list[str],
     output: Path | None,
@@ -72,7 +57,8 @@ def train(
             raise KerasuiteError(f"{training_command(config.task)}: name the DATA to train on")
         folder = output or _new_folder(config)
     started = time.perf_counter()
-    app = load_app(place)
+    app = load_app(app_path)
+    from shared.engine.run import read_metrics
     from shared.engine.training.history import format_metrics
     from shared.engine.training.train import train as run_training
 
@@ -130,7 +116,7 @@ def _resumed_config(config_type, folder: Path, data, overrides: dict[str, Any]) 
 
 
 def evaluate(
-    place: str,
+    app_path: str,
     run_folder: Path,
     data: list[str] | None = None,
     overrides: dict[str, Any] | None = None,
@@ -139,7 +125,7 @@ def evaluate(
 
     `overrides` replace leaves of the run's configuration that say how it is judged.
     """
-    app = load_app(place)
+    app = load_app(app_path)
     from shared.engine.distribution.strategy import create_strategy
     from shared.engine.run import config_of, load_best, open_run
     from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
@@ -161,17 +147,17 @@ def evaluate(
     for name, value in metrics.items():
         if isinstance(value, (int, float)):
             console.print(f"{name:24} {value:.6g}")
-    place = run.folder / "evaluation" if data else run.folder
-    console.print(f"Pictures, pages and metrics.json are in {escape(str(place))}.")
+    folder = run.folder / "evaluation" if data else run.folder
+    console.print(f"Pictures, pages and metrics.json are in {escape(str(folder))}.")
     return metrics
 
 
-def export(place: str, run_folder: Path, root: Path, name: str = "") -> dict[str, Path]:
+def export(app_path: str, run_folder: Path, root: Path, name: str = "") -> dict[str, Path]:
     """Exports a run's best model as SavedModels and prints where they are."""
     cluster = find_cluster()
     if cluster is not None and not cluster.is_chief:
         return {}
-    app = load_app(place)
+    app = load_app(app_path)
     from shared.engine.run import load_best, open_run
     from shared.engine.saved_model.export import check_target
     from shared.engine.saved_model.export import export as run_export
@@ -189,7 +175,7 @@ def export(place: str, run_folder: Path, root: Path, name: str = "") -> dict[str
 
 
 def predict(
-    place: str,
+    app_path: str,
     model: Path,
     inputs: list[str],
     output: Path,
@@ -207,7 +193,7 @@ def predict(
 
     `key` says which one of the models that a run is exported as.
     """
-    app = load_app(place)
+    app = load_app(app_path)
     from shared.common.inputs import find_inputs
     from shared.engine.prediction.merge_shards import merge_if_last
     from shared.engine.prediction.predict import predict as run_predict
@@ -244,10 +230,10 @@ def predict(
         raise typer.Exit(SOME_REJECTED)
 
 
-def check(place: str, config_type: type[RunConfig], data: list[str], overrides: dict) -> None:
+def check(app_path: str, config_type: type[RunConfig], data: list[str], overrides: dict) -> None:
     """Prints what is in the data and what is wrong with it; exits with 3 if something is."""
     config = configs.resolve(config_type, overrides | {"data": tuple(data)})
-    app = load_app(place)
+    app = load_app(app_path)
     contents, problems = app.check(config)
     for line in contents:
         console.print(line, markup=False)
@@ -266,10 +252,3 @@ def report_problems(problems: list[str]) -> None:
         console.print(f"  and {len(problems) - PROBLEMS_SHOWN} more")
     if problems:
         raise typer.Exit(SOME_REJECTED)
-
-
-def read_metrics(folder: Path) -> dict[str, Any]:
-    """The metrics.json of a run."""
-    import json
-
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

@@ -24,9 +24,9 @@ import numpy as np
 from shared.engine.distribution.cluster import Cluster
 from shared.engine.distribution.devices import available_cores
 from shared.engine.distribution.launch import free_ports
+from shared.engine.load_app import load_app
 from shared.engine.training.cpu_data_parallel import THREADS
 from shared.engine.training.history import read_csv
-from shared.engine.verbs import load_app
 
 ROOT = Path(__file__).resolve().parents[2]
 START_LIMIT = 300  # seconds until a training has written its first checkpoint

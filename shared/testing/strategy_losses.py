@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.common import config as configs
-from shared.engine.verbs import load_app
+from shared.engine.load_app import load_app
 
 
 def main() -> None:

@@ -14,9 +14,9 @@ import tensorflow_text  # noqa: F401  (registers the operations of tokenizers)
 from PIL import Image
 
 from shared.engine.distribution.devices import available_cores
+from shared.engine.load_app import load_app
 from shared.engine.run import copy_matching_weights, load_best, open_run
 from shared.engine.training.cpu_data_parallel import THREADS
-from shared.engine.verbs import load_app
 from shared.testing import app_test
 from shared.testing.app_test import AppCase
 

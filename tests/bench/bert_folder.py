@@ -42,8 +42,8 @@ def bucketing() -> Result:
 def untrained(data: Path, folder: Path):
     """(app, run, model) of a fine-tuning before its first step; its word pieces are learnt."""
     from shared.common import config as configs
+    from shared.engine.load_app import load_app
     from shared.engine.run import Run
-    from shared.engine.verbs import load_app
 
     app = load_app(APP)
     shape = {f"encoder.{name}": value for name, value in SHAPES["minilm"].items()}
@@ -76,8 +76,8 @@ def folder_calls(saved_model: Path, sentences: Path, folder: Path) -> dict[str, 
 def predict_folder(saved_model: Path, inputs: Path, output: Path) -> None:
     """What `kerasuite bert predict` does once it has started."""
     from shared.common.inputs import find_inputs
+    from shared.engine.load_app import load_app
     from shared.engine.prediction.predict import predict
-    from shared.engine.verbs import load_app
 
     predictor = load_app(APP).predictor(saved_model)
     sources = find_inputs([str(inputs)], predictor.suffixes, output=output)

@@ -29,9 +29,9 @@ def write_photographs(folder: Path, count: int, size: tuple[int, int]) -> None:
 def untrained_model(folder: Path, **overrides) -> Path:
     """Exports an untrained classifier of 1,000 classes."""
     from shared.common import config as configs
+    from shared.engine.load_app import load_app
     from shared.engine.run import Run
     from shared.engine.saved_model.export import export
-    from shared.engine.verbs import load_app
 
     app = load_app(APP)
     names = [f"class {index}" for index in range(1000)]
@@ -64,8 +64,8 @@ def compare_folder(what: str, app: str, model: Path, bare, images, folder: Path)
         folder: for inputs and outputs.
     """
     from shared.common.inputs import find_inputs
+    from shared.engine.load_app import load_app
     from shared.engine.prediction.predict import predict
-    from shared.engine.verbs import load_app
 
     batch, few, many = len(images), 64, 256
     for count in (few, many):
@@ -160,9 +160,9 @@ def input_pipeline() -> Result:
     """Training steps of ResNet-18 at 64 pixels: data from JPEG files against one ready batch."""
     from shared.common import config as configs
     from shared.engine.distribution import strategy as strategies
+    from shared.engine.load_app import load_app
     from shared.engine.run import Run
     from shared.engine.training.train_step import build_train_step, prepare_optimizer
-    from shared.engine.verbs import load_app
 
     steps = 8
     with tempfile.TemporaryDirectory() as name:

@@ -20,9 +20,9 @@ REFERENCE = {320: 15.9, 640: 53.5}
 def exported_nano(folder: Path, image_size: int) -> Path:
     """Exports an untrained nano detector that finds some hundred boxes all the same."""
     from shared.common import config as configs
+    from shared.engine.load_app import load_app
     from shared.engine.run import Run
     from shared.engine.saved_model.export import export
-    from shared.engine.verbs import load_app
 
     app = load_app(APP)
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,9 +73,9 @@ def training() -> Result:
     """Steps of nano at 320 pixels, batch 16, with all augmentation: what waits for data."""
     from shared.common import config as configs
     from shared.engine.distribution import strategy as strategies
+    from shared.engine.load_app import load_app
     from shared.engine.run import Run
     from shared.engine.training.train_step import build_train_step, prepare_optimizer
-    from shared.engine.verbs import load_app
 
     warm, steps = 4, 20
     with tempfile.TemporaryDirectory() as name:

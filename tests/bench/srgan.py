@@ -133,9 +133,9 @@ def memory() -> Result:
 def untrained(folder: Path) -> Path:
     """Exports an untrained network of the preset `lite`."""
     from shared.common import config as configs
+    from shared.engine.load_app import load_app
     from shared.engine.run import Run
     from shared.engine.saved_model.export import export
-    from shared.engine.verbs import load_app
 
     app = load_app(APP)
     folder.mkdir(parents=True)

@@ -92,9 +92,9 @@ def _exported(folder: Path, beam_size: int) -> tuple[Path, list[str]]:
     from apps.translation.languages import Languages
     from apps.translation.serving import TranslatorServing
     from shared.common import config as configs
+    from shared.engine.load_app import load_app
     from shared.engine.run import Run
     from shared.engine.saved_model.export import export
-    from shared.engine.verbs import load_app
 
     app = load_app(APP)
     options = {"model.dropout": 0.0, "decoding.beam_size": beam_size}
@@ -160,10 +160,10 @@ def _training_rate(config) -> float:
     import tensorflow as tf
 
     from apps.translation.pairs.encoded_pairs import EncodedPairs
+    from shared.engine.load_app import load_app
     from shared.engine.run import Run
     from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
     from shared.engine.training.train_step import build_train_step, prepare_optimizer
-    from shared.engine.verbs import load_app
 
     app = load_app(APP)
     run = Run(

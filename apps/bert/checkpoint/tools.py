@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import save_hugging_face
@@ -13,10 +12,10 @@ from apps.bert.checkpoint.places import resolve_checkpoint
 from apps.bert.checkpoint.tokenizer_files import settings_of
 from apps.bert.checkpoint.weights import checked_tensors
 from apps.bert.runs import APPS, app_of
+from shared.common.console import console
 from shared.common.errors import KerasuiteError
-from shared.engine.verbs import load_app
+from shared.engine.load_app import load_app
 
-console = Console(soft_wrap=True, highlight=False)
 NAMES_SHOWN = 4
 
 

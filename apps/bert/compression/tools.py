@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import keras
-from rich.console import Console
 from rich.table import Table
 
 from apps.bert.compression.factorisation import copy_factorised, factorised_config
@@ -20,15 +19,15 @@ from apps.bert.compression.quantisation import quantise_weights
 from apps.bert.compression.weight_pruning import prune_weights
 from apps.bert.start import encoder_shape
 from shared.common import config as configs
+from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_folder
+from shared.engine.load_app import load_app
 from shared.engine.run import Run, load_best, open_run, save_model
 from shared.engine.saved_model.export import export
 from shared.engine.training.card import write_card
 from shared.engine.training.finish import write_evaluation
-from shared.engine.verbs import load_app
 
-console = Console(soft_wrap=True, highlight=False)
 # Batches of the training data that the importance of heads is measured on.
 IMPORTANCE_BATCHES = 32
 # What a run folder says of the model that it was trained to, and of how.

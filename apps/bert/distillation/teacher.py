@@ -13,8 +13,8 @@ from apps.bert.distillation.layer_transfer import LayerOutput
 from apps.bert.runs import app_of
 from shared.common.errors import KerasuiteError
 from shared.engine.distribution.strategy import set_precision
+from shared.engine.load_app import load_app
 from shared.engine.run import Run, load_best, open_run
-from shared.engine.verbs import load_app
 
 # Kind of teacher to what makes one.
 MADE_BY = {

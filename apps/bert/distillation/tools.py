@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.console import Console
 
+from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_path
 from shared.common.quiet import import_tensorflow
 
 if TYPE_CHECKING:
     from apps.bert.tasks.examples import Examples
-
-console = Console(soft_wrap=True, highlight=False)
 
 
 def augment_data(

@@ -23,9 +23,8 @@ from shared.common.errors import KerasuiteError, UsageError
 from shared.common.files import write_text
 from shared.common.messages import warn
 from shared.engine.app import App, Evaluator
-from shared.engine.run import Run
+from shared.engine.run import Run, read_metrics
 from shared.engine.training.optimizer import build_optimizer
-from shared.engine.verbs import read_metrics
 from shared.text.batch_plan import BatchPlan
 from shared.text.text_batches import evaluation_batches, training_batches
 

@@ -6,6 +6,7 @@ import typer
 
 from apps.vision.classification.config import ClassifyConfig
 from shared.engine import options, verbs
+from shared.engine.load_app import load_app
 
 APP = "apps.vision.classification.app:ClassifyApp"
 
@@ -96,7 +97,7 @@ def explain(
     debug: options.Debug = False,
 ):
     """Paints Grad-CAM overlays: which part of each image speaks for its label."""
-    app = verbs.load_app(APP)
+    app = load_app(APP)
     from apps.vision.classification.explain import explain_inputs
 
     explain_inputs(app, run, inputs, output, label, limit)

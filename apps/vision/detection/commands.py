@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 import typer
 
 from apps.vision.detection.config import DetectConfig
+from shared.common.console import console
 from shared.engine import options, verbs
+from shared.engine.load_app import load_app
 
 APP = "apps.vision.detection.app:DetectApp"
 
@@ -140,12 +142,12 @@ def check(
 ):
     """Reports what is in the data and what is wrong with it; draws boxes on samples."""
     if output:
-        verbs.load_app(APP)
+        load_app(APP)
         from apps.vision.detection.annotations.reader import read_annotations
         from apps.vision.detection.check import draw_samples
 
         written = draw_samples(read_annotations(data, annotations, max_pixels), output)
-        verbs.console.print(f"{len(written)} pictures are in {output}.", markup=False)
+        console.print(f"{len(written)} pictures are in {output}.", markup=False)
     given = {"data_options.annotations": annotations, "data_options.max_pixels": max_pixels}
     verbs.check(APP, DetectConfig, data, given)
 
@@ -163,11 +165,11 @@ def convert(
     debug: options.Debug = False,
 ):
     """Writes images and annotations in another format."""
-    verbs.load_app(APP)
+    load_app(APP)
     from apps.vision.detection.annotations.convert import convert as run_conversion
     from apps.vision.detection.annotations.reader import read_annotations
 
     found = read_annotations(data, annotations, max_pixels)
     for line in run_conversion(found, output, format, hard_link):
-        verbs.console.print(line, markup=False)
+        console.print(line, markup=False)
     verbs.report_problems(found.problems)

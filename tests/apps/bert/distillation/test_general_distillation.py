@@ -11,11 +11,10 @@ from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.pretraining.app import PretrainApp
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
-from shared.engine.run import Run, load_best, open_run
+from shared.engine.run import Run, load_best, open_run, read_metrics
 from shared.engine.training.evaluate import evaluate
 from shared.engine.training.history import read_csv
 from shared.engine.training.train import train
-from shared.engine.verbs import read_metrics
 from shared.testing.app_test import (
     AppCase,
     expect_success,
