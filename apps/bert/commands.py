@@ -13,11 +13,7 @@ from apps.bert.runs import APPS, app_of
 from shared.common.errors import UsageError
 from shared.engine import options, verbs
 from shared.engine.load_app import load_module
-
-commands = typer.Typer(
-    no_args_is_help=True,
-    help="BERT: pretraining, fine-tuning, and distillation into TinyBERT.",
-)
+from shared.engine.task_commands import TaskCommands
 
 # Tasks whose runs do a task, and those whose runs are an encoder alone.
 FINE_TUNED = "bert-finetune", "bert-distill"
@@ -29,110 +25,42 @@ Pooling = Annotated[
 ]
 
 
-@commands.command()
-@options.config_options(FinetuneConfig)
-def finetune(
-    data: options.TrainingData = None,
-    output: options.RunOutput = None,
-    config: options.ConfigFile = None,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
-    overrides=None,
-):
-    """Fine-tunes an encoder on sentences, pairs, choices, tagged words or questions."""
-    verbs.train(
-        APPS["bert-finetune"], FinetuneConfig, data or [], output, config, resume, overrides
-    )
+commands = TaskCommands("BERT: pretraining, fine-tuning, and distillation into TinyBERT.")
+commands.add_train(
+    APPS["bert-finetune"],
+    FinetuneConfig,
+    "Fine-tune an encoder on sentences, pairs, choices, tagged words or questions.",
+    verb="finetune",
+)
+commands.add_train(
+    APPS["bert-pretrain"],
+    PretrainConfig,
+    "Pretrain an encoder on plain text: a sentence a line, empty lines between documents.",
+    verb="pretrain",
+)
+commands.add_train(
+    APPS["bert-distill"],
+    DistillConfig,
+    "Train a small student on the outputs of a fine-tuned teacher (TinyBERT and others).",
+    verb="distill",
+)
+commands.add_train(
+    APPS["bert-distill-general"],
+    GeneralDistillConfig,
+    "Train a small encoder on the layers of a pretrained one, on plain text (TinyBERT).",
+    verb="distill-general",
+)
+commands.add_evaluate(app_of, "Score a run with the metrics of its task.")
+commands.add_export(
+    app_of, "Export a run as a SavedModel: raw text in, labels, spans, answers or vectors out."
+)
 
 
 @commands.command()
-@options.config_options(PretrainConfig)
-def pretrain(
-    data: options.TrainingData = None,
-    output: options.RunOutput = None,
-    config: options.ConfigFile = None,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
-    overrides=None,
-):
-    """Pretrains an encoder on plain text: a sentence a line, empty lines between documents."""
-    verbs.train(
-        APPS["bert-pretrain"], PretrainConfig, data or [], output, config, resume, overrides
-    )
-
-
-@commands.command()
-@options.config_options(DistillConfig)
-def distill(
-    data: options.TrainingData = None,
-    output: options.RunOutput = None,
-    config: options.ConfigFile = None,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
-    overrides=None,
-):
-    """Trains a small student on what a fine-tuned teacher computes (TinyBERT and others)."""
-    verbs.train(APPS["bert-distill"], DistillConfig, data or [], output, config, resume, overrides)
-
-
-@commands.command(name="distill-general")
-@options.config_options(GeneralDistillConfig)
-def distill_general(
-    data: options.TrainingData = None,
-    output: options.RunOutput = None,
-    config: options.ConfigFile = None,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
-    overrides=None,
-):
-    """Trains a small encoder on the layers of a pretrained one, on plain text (TinyBERT)."""
-    app, config_type = APPS["bert-distill-general"], GeneralDistillConfig
-    verbs.train(app, config_type, data or [], output, config, resume, overrides)
-
-
-@commands.command()
-def evaluate(run: options.RunFolder, data: options.MoreData = None, debug: options.Debug = False):
-    """Scores a run with the metrics of its task."""
-    verbs.evaluate(app_of(run), run, data)
-
-
-@commands.command()
-def export(
-    run: options.RunFolder,
-    output: options.ExportRoot = Path("saved_models"),
-    name: options.Name = "",
-    debug: options.Debug = False,
-):
-    """Exports a run as a SavedModel: raw text in, labels, spans, answers or vectors out."""
-    verbs.export(app_of(run), run, output, name)
-
-
-@commands.command()
-def predict(
-    model: options.Model,
-    inputs: options.Inputs,
-    output: options.OutputFolder = Path("predictions"),
-    batch_size: options.BatchSize = 32,
-    format: options.Table = "jsonl",
-    limit: options.Limit = 0,
-    shard: options.Shard = "",
-    threads: options.Threads = 4,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
-):
-    """Applies a fine-tuned model to TSV, CSV, JSONL, CoNLL and SQuAD files, or lines of text."""
-    verbs.predict(
-        app_of(model, FINE_TUNED),
-        model,
-        inputs,
-        output,
-        batch_size=batch_size,
-        format=format,
-        limit=limit,
-        shard=shard,
-        threads=threads,
-        resume=resume,
-    )
+@options.predict_options()
+def predict(settings: options.PredictOptions):
+    """Apply a fine-tuned model to TSV, CSV, JSONL, CoNLL and SQuAD files, or lines of text."""
+    verbs.predict(app_of(settings.model, FINE_TUNED), settings)
 
 
 @commands.command()
@@ -141,15 +69,14 @@ def check(
     data: options.Data,
     task: Annotated[
         Literal["finetune", "pretrain"],
-        typer.Option(help="What for: labelled data of a task, or plain text to pretrain on."),
+        typer.Option(help="Labelled data of a task, or plain text to pretrain on."),
     ] = "finetune",
-    debug: options.Debug = False,
     overrides=None,
 ):
-    """Reports what is in data and what is wrong with them; plain text wants --task pretrain."""
+    """Report what is in data and what is wrong with it; plain text needs --task pretrain."""
     if task == "pretrain" and overrides:
         flag = next(iter(overrides)).rpartition(".")[2].replace("_", "-")
-        raise UsageError(f"--{flag}: is about labelled data; leave it out with --task pretrain")
+        raise UsageError(f"--{flag}: applies to labelled data; leave it out with --task pretrain")
     config = FinetuneConfig if task == "finetune" else PretrainConfig
     verbs.check(APPS[f"bert-{task}"], config, data, overrides)
 
@@ -165,11 +92,10 @@ def import_(
     ],
     output: Annotated[Path, typer.Option("--output", help="New folder.")],
     lowercase: Annotated[
-        bool | None, typer.Option(help="Whether it is uncased. [default: as the folder says]")
+        bool | None, typer.Option(help="Whether it is uncased. \\[default: as the folder says]")
     ] = None,
-    debug: options.Debug = False,
 ):
-    """Reads a BERT checkpoint and leaves a run folder, as if it had been pretrained here."""
+    """Read a BERT checkpoint and leave a run folder, as if it had been pretrained here."""
     tools = load_module("apps.bert.checkpoint.tools")
     tools.import_checkpoint(source, output, lowercase)
 
@@ -178,57 +104,35 @@ def import_(
 def export_hf(
     run: options.RunFolder,
     output: Annotated[Path, typer.Option("--output", help="New folder.")],
-    debug: options.Debug = False,
 ):
-    """Writes the encoder of a run as a Hugging Face folder."""
+    """Write the encoder of a run as a Hugging Face folder."""
     tools = load_module("apps.bert.checkpoint.tools")
     tools.export_hugging_face(run, output)
 
 
 @commands.command()
+@options.predict_options()
 def embed(
-    model: options.Model,
-    inputs: options.Inputs,
-    output: options.OutputFolder = Path("predictions"),
+    settings: options.PredictOptions,
     pooling: Pooling = "mean",
     tokens: Annotated[
         bool, typer.Option("--tokens", help="Write vectors of word pieces, not of lines.")
     ] = False,
-    batch_size: options.BatchSize = 32,
-    format: options.Table = "jsonl",
-    limit: options.Limit = 0,
-    shard: options.Shard = "",
-    threads: options.Threads = 4,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
 ):
-    """Writes a vector for every line of text files: vectors.npy and predictions.jsonl."""
-    verbs.predict(
-        app_of(model, ENCODERS),
-        model,
-        inputs,
-        output,
-        batch_size=batch_size,
-        format=format,
-        limit=limit,
-        shard=shard,
-        threads=threads,
-        resume=resume,
-        pooling=pooling,
-        tokens=tokens,
-    )
+    """Write a vector for every line of text files: vectors.npy and predictions.jsonl."""
+    app_path = app_of(settings.model, ENCODERS)
+    verbs.predict(app_path, settings, pooling=pooling, tokens=tokens)
 
 
 @commands.command()
 def similar(
     model: options.Model,
-    query: Annotated[str, typer.Argument(help="What to look for.", metavar="QUERY")],
+    query: Annotated[str, typer.Argument(help="Text to look for.", metavar="QUERY")],
     inputs: options.Inputs,
     top: Annotated[int, typer.Option(help="Lines to show.", min=1)] = 10,
     pooling: Pooling = "mean",
-    debug: options.Debug = False,
 ):
-    """Prints the lines of text files whose meaning is nearest to a query."""
+    """Print the lines of text files whose meaning is nearest to a query."""
     from apps.bert.embedding.search import search
 
     search(app_of(model, ENCODERS), model, query, inputs, top, pooling)
@@ -243,9 +147,8 @@ def attention(
     ],
     layer: Annotated[int, typer.Option(help="Layer, from 1; 0 draws all.", min=0)] = 0,
     output: options.OutputFolder = Path("attention"),
-    debug: options.Debug = False,
 ):
-    """Draws what each attention head looks at."""
+    """Draw the weights of each attention head."""
     from apps.bert.attention import draw_attention
 
     draw_attention(app_of(run), run, texts, output, layer)
@@ -264,12 +167,12 @@ def augment(
     copies: Annotated[int, typer.Option(help="Changed copies of each sentence.", min=1)] = 20,
     candidates: Annotated[int, typer.Option(help="Words to choose from.", min=1)] = 15,
     probability: Annotated[
-        float, typer.Option(help="Of replacing a word that has candidates.", min=0, max=1)
+        float,
+        typer.Option(help="Probability of replacing a word that has candidates.", min=0, max=1),
     ] = 0.4,
     seed: Annotated[int, typer.Option(help="Seed of the random choices.", min=0)] = 1,
-    debug: options.Debug = False,
 ):
-    """Writes labelled sentences with some words replaced, to distil on (TinyBERT)."""
+    """Write labelled sentences with some words replaced, to distil on (TinyBERT)."""
     from apps.bert.distillation.tools import augment_data
 
     augment_data(
@@ -301,12 +204,11 @@ def compress(
     saved_models: Annotated[Path, typer.Option(help="Root folder of the int8 SavedModel.")] = Path(
         "saved_models"
     ),
-    debug: options.Debug = False,
 ):
-    """Prunes, factorises or quantises a run and prints size, speed and score."""
-    place = app_of(run, FINE_TUNED)
+    """Prune, factorise or quantise a run and print size, speed and score."""
+    app_path = app_of(run, FINE_TUNED)
     load_module("apps.bert.compression.tools").compress(
-        place,
+        app_path,
         run,
         output,
         sparsity=sparsity,

@@ -7,13 +7,9 @@ import typer
 
 from apps.embeddings.config import EmbedConfig
 from shared.engine import options, verbs
+from shared.engine.task_commands import TaskCommands
 
 APP = "apps.embeddings.app:EmbedApp"
-
-commands = typer.Typer(
-    no_args_is_help=True,
-    help="Word embeddings: word2vec (skip-gram, CBOW) and GloVe, from plain text.",
-)
 
 Vectors = Annotated[
     Path,
@@ -21,29 +17,28 @@ Vectors = Annotated[
         help="A run folder, a SavedModel or a file of vectors (word2vec, GloVe).", metavar="MODEL"
     ),
 ]
-Top = Annotated[int, typer.Option("--top", help="How many to show.", min=1)]
+Top = Annotated[int, typer.Option("--top", help="Number of results to show.", min=1)]
 Weighting = Annotated[
     str, typer.Option(help="mean, or sif: rare words count more (Arora et al., 2017).")
 ]
 
+commands = TaskCommands("Word embeddings: word2vec (skip-gram, CBOW) and GloVe, from plain text.")
+commands.add_train(
+    APP,
+    EmbedConfig,
+    "Train word vectors on text files, folders or .gz, one document a line or running text.",
+)
+commands.add_export(
+    APP, "Export a run as a SavedModel: tokens in, vectors, neighbours and document vectors out."
+)
+commands.add_check(
+    APP, EmbedConfig, "Report what is in a corpus and what is wrong with it.", only=("corpus",)
+)
+
 
 @commands.command()
-@options.config_options(EmbedConfig)
-def train(
-    data: options.TrainingData = None,
-    output: options.RunOutput = None,
-    config: options.ConfigFile = None,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
-    overrides=None,
-):
-    """Trains word vectors on text files, folders or .gz, one document a line or running text."""
-    verbs.train(APP, EmbedConfig, data or [], output, config, resume, overrides)
-
-
-@commands.command()
-def evaluate(model: Vectors, data: options.MoreData = None, debug: options.Debug = False):
-    """Word similarity and analogies: WordSim-353, SimLex-999, questions-words, or your files."""
+def evaluate(model: Vectors, data: options.MoreData = None):
+    """Score similarity and analogies: WordSim-353, SimLex-999, questions-words or own files."""
     if model.is_file():
         from apps.embeddings.tools import evaluate_file
 
@@ -53,51 +48,10 @@ def evaluate(model: Vectors, data: options.MoreData = None, debug: options.Debug
 
 
 @commands.command()
-def export(
-    run: options.RunFolder,
-    output: options.ExportRoot = Path("saved_models"),
-    name: options.Name = "",
-    debug: options.Debug = False,
-):
-    """Exports a run as a SavedModel: tokens in, vectors, neighbours and document vectors out."""
-    verbs.export(APP, run, output, name)
-
-
-@commands.command()
-def predict(
-    model: options.Model,
-    inputs: options.Inputs,
-    output: options.OutputFolder = Path("predictions"),
-    weighting: Weighting = "mean",
-    batch_size: options.BatchSize = 32,
-    format: options.Table = "jsonl",
-    limit: options.Limit = 0,
-    shard: options.Shard = "",
-    threads: options.Threads = 4,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
-):
-    """Vectors of text files: predictions.jsonl has one line for each, vectors.npy all of them."""
-    verbs.predict(
-        APP,
-        model,
-        inputs,
-        output,
-        batch_size=batch_size,
-        format=format,
-        limit=limit,
-        shard=shard,
-        threads=threads,
-        resume=resume,
-        weighting=weighting,
-    )
-
-
-@commands.command()
-@options.config_options(EmbedConfig, only=("corpus",))
-def check(data: options.Data, debug: options.Debug = False, overrides=None):
-    """Reports what is in a corpus and what is wrong with it."""
-    verbs.check(APP, EmbedConfig, data, overrides)
+@options.predict_options()
+def predict(settings: options.PredictOptions, weighting: Weighting = "mean"):
+    """Write vectors of text files: a line for each in predictions.jsonl, all in vectors.npy."""
+    verbs.predict(APP, settings, weighting=weighting)
 
 
 @commands.command()
@@ -105,9 +59,8 @@ def neighbors(
     model: Vectors,
     words: Annotated[list[str], typer.Argument(help="Words.", metavar="WORD")],
     top: Top = 10,
-    debug: options.Debug = False,
 ):
-    """Shows the words nearest to each WORD, by cosine similarity."""
+    """Show the words nearest to each WORD by cosine similarity."""
     from apps.embeddings import tools
 
     tools.show_neighbors(model, words, top)
@@ -123,9 +76,8 @@ def analogy(
     multiply: Annotated[
         bool, typer.Option("--multiply", help="3CosMul (Levy and Goldberg, 2014), not 3CosAdd.")
     ] = False,
-    debug: options.Debug = False,
 ):
-    """Completes "A is to B as C is to ...", for example man king woman."""
+    """Complete "A is to B as C is to ...", for example man king woman."""
     from apps.embeddings import tools
 
     tools.show_analogy(model, a, b, c, top, multiply)
@@ -138,9 +90,8 @@ def convert(
     format: Annotated[
         str, typer.Option(help="word2vec, word2vec-binary, glove or projector (TensorBoard).")
     ] = "word2vec",
-    debug: options.Debug = False,
 ):
-    """Writes vectors in another format."""
+    """Write vectors in another format."""
     from apps.embeddings import tools
 
     tools.convert(model, output, format)
@@ -155,9 +106,8 @@ def plot(
     output: Annotated[Path, typer.Option("--output", help="PNG file.")] = Path("words.png"),
     method: Annotated[str, typer.Option(help="pca or tsne.")] = "pca",
     top: Top = 150,
-    debug: options.Debug = False,
 ):
-    """Draws a map of words: principal components or t-SNE."""
+    """Draw a map of words: principal components or t-SNE."""
     from apps.embeddings import tools
 
     tools.plot(model, words or [], output, method, top)
@@ -166,13 +116,12 @@ def plot(
 @commands.command()
 def search(
     model: options.Model,
-    query: Annotated[str, typer.Argument(help="What to look for.", metavar="QUERY")],
+    query: Annotated[str, typer.Argument(help="Text to look for.", metavar="QUERY")],
     inputs: options.Inputs,
     top: Top = 10,
     weighting: Weighting = "sif",
-    debug: options.Debug = False,
 ):
-    """Ranks text files by how near they are to QUERY."""
+    """Rank text files by their similarity to QUERY."""
     from apps.embeddings import tools
 
     tools.search(APP, model, query, inputs, top, weighting)

@@ -3,14 +3,17 @@
 No TensorFlow here: `--help` of any command has to answer at once.
 """
 
+import dataclasses
 import functools
 import inspect
 import typing
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from shared.common.config import RunConfig, leaves
 
@@ -30,38 +33,97 @@ Model = Annotated[
 ]
 Inputs = Annotated[
     list[str],
-    typer.Argument(help="Files, folders (recursive), globs, or - for standard input."),
+    typer.Argument(
+        help="Files, folders (recursive), globs, or - for standard input.", metavar="INPUT..."
+    ),
 ]
 RunOutput = Annotated[
-    Path | None, typer.Option("--output", help="Run folder. [default: runs/TASK/NAME]")
+    Path | None, typer.Option("--output", help="Run folder. \\[default: runs/TASK/NAME]")
 ]
 OutputFolder = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
 ExportRoot = Annotated[
     Path, typer.Option("--output", help="Root folder: ROOT/TASK/NAME/VERSION is written.")
 ]
-Name = Annotated[str, typer.Option(help="Name of the model. [default: the run folder's]")]
+Name = Annotated[str, typer.Option(help="Name of the model. \\[default: the run folder's]")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML file with values for the options below.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue what is in --output.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Inputs per model call.")]
-Limit = Annotated[int, typer.Option(min=0, help="Stop after so many inputs; 0 takes all.")]
+Limit = Annotated[int, typer.Option(min=0, help="Stop after this many inputs; 0 takes all.")]
 Shard = Annotated[
-    str, typer.Option(help="K/N: do the K-th of N parts; the last one joins them.", metavar="K/N")
+    str,
+    typer.Option(
+        help="K/N: predict part K of N; the last part to end joins the results.", metavar="K/N"
+    ),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="Threads that read inputs ahead.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads that prefetch inputs.")]
 Table = Annotated[
     typing.Literal["jsonl", "csv"], typer.Option("--format", help="Format of the predictions.")
 ]
-Label = Annotated[str, typer.Option(help="Class to explain. [default: the predicted one]")]
+Label = Annotated[str, typer.Option(help="Class to explain. \\[default: the predicted one]")]
 MaxPixels = Annotated[
     int, typer.Option(min=1, help="Larger images are rejected by their header, before decoding.")
 ]
 
 
+def _is_in(path: str, parts: tuple[str, ...]) -> bool:
+    return any(path == part or path.startswith(f"{part}.") for part in parts)
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """The options of batch inference that every task has; `predict_options` adds them."""
+
+    model: Model
+    inputs: Inputs
+    output: OutputFolder = Path("predictions")
+    batch_size: BatchSize = 32
+    format: Table = "jsonl"
+    limit: Limit = 0
+    shard: Shard = ""
+    threads: Threads = 4
+    resume: Resume = False
+
+
+def predict_options(**defaults: Any) -> Callable:
+    """Decorates a command with the arguments and options of batch inference.
+
+    The command takes `settings`, a `PredictOptions`, and its own options.
+
+    Args:
+        **defaults: defaults of this task that differ from those of `PredictOptions`.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        own = [p for p in inspect.signature(function).parameters.values() if p.name != "settings"]
+        fields = dataclasses.fields(PredictOptions)
+
+        @functools.wraps(function)
+        def command(**values: Any) -> Any:
+            settings = PredictOptions(**{field.name: values.pop(field.name) for field in fields})
+            return function(settings=settings, **values)
+
+        sign(command, [*(_predict_parameter(field, defaults) for field in fields), *own])
+        return command
+
+    return decorate
+
+
+def _predict_parameter(field: dataclasses.Field, defaults: dict[str, Any]) -> inspect.Parameter:
+    default = inspect.Parameter.empty
+    if field.default is not dataclasses.MISSING:
+        default = defaults.get(field.name, field.default)
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=field.type
+    )
+
+
 def config_options(
-    config_type: type[RunConfig], skip: tuple[str, ...] = ("data",), only: tuple[str, ...] = ()
+    config_type: type[RunConfig],
+    skip: tuple[str, ...] = ("data",),
+    only: tuple[str, ...] | None = None,
 ) -> Callable:
     """Decorates a command with one option for every leaf of a configuration class.
 
@@ -70,8 +132,8 @@ def config_options(
 
     Args:
         config_type: the configuration class.
-        skip: leaves that are not options (the data are positional).
-        only: groups whose leaves are options, by default all.
+        skip: leaves that are not options; the data are positional.
+        only: groups ("data_options") and leaves ("model.scale") that are options, by default all.
     """
 
     def decorate(function: Callable) -> Callable:
@@ -79,11 +141,13 @@ def config_options(
         own = [p for name, p in signature.parameters.items() if name != "overrides"]
         paths, added = {}, []
         for path, name, annotation, help_text, default in leaves(config_type):
-            if name in skip or (only and path.partition(".")[0] not in only):
+            if name in skip or (only is not None and not _is_in(path, only)):
                 continue
             if name in paths or name in signature.parameters:
                 raise ValueError(f"two options would be called --{name}: rename '{path}'")
             paths[name] = path
+            if path == "preset":
+                help_text += f" One of {', '.join(config_type.presets)}."
             added.append(_parameter(path, name, annotation, help_text, default))
 
         @functools.wraps(function)
@@ -92,11 +156,17 @@ def config_options(
             given = {path: value for path, value in given.items() if value not in (None, [])}
             return function(**values, overrides=given)
 
-        command.__signature__ = signature.replace(parameters=own + added)
-        command.__annotations__ = {p.name: p.annotation for p in own + added}
+        sign(command, [*own, *added])
         return command
 
     return decorate
+
+
+def sign(command: Callable, parameters: list[inspect.Parameter]) -> None:
+    """Gives a command the signature that Typer reads its options from; all are keywords."""
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    command.__signature__ = inspect.Signature(parameters)
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
 
 
 def _parameter(path, name, annotation, help_text, default) -> inspect.Parameter:
@@ -106,7 +176,9 @@ def _parameter(path, name, annotation, help_text, default) -> inspect.Parameter:
     option = typer.Option(
         help=help_text + _shown(default),
         show_default=False,
-        rich_help_panel=f"{group or 'run'} options".replace("_", " ").capitalize(),
+        rich_help_panel=f"{group.removesuffix('_options') or 'run'} options".replace(
+            "_", " "
+        ).capitalize(),
     )
     return inspect.Parameter(
         name,
@@ -122,4 +194,4 @@ def _shown(default: Any) -> str:
         return ""
     if isinstance(default, bool):
         default = "on" if default else "off"
-    return f" [default: {default}]"
+    return escape(f" [default: {default}]")

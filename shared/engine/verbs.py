@@ -20,6 +20,7 @@ from shared.common.progress import duration
 from shared.common.task_names import command_group, training_command
 from shared.engine.distribution.cluster import find_cluster
 from shared.engine.load_app import load_app
+from shared.engine.options import PredictOptions
 
 # What may change when a run is resumed: how long and on what, not what is computed.
 CHANGEABLE_ON_RESUME = (
@@ -174,24 +175,14 @@ def export(app_path: str, run_folder: Path, root: Path, name: str = "") -> dict[
     return paths
 
 
-def predict(
-    app_path: str,
-    model: Path,
-    inputs: list[str],
-    output: Path,
-    *,
-    batch_size: int,
-    format: str,
-    limit: int,
-    shard: str,
-    threads: int,
-    resume: bool,
-    key: str | None = None,
-    **options: Any,
-) -> None:
+def predict(app_path: str, settings: PredictOptions, key: str | None = None, **own: Any) -> None:
     """Applies a SavedModel to files and folders; exits with 3 if some were rejected.
 
-    `key` says which one of the models that a run is exported as.
+    Args:
+        app_path: import path of the `App`.
+        settings: the options that every task has.
+        key: which one of the models that a run is exported as.
+        **own: options of the task's predictor.
     """
     app = load_app(app_path)
     from shared.common.inputs import find_inputs
@@ -199,35 +190,39 @@ def predict(
     from shared.engine.prediction.predict import predict as run_predict
     from shared.engine.saved_model.export import saved_model_for
 
-    saved_model = saved_model_for(app, model, key)
-    predictor = app.predictor(saved_model, **options)
-    cluster = None if shard else find_cluster()
-    if cluster is not None:
-        shard = f"{cluster.index + 1}/{cluster.count}"
-    selection = {"output": output, "limit": limit or None}
-    sources = find_inputs(inputs, predictor.suffixes, **selection, shard=shard or None)
+    saved_model = saved_model_for(app, settings.model, key)
+    predictor = app.predictor(saved_model, **own)
+    shard = settings.shard or _shard_of_worker()
+    selection = {"output": settings.output, "limit": settings.limit or None}
+    sources = find_inputs(settings.inputs, predictor.suffixes, **selection, shard=shard)
     summary = run_predict(
         saved_model,
         sources,
         predictor,
-        output,
-        batch_size=batch_size,
-        format=format,
-        resume=resume,
-        shard=shard or None,
-        threads=threads,
+        settings.output,
+        batch_size=settings.batch_size,
+        format=settings.format,
+        resume=settings.resume,
+        shard=shard,
+        threads=settings.threads,
     )
     rejected = f", {summary.rejected} rejected (see errors.jsonl)" if summary.rejected else ""
     console.print(
         f"[bold]Done[/bold]: {summary.done} predicted{rejected} "
-        f"in {duration(summary.seconds)}. Results are in {escape(str(output))}."
+        f"in {duration(summary.seconds)}. Results are in {escape(str(settings.output))}."
     )
     if shard:
-        everything = find_inputs(inputs, predictor.suffixes, **selection)
-        if merge_if_last(output, format, shard, everything, predictor):
-            console.print("The results of all parts are put together there.")
+        everything = find_inputs(settings.inputs, predictor.suffixes, **selection)
+        if merge_if_last(settings.output, settings.format, shard, everything, predictor):
+            console.print("The results of all parts are joined there.")
     if summary.rejected:
         raise typer.Exit(SOME_REJECTED)
+
+
+def _shard_of_worker() -> str | None:
+    """The part of the inputs that belongs to this worker of a cluster, "K/N"."""
+    cluster = find_cluster()
+    return None if cluster is None else f"{cluster.index + 1}/{cluster.count}"
 
 
 def check(app_path: str, config_type: type[RunConfig], data: list[str], overrides: dict) -> None:

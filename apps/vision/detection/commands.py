@@ -9,70 +9,47 @@ from apps.vision.detection.config import DetectConfig
 from shared.common.console import console
 from shared.engine import options, verbs
 from shared.engine.load_app import load_app
+from shared.engine.task_commands import TaskCommands
 
 APP = "apps.vision.detection.app:DetectApp"
 
-commands = typer.Typer(
-    no_args_is_help=True,
-    help="Object detection: images with boxes as Pascal VOC, COCO or YOLO.",
-)
-
 Annotations = Annotated[
     Literal["", "voc", "coco", "yolo"],
-    typer.Option(help="Format of the annotations. [default: recognised]", show_default=False),
+    typer.Option(help="Format of the annotations. \\[default: recognised]", show_default=False),
 ]
 Confidence = Annotated[
     float | None,
-    typer.Option(help="Least score of a detection. [default: the export's]", min=0, max=1),
+    typer.Option(help="Minimum score of a detection. \\[default: the export's]", min=0, max=1),
 ]
 Iou = Annotated[
     float | None,
     typer.Option(
-        help="Overlap from which the weaker box is dropped. [default: the export's]", min=0, max=1
+        help="Overlap from which the weaker box is dropped. \\[default: the export's]", min=0, max=1
     ),
 ]
 MaxDetections = Annotated[
-    int | None, typer.Option(help="Detections of one image. [default: the export's]", min=1)
+    int | None, typer.Option(help="Detections of one image. \\[default: the export's]", min=1)
 ]
 Classes = Annotated[str, typer.Option(help="Only these classes: cat,dog.", metavar="NAMES")]
 
-
-@commands.command()
-@options.config_options(DetectConfig)
-def train(
-    data: options.TrainingData = None,
-    output: options.RunOutput = None,
-    config: options.ConfigFile = None,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
-    overrides=None,
-):
-    """Trains a detector and leaves a run folder with metrics, plots and a model card."""
-    verbs.train(APP, DetectConfig, data or [], output, config, resume, overrides)
-
-
-@commands.command()
-def evaluate(run: options.RunFolder, data: options.MoreData = None, debug: options.Debug = False):
-    """Scores a run: COCO's average precision, precision-recall, confusion, worst images."""
-    verbs.evaluate(APP, run, data)
+commands = TaskCommands("Object detection: images with boxes as Pascal VOC, COCO or YOLO.")
+commands.add_train(
+    APP,
+    DetectConfig,
+    "Train a detector and leave a run folder with metrics, plots and a model card.",
+)
+commands.add_evaluate(
+    APP, "Score a run: COCO's average precision, precision-recall, confusion, worst images."
+)
+commands.add_export(
+    APP, "Export a run as a SavedModel: image bytes in, boxes of the original image out."
+)
 
 
 @commands.command()
-def export(
-    run: options.RunFolder,
-    output: options.ExportRoot = Path("saved_models"),
-    name: options.Name = "",
-    debug: options.Debug = False,
-):
-    """Exports a run as a SavedModel: image bytes in, boxes of the original image out."""
-    verbs.export(APP, run, output, name)
-
-
-@commands.command()
+@options.predict_options(batch_size=16)
 def predict(
-    model: options.Model,
-    inputs: options.Inputs,
-    output: options.OutputFolder = Path("predictions"),
+    settings: options.PredictOptions,
     confidence: Confidence = None,
     iou: Iou = None,
     max_detections: MaxDetections = None,
@@ -90,32 +67,20 @@ def predict(
         bool, typer.Option("--txt-scores", help="With the score as the sixth number of a line.")
     ] = False,
     tile: Annotated[
-        int, typer.Option(help="Cut larger images into tiles of so many pixels; 0 is off.", min=0)
+        int, typer.Option(help="Cut larger images into tiles of this many pixels; 0 is off.", min=0)
     ] = 0,
     overlap: Annotated[
-        float, typer.Option(help="What neighbouring tiles share, of their side.", min=0, max=0.9)
+        float,
+        typer.Option(
+            help="Overlap of neighbouring tiles, as a share of their side.", min=0, max=0.9
+        ),
     ] = 0.2,
-    batch_size: options.BatchSize = 16,
-    format: options.Table = "jsonl",
-    limit: options.Limit = 0,
-    shard: options.Shard = "",
-    threads: options.Threads = 4,
     max_pixels: options.MaxPixels = 100_000_000,
-    resume: options.Resume = False,
-    debug: options.Debug = False,
 ):
-    """Detects objects: predictions.jsonl has one line an image, errors.jsonl the bad files."""
+    """Detect objects: a line for each image in predictions.jsonl, bad files in errors.jsonl."""
     verbs.predict(
         APP,
-        model,
-        inputs,
-        output,
-        batch_size=batch_size,
-        format=format,
-        limit=limit,
-        shard=shard,
-        threads=threads,
-        resume=resume,
+        settings,
         max_pixels=max_pixels,
         confidence=confidence,
         iou=iou,
@@ -138,9 +103,8 @@ def check(
         Path | None, typer.Option(help="Folder for sample pictures with their boxes.")
     ] = None,
     max_pixels: options.MaxPixels = 100_000_000,
-    debug: options.Debug = False,
 ):
-    """Reports what is in the data and what is wrong with it; draws boxes on samples."""
+    """Report what is in the data and what is wrong with it; draw boxes on samples."""
     if output:
         load_app(APP)
         from apps.vision.detection.annotations.reader import read_annotations
@@ -156,15 +120,14 @@ def check(
 def convert(
     data: options.Data,
     output: Annotated[Path, typer.Option(help="New folder.")],
-    format: Annotated[Literal["voc", "coco", "yolo"], typer.Option(help="What to write.")],
+    format: Annotated[Literal["voc", "coco", "yolo"], typer.Option(help="Format to write.")],
     annotations: Annotations = "",
     hard_link: Annotated[
         bool, typer.Option("--hard-link", help="Share the images' storage instead of copying.")
     ] = False,
     max_pixels: options.MaxPixels = 100_000_000,
-    debug: options.Debug = False,
 ):
-    """Writes images and annotations in another format."""
+    """Write images and annotations in another format."""
     load_app(APP)
     from apps.vision.detection.annotations.convert import convert as run_conversion
     from apps.vision.detection.annotations.reader import read_annotations
