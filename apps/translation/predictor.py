@@ -1,6 +1,5 @@
 """Batch inference of translation: text files to text files, line by line."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -231,6 +230,5 @@ def _column(rows: Iterable[dict[str, Any]], name: str) -> Iterator[str]:
 
 def _n_best_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
-        best = row.get("n_best", [])
-        for found in json.loads(best) if isinstance(best, str) else best:
+        for found in row.get("n_best", []):
             yield f"{row['line'] - 1} ||| {found['translation']} ||| {found['score']}"
