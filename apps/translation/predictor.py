@@ -30,8 +30,8 @@ from shared.common import config as configs
 from shared.common.errors import UsageError
 from shared.common.messages import warn
 from shared.engine.prediction.line_predictor import LinePredictor
-from shared.engine.saved_model.export import EXTRA
 from shared.engine.saved_model.loaded_model import LoadedModel
+from shared.engine.saved_model.saved_models import EXTRA
 from shared.text.line_files import (
     clean_line,
     file_pieces,

@@ -197,7 +197,7 @@ def predict(
     from shared.common.inputs import find_inputs
     from shared.engine.prediction.merge_shards import merge_if_last
     from shared.engine.prediction.predict import predict as run_predict
-    from shared.engine.saved_model.export import saved_model_for
+    from shared.engine.saved_model.run_export import saved_model_for
 
     saved_model = saved_model_for(app, model, key)
     predictor = app.predictor(saved_model, **options)
