@@ -40,8 +40,8 @@ def _of_run(folder: Path) -> WordVectors:
 
 def _of_saved_model(path: Path) -> WordVectors:
     from apps.embeddings.data import WORDS
-    from shared.engine.saved_model.export import find_saved_model
     from shared.engine.saved_model.loaded_model import LoadedModel
+    from shared.engine.saved_model.saved_models import find_saved_model
 
     folder = find_saved_model(path)
     words_file = folder / "assets" / WORDS
@@ -115,8 +115,8 @@ def search(
     import_tensorflow()
     from shared.common.inputs import find_inputs
     from shared.engine.load_app import load_app
-    from shared.engine.saved_model.export import saved_model_for
     from shared.engine.saved_model.loaded_model import LoadedModel
+    from shared.engine.saved_model.run_export import saved_model_for
 
     app = load_app(place)
     saved_model = saved_model_for(app, model)

@@ -1,6 +1,5 @@
 """Batch inference of translation: text files to text files, line by line."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,8 +30,8 @@ from shared.common import config as configs
 from shared.common.errors import UsageError
 from shared.common.messages import warn
 from shared.engine.prediction.line_predictor import LinePredictor
-from shared.engine.saved_model.export import EXTRA
 from shared.engine.saved_model.loaded_model import LoadedModel
+from shared.engine.saved_model.saved_models import EXTRA
 from shared.text.line_files import (
     clean_line,
     file_pieces,
@@ -231,6 +230,5 @@ def _column(rows: Iterable[dict[str, Any]], name: str) -> Iterator[str]:
 
 def _n_best_lines(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
-        best = row.get("n_best", [])
-        for found in json.loads(best) if isinstance(best, str) else best:
+        for found in row.get("n_best", []):
             yield f"{row['line'] - 1} ||| {found['translation']} ||| {found['score']}"

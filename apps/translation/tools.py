@@ -86,7 +86,7 @@ def _read_pairs(loaded: "LoadedModel", files: list[str]) -> "SentencePairs":
     from apps.translation.languages import Languages
     from apps.translation.pairs.pair_files import other_scripts, read_pairs
     from shared.common import config as configs
-    from shared.engine.saved_model.export import EXTRA
+    from shared.engine.saved_model.saved_models import EXTRA
 
     languages = Languages.of_export(loaded.path / EXTRA)
     config = configs.load(TranslateConfig, loaded.path / EXTRA / "config.yaml")
@@ -161,8 +161,8 @@ def _open(
     """The predictor and the loaded model; of its own signature, if None is named."""
     import_tensorflow()
     from shared.engine.load_app import load_app
-    from shared.engine.saved_model.export import saved_model_for
     from shared.engine.saved_model.loaded_model import LoadedModel
+    from shared.engine.saved_model.run_export import saved_model_for
 
     app = load_app(place)
     saved_model = saved_model_for(app, model)

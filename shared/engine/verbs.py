@@ -188,7 +188,7 @@ def predict(app_path: str, settings: PredictOptions, key: str | None = None, **o
     from shared.common.inputs import find_inputs
     from shared.engine.prediction.merge_shards import merge_if_last
     from shared.engine.prediction.predict import predict as run_predict
-    from shared.engine.saved_model.export import saved_model_for
+    from shared.engine.saved_model.run_export import saved_model_for
 
     saved_model = saved_model_for(app, settings.model, key)
     predictor = app.predictor(saved_model, **own)

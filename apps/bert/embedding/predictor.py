@@ -8,7 +8,6 @@ import numpy as np
 
 from shared.common.errors import KerasuiteError
 from shared.engine.prediction.line_predictor import LinePredictor
-from shared.engine.prediction.prediction_log import listed
 
 VECTORS = "vectors.npy"
 # Name on the command line to the output of the SavedModel.
@@ -52,7 +51,7 @@ class EmbeddingPredictor(LinePredictor):
         return {f"tokens/{source.name}/{source.line}.npz": out.getvalue()}
 
     def summary(self, rows: Iterable[dict[str, Any]]):
-        vectors = [np.array(listed(row["vector"]), np.float32) for row in rows if "vector" in row]
+        vectors = [np.array(row["vector"], np.float32) for row in rows if "vector" in row]
         if not vectors:
             return {}
         out = io.BytesIO()

@@ -16,8 +16,8 @@ def search(place: str, model: Path, query: str, inputs: list[str], top: int, poo
     """Prints the lines whose vectors have the largest cosine with that of the query."""
     app = load_app(place)
     from shared.common.inputs import find_inputs
-    from shared.engine.saved_model.export import saved_model_for
     from shared.engine.saved_model.loaded_model import LoadedModel
+    from shared.engine.saved_model.run_export import saved_model_for
 
     if not query.strip():
         raise KerasuiteError("QUERY: is empty; say what to look for")

@@ -17,7 +17,7 @@ from apps.bert.finetuning.texts.predictor import (
     FineTunedPredictor,
     TextPredictor,
 )
-from shared.engine.saved_model.export import EXTRA
+from shared.engine.saved_model.saved_models import EXTRA
 
 
 def predictor_for(saved_model: Path) -> FineTunedPredictor:

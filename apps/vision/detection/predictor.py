@@ -156,10 +156,9 @@ class DetectionPredictor(Predictor):
         ]
         return {"width": width, "height": height, "detections": detections}
 
-    def row(self, record):
-        size = {"width": record["width"], "height": record["height"]}
-        detections = record["detections"]
-        return {**size, "count": len(detections), "detections": detections}
+    def csv_row(self, row):
+        detections = row.pop("detections")
+        return {**row, "count": len(detections), "detections": detections}
 
     def files(self, source, outputs):
         found, name = outputs["found"], result_name(source)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from shared.common.files import write_text
 from shared.common.inputs import Source, parse_shard
+from shared.engine.prediction.append_log import AppendLog, Line
 from shared.engine.prediction.predict import write_summary
 from shared.engine.prediction.prediction_files import PredictionFiles
-from shared.engine.prediction.prediction_log import AppendLog, Line, PredictionLogs
+from shared.engine.prediction.prediction_logs import PredictionLogs
 from shared.engine.prediction.predictor import Predictor
 
 
@@ -26,7 +27,7 @@ def merge_if_last(
 
     Args:
         output: the output folder.
-        format: "jsonl" or "csv".
+        format: "jsonl", or "csv" for `predictions.csv` as well.
         shard: "K/N", the one that has just ended.
         sources: all sources, in order.
         predictor: makes the files of all lines together.
@@ -39,11 +40,9 @@ def merge_if_last(
     write_text(_mark(output, part, parts), "")
     if not all(_mark(output, number, parts).exists() for number in range(1, parts + 1)):
         return False
-    merge(output, format, parts, sources)
-    merged = PredictionLogs(output, format)
-    merged.predictions.recover()
+    merge(output, parts, sources)
     with PredictionFiles(output) as files:
-        write_summary(predictor, merged, files)
+        write_summary(predictor, PredictionLogs(output), files, format)
     return True
 
 
@@ -51,13 +50,19 @@ def _mark(output: Path, part: int, parts: int) -> Path:
     return output / f".done-{part}-of-{parts}"
 
 
-def merge(output: Path, format: str, parts: int, sources: Iterable[Source]) -> None:
-    """Writes `predictions` and `errors` of all shards; those of the shards stay."""
-    shards = [PredictionLogs(output, format, f"-{k}-of-{parts}") for k in range(1, parts + 1)]
+def merge(output: Path, parts: int, sources: Iterable[Source]) -> None:
+    """Writes `predictions` and `errors` of all shards; those of the shards stay.
+
+    Args:
+        output: the output folder.
+        parts: the number of shards.
+        sources: all sources, in order.
+    """
+    shards = [PredictionLogs(output, f"-{k}-of-{parts}") for k in range(1, parts + 1)]
     heads = [(_Rows(shard.predictions), _Rows(shard.errors)) for shard in shards]
     folder = Path(tempfile.mkdtemp(dir=output, prefix=".partial-"))
     try:
-        merged = PredictionLogs(folder, format)
+        merged = PredictionLogs(folder)
         for number, source in enumerate(sources):
             predictions, errors = heads[number % parts]
             for row in predictions.of(source):

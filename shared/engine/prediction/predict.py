@@ -21,8 +21,9 @@ from shared.common.files import plain
 from shared.common.inputs import Source, parse_shard
 from shared.common.progress import Progress
 from shared.common.signals import catch_signals
+from shared.engine.prediction import csv_view
 from shared.engine.prediction.prediction_files import PredictionFiles
-from shared.engine.prediction.prediction_log import PredictionLogs
+from shared.engine.prediction.prediction_logs import PredictionLogs
 from shared.engine.prediction.prediction_run import PredictionRun, PredictSummary
 from shared.engine.prediction.predictor import Predictor
 from shared.engine.saved_model.loaded_model import LoadedModel, fingerprint
@@ -55,7 +56,7 @@ def predict(
         predictor: the application's side.
         output: folder for `predictions.jsonl`, `errors.jsonl`, `predict.json` and files.
         batch_size: int. Examples in one call of the model.
-        format: "jsonl" or "csv".
+        format: "jsonl", or "csv" for `predictions.csv` as well, at the end of a whole run.
         resume: continue what is in `output`, if anything is.
         shard: "K/N" or None; only names the results here.
         threads: int. Reading threads; 0 chooses by the number of processors.
@@ -75,13 +76,13 @@ def predict(
     output = Path(output)
     ending = "-{}-of-{}".format(*parse_shard(shard)) if shard else ""
     settings_file = output / f"predict{ending}.json"
-    logs = PredictionLogs(output, format, ending)
+    logs = PredictionLogs(output, ending)
     if not resume:
-        _refuse_to_overwrite(settings_file, logs)
+        table = [output / csv_view.NAME] if format == "csv" and not shard else []
+        _refuse_to_overwrite(settings_file, logs.predictions.path, logs.errors.path, *table)
     settings = {
         "model": fingerprint(saved_model),
         "signature": predictor.signature,
-        "format": format,
         "shard": shard,
         "limit": getattr(sources, "limit", None),
         "settings": json.loads(json.dumps(predictor.settings(), default=plain)),
@@ -100,18 +101,29 @@ def predict(
         _keep_settings(settings_file, settings, logs, files)
         result = run.all(sources)
         if not shard:
-            write_summary(predictor, logs, files)
+            write_summary(predictor, logs, files, format)
         return result
 
 
-def write_summary(predictor: Predictor, logs: PredictionLogs, files: PredictionFiles) -> None:
-    """Writes what the predictor makes of all lines together."""
-    for name, pieces in predictor.summary(logs.rows((0, 0))).items():
-        files.write(None, name, pieces)
+def write_summary(
+    predictor: Predictor, logs: PredictionLogs, files: PredictionFiles, format: str
+) -> None:
+    """Writes what is made of all lines together.
+
+    Args:
+        predictor: makes the application's files.
+        logs: of a whole run.
+        files: of the output folder.
+        format: "jsonl", or "csv" for `predictions.csv` as well.
+    """
+    if format == "csv":
+        csv_view.write_csv(predictor, logs, files)
+    for name, chunks in predictor.summary(logs.rows((0, 0))).items():
+        files.write(None, name, chunks)
 
 
-def _refuse_to_overwrite(settings_file: Path, logs: PredictionLogs) -> None:
-    for path in (settings_file, logs.predictions.path, logs.errors.path):
+def _refuse_to_overwrite(*paths: Path) -> None:
+    for path in paths:
         if os.path.lexists(path):
             raise KerasuiteError(
                 f"{path.parent} already holds predictions; add --resume to continue them or "

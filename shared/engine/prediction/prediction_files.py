@@ -43,13 +43,13 @@ class PredictionFiles:
                 return KerasuiteError(str(error))
         return None
 
-    def write(self, source: Source | None, name: str, pieces: Iterable[bytes]) -> None:
+    def write(self, source: Source | None, name: str, chunks: Iterable[bytes]) -> None:
         """Writes one file.
 
         Args:
             source: what it was made from, if anything; never overwritten.
             name: str. Path relative to the output folder.
-            pieces: the content.
+            chunks: the content.
 
         Raises:
             KerasuiteError: if the folder cannot be written or the file is the source.
@@ -62,20 +62,20 @@ class PredictionFiles:
             self._keep_source(source.path, target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            self._replace(target, pieces)
+            self._replace(target, chunks)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise _Rejected(f"{target.name}: the result's name is too long") from error
             error.filename = str(target)
             raise from_os_error(error) from error
 
-    def _replace(self, target: Path, pieces: Iterable[bytes]) -> None:
+    def _replace(self, target: Path, chunks: Iterable[bytes]) -> None:
         self._temporary.mkdir(exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=self._temporary)
         try:
             with open(handle, "wb") as file:
-                for piece in pieces:
-                    file.write(piece)
+                for chunk in chunks:
+                    file.write(chunk)
                 file.flush()
                 os.fsync(handle)
             os.chmod(temporary, 0o666 & ~_UMASK)

@@ -16,8 +16,9 @@ from shared.common.inputs import Source
 from shared.common.prefetch import prefetch
 from shared.common.progress import Progress
 from shared.common.signals import CaughtSignal
+from shared.engine.prediction.finished_sources import FinishedSources
 from shared.engine.prediction.prediction_files import PredictionFiles
-from shared.engine.prediction.prediction_log import FinishedSources, PredictionLogs
+from shared.engine.prediction.prediction_logs import PredictionLogs
 from shared.engine.prediction.predictor import Example, Predictor
 from shared.engine.saved_model.loaded_model import LoadedModel, WrongModelError, one_line
 
@@ -58,7 +59,7 @@ class _Item:
         error: what rejected the source before it reached the model.
         example: the future of `Predictor.read`.
         batch: the future of the batch it is in: the futures of its records.
-        place: its place in that batch.
+        index: its index in that batch.
     """
 
     source: Source
@@ -67,7 +68,7 @@ class _Item:
     error: KerasuiteError | None = None
     example: Future | None = None
     batch: Future | None = None
-    place: int = 0
+    index: int = 0
 
 
 class PredictionRun:
@@ -148,7 +149,7 @@ class PredictionRun:
             self._stop_if_asked()
             if item.end:
                 ends.append(item)
-            elif earlier.has(item.source):
+            elif earlier.pop(item.source):
                 ends.clear()
                 if len(window) == self._window_size:
                     window.clear()
@@ -209,8 +210,8 @@ class PredictionRun:
                 continue
             examples = [item.example.result()[0] for item in batch]
             future = self._caller.submit(self._call_batch, [i.source for i in batch], examples)
-            for place, item in enumerate(batch):
-                item.batch, item.place = future, place
+            for index, item in enumerate(batch):
+                item.batch, item.index = future, index
         for item in window:
             item.example = None  # The batch alone keeps the example in memory.
         return window
@@ -261,14 +262,13 @@ class PredictionRun:
         self._logs.flush()
 
     def _write_line(self, item: _Item) -> None:
-        result = item.error or item.batch.result()[item.place].result()
+        result = item.error or item.batch.result()[item.index].result()
         if isinstance(result, KerasuiteError):
             self._logs.reject(item.source, item.source.named_in(str(result)))
             self._rejected += 1
             self._bar.text(f"{self._rejected:,} rejected")
         else:
-            csv = self._logs.format == "csv"
-            self._logs.accept(item.source, self._predictor.row(result) if csv else result)
+            self._logs.accept(item.source, result)
             self._done += 1
         self._bar.advance()
 
@@ -276,8 +276,8 @@ class PredictionRun:
         self._logs.flush()
         start = self._start or self._logs.position()
         files = self._predictor.finish(source, self._logs.rows(start))
-        for name, pieces in files.items():
-            self._files.write(source, name, pieces)
+        for name, chunks in files.items():
+            self._files.write(source, name, chunks)
         self._start = None
 
 

@@ -84,12 +84,9 @@ class Predictor(abc.ABC):
     def record(self, source: Source, outputs: Outputs) -> dict[str, Any]:
         """What predictions.jsonl says of this source, beside "file" (and "line")."""
 
-    def row(self, record: dict[str, Any]) -> dict[str, Any]:
-        """What a CSV row holds; the same keys for every record.
-
-        Lists become JSON in one cell. Override it for columns such as label_1, label_2.
-        """
-        return record
+    def csv_row(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The columns of a row of predictions.jsonl in predictions.csv; lists become JSON."""
+        return row
 
     def files(self, source: Source, outputs: Outputs) -> Mapping[str, bytes]:
         """Further results: path relative to the output folder, to content.
@@ -101,18 +98,17 @@ class Predictor(abc.ABC):
     def finish(
         self, source: Source, rows: Iterable[dict[str, Any]]
     ) -> Mapping[str, Iterable[bytes]]:
-        """Files made of all lines of one split source: relative path to pieces of content.
+        """Files made of all lines of one split source: relative path to chunks of content.
 
         Args:
             source: the file that was split.
             rows: its records and errors (with the key "error"), in order of "line". Read from
-                disk at each iteration, so that no file has to fit into memory. With CSV output
-                all values but "line" are text.
+                disk at each iteration, so that no file has to fit into memory.
         """
         return {}
 
     def summary(self, rows: Iterable[dict[str, Any]]) -> Mapping[str, Iterable[bytes]]:
-        """Files made of all lines of a finished run: relative path to pieces of content.
+        """Files made of all lines of a finished run: relative path to chunks of content.
 
         Args:
             rows: as for `finish`; of several shards, once they are put together.

@@ -1,23 +1,19 @@
-"""Writes SavedModels, proves them in a fresh process, and finds them again.
+"""Writes SavedModels.
 
     saved_models/<task>/<name>/<version>/
         saved_model.pb, variables/, assets/      what TensorFlow and TensorFlow Serving read
         assets.extra/config.yaml, README.md      the run's configuration and the model card
         assets.extra/...                         labels, vocabularies: `extra_assets()`
 
-Everything is written to a temporary folder beside the target, loaded by `verify_export.py` in
-a process without this project's code, compared with the live functions on `examples()`, and
-only then renamed into place: a version folder that exists is complete and right.
+Everything is written to a temporary folder beside the target, verified (see `verification.py`)
+and only then renamed: a version folder that exists is complete and right.
 """
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,14 +25,13 @@ import tensorflow as tf
 
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError, from_os_error
-from shared.common.files import atomic_folder, write_json, write_text
-from shared.common.task_names import command_group
+from shared.common.files import atomic_folder, write_text
 from shared.engine.app import App, ServingModule
-from shared.engine.run import Run, load_best, open_run
-from shared.engine.saved_model import verify_export
+from shared.engine.run import Run
+from shared.engine.saved_model.saved_models import EXTRA, versions
+from shared.engine.saved_model.verification import verify
 from shared.engine.training.card import card_text
 
-EXTRA = "assets.extra"
 TOLERANCES = {"float32": 1e-4, "mixed_float16": 1e-2, "mixed_bfloat16": 5e-2}
 # What graph, vocabularies and assets may need besides the weights.
 SPARE_BYTES = 32 * 2**20
@@ -102,7 +97,12 @@ def _check_name(name: str, version: int | None) -> None:
 def check_target(
     folder: Path, needed_bytes: int = SPARE_BYTES, mend: str = "choose another --output"
 ) -> None:
-    """Says early, before a model is loaded and traced, that `folder` cannot take it.
+    """Checks that a folder can take an export, before a model is loaded and traced.
+
+    Args:
+        folder: where the export goes; need not exist.
+        needed_bytes: int. Its size, at most.
+        mend: what the message tells the user to do about it.
 
     Raises:
         KerasuiteError: if the folder cannot be made or written, or the disk is too full.
@@ -131,7 +131,7 @@ def _bytes(variable: keras.Variable) -> int:
 
 
 def _target(parent: Path, version: int | None) -> Path:
-    version = version or max(_versions(parent), default=0) + 1
+    version = version or max(versions(parent), default=0) + 1
     target = parent / str(version)
     if target.exists():
         raise KerasuiteError(f"{target}: already exists; leave --version out or choose another")
@@ -213,214 +213,3 @@ def _write_extra(run: Run, module: ServingModule, card: str, folder: Path) -> No
 def _metrics(run: Run) -> dict[str, Any]:
     file = run.folder / "metrics.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-
-def verify(jobs: list[tuple[Path, ServingModule, float]]) -> None:
-    """Loads SavedModels in one fresh process and compares them with their live functions.
-
-    Args:
-        jobs: (folder, module, tolerance) of each SavedModel.
-
-    Raises:
-        KerasuiteError: if one cannot be loaded or answers otherwise.
-    """
-    described = [
-        {"folder": str(folder.absolute()), "tolerance": tolerance, "signatures": _cases(module)}
-        for folder, module, tolerance in jobs
-    ]
-    with tempfile.TemporaryDirectory(prefix="kerasuite-verify-") as scratch:
-        questions, answer = Path(scratch) / "jobs.json", Path(scratch) / "answer.json"
-        write_json(questions, described)
-        # -P and -E: neither this folder nor PYTHONPATH can lend it code of this project.
-        command = [sys.executable, "-P", "-E", verify_export.__file__, str(questions), str(answer)]
-        done = subprocess.run(
-            command, cwd=scratch, env=_bare_environment(), capture_output=True, text=True
-        )
-        if done.returncode:
-            last_line = (done.stderr.strip() or "no message").splitlines()[-1][:300]
-            raise KerasuiteError(
-                f"the export was discarded: it does not load in a fresh process: {last_line}"
-            )
-        problems = json.loads(answer.read_text(encoding="utf-8"))
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise KerasuiteError(
-            f"the export was discarded: it does not answer as the model does: {problems[0]}{more}"
-        )
-
-
-def _bare_environment() -> dict[str, str]:
-    """CPU only: this process may hold all GPU memory, and a SavedModel must load anywhere."""
-    environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
-    return environment | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-
-
-def _cases(module: ServingModule) -> dict[str, dict[str, dict[str, str]]]:
-    examples = module.examples()
-    return {
-        name: _case(specs, function, examples[name])
-        for name, (specs, function) in module.signatures().items()
-    }
-
-
-def _case(
-    specs: Mapping[str, tf.TensorSpec], function: Callable, example: Mapping[str, Any]
-) -> dict[str, dict[str, str]]:
-    inputs = {key: tf.constant(example[key], spec.dtype) for key, spec in specs.items()}
-    # The other process computes in full float32, on the CPU.
-    fast = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    try:
-        outputs = function(**inputs)
-    finally:
-        tf.config.experimental.enable_tensor_float_32_execution(fast)
-    return {
-        "inputs": {key: verify_export.encode(value) for key, value in inputs.items()},
-        "expected": {key: verify_export.encode(value) for key, value in outputs.items()},
-    }
-
-
-def export_if_needed(app: App, run_folder: str | Path) -> dict[str, Path]:
-    """The SavedModels of a run folder, exported to `<run>/export/` the first time.
-
-    They are reused while model.keras is unchanged. Several processes may ask at once, as the
-    shards of one prediction do: one exports, the others wait for it.
-
-    Returns:
-        Key of `app.serving` ("" when there is one) to the version folder.
-    """
-    run_folder = Path(run_folder)
-    run = open_run(app, run_folder)
-    best = run_folder / "model.keras"
-    if not best.is_file():
-        raise KerasuiteError(
-            f"{run_folder}: has no model.keras yet; finish its first epoch with --resume"
-        )
-    folder = run_folder / "export"
-    record = folder / "export.json"
-    ready = _exported(record, best)
-    if ready:
-        return ready
-    mend = f"export the run with 'kerasuite {command_group(app.name)} export --output'"
-    check_target(folder, best.stat().st_size + SPARE_BYTES, mend)
-    with _locked(folder):
-        ready = _exported(record, best)
-        if not ready:
-            fingerprint = _fingerprint(best)
-            ready = export(app, run, load_best(app, run), folder)
-            paths = {key: path.relative_to(folder).as_posix() for key, path in ready.items()}
-            write_json(record, {"model_sha256": fingerprint, "saved_models": paths})
-    return ready
-
-
-def saved_model_for(app: App, path: str | Path, key: str | None = None) -> Path:
-    """The SavedModel to predict with: `path` itself, or the export of a run folder.
-
-    Args:
-        app: the application.
-        path: a SavedModel, or a run folder.
-        key: which of several exports of a run, "a2b".
-
-    Raises:
-        KerasuiteError: if `path` is neither, of another task, or a run with several exports.
-    """
-    path = Path(path)
-    if not (path / "config.yaml").is_file():
-        beside = path.with_name(f"{path.name}-{key}")
-        path = beside if key and not path.exists() and beside.exists() else path
-        check_task(path, app.name)
-        return find_saved_model(path)
-    exported = export_if_needed(app, path)
-    if key is not None and key not in exported:
-        raise KerasuiteError(f"{path}: has no '{key}', only {' and '.join(exported)}")
-    if key is None and len(exported) > 1:
-        choices = " or ".join(str(folder.parent) for folder in exported.values())
-        raise KerasuiteError(f"{path}: is exported as {len(exported)} models; give {choices}")
-    return exported[key] if key is not None else next(iter(exported.values()))
-
-
-def _exported(record: Path, best: Path) -> dict[str, Path]:
-    """What `record` says was exported of `best`, if all of it is still there."""
-    try:
-        values = json.loads(record.read_text(encoding="utf-8"))
-        paths = {key: record.parent / path for key, path in values["saved_models"].items()}
-        unchanged = values["model_sha256"] == _fingerprint(best)
-    except (OSError, ValueError, KeyError):
-        return {}
-    whole = all((path / "saved_model.pb").is_file() for path in paths.values())
-    return paths if unchanged and whole else {}
-
-
-def _fingerprint(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Waits until no other process holds the lock on `folder`; killed holders lose it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two exports at once make two versions, both good.
-        yield
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def find_saved_model(path: str | Path) -> Path:
-    """The SavedModel at `path`: itself, or its newest version by number.
-
-    Raises:
-        KerasuiteError: if there is none.
-    """
-    path = Path(path)
-    if (path / "saved_model.pb").is_file():
-        return path
-    versions = _versions(path)
-    complete = [number for number in versions if (versions[number] / "saved_model.pb").is_file()]
-    if complete:
-        return versions[max(complete)]
-    if not path.exists():
-        raise KerasuiteError(f"{path}: no such file or folder")
-    raise KerasuiteError(
-        f"{path}: is no SavedModel (no saved_model.pb in it or in a numbered folder of it); "
-        f"give saved_models/<task>/<name> or one of its versions"
-    )
-
-
-def _versions(parent: Path) -> dict[int, Path]:
-    """Version number to folder, as TensorFlow Serving reads them."""
-    if not parent.is_dir():
-        return {}
-    return {
-        int(folder.name): folder
-        for folder in parent.iterdir()
-        if folder.name.isascii() and folder.name.isdigit() and folder.is_dir()
-    }
-
-
-def saved_model_config(path: str | Path) -> dict[str, Any]:
-    """The configuration of the run that a SavedModel was exported from.
-
-    Raises:
-        KerasuiteError: if the SavedModel was not exported by kerasuite.
-    """
-    file = find_saved_model(path) / EXTRA / "config.yaml"
-    if not file.is_file():
-        raise KerasuiteError(
-            f"{path}: has no {EXTRA}/config.yaml; give a SavedModel that kerasuite exported"
-        )
-    return configs.read_yaml(file)
-
-
-def check_task(path: str | Path, task: str) -> None:
-    """Raises KerasuiteError if the SavedModel at `path` is of another task."""
-    found = saved_model_config(path).get("task")
-    if found != task:
-        raise KerasuiteError(
-            f"{path}: is a model of the task '{found}', not '{task}'; "
-            f"use 'kerasuite {command_group(str(found))} predict' or another model"
-        )

@@ -39,7 +39,7 @@ def describe(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if _is_run(path):
         return _describe_run(path)
-    from shared.engine.saved_model.export import find_saved_model
+    from shared.engine.saved_model.saved_models import find_saved_model
 
     try:
         folder = find_saved_model(path)

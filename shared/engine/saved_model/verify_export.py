@@ -1,6 +1,6 @@
 """Checks SavedModels in a process that has TensorFlow and none of this project's code.
 
-`export.py` runs this file as a script, `python -I verify_export.py JOBS ANSWER`, so it must
+`verification.py` runs this file as a script, `python -I verify_export.py JOBS ANSWER`, so it must
 not import anything of kerasuite. JOBS is a JSON list with, for each SavedModel, its folder,
 the tolerance, and for each signature the inputs and the outputs that the live functions
 gave; tensors are TensorProtos in base64. ANSWER becomes a JSON list of problems, one

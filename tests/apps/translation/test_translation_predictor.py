@@ -111,7 +111,8 @@ def test_files_keep_their_names_and_lines(toy, tmp_path, format):
     assert {path.relative_to(written) for path in written.rglob("*") if path.is_file()} == names
     assert summary.rejected == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        f"predictions.{format}",
+        "predictions.jsonl",
+        *(["predictions.csv"] if format == "csv" else []),
         "predict.json",
         "translations",
     }
@@ -296,7 +297,7 @@ def test_resume_gives_the_same_bytes(toy, tmp_path, format, result):
     options |= {"format": format, "batch_size": 2}
     run(toy, reference, **options)
     expected = tree(reference)
-    log = f"predictions.{format}"
+    log = "predictions.jsonl"
     ends = [i + 1 for i, byte in enumerate(expected[log]) if byte == ord("\n")]
     for end in (0, ends[0], ends[16] + 9, ends[len(ends) // 2], ends[-1]):
         shutil.rmtree(output, ignore_errors=True)
@@ -304,6 +305,7 @@ def test_resume_gives_the_same_bytes(toy, tmp_path, format, result):
         for folder in ("translations", result, "scores"):
             shutil.rmtree(output / folder)
         (output / log).write_bytes(expected[log][:end])
+        (output / "predictions.csv").unlink(missing_ok=True)
         if end < ends[-2]:
             (output / "errors.jsonl").unlink()
         run(toy, output, resume=True, **options)

@@ -6,7 +6,6 @@ from typing import Any
 from apps.bert.finetuning.texts.predictor import CONLL, DIGITS, LINES, FineTunedPredictor
 from apps.bert.tasks.conll import OUTSIDE, conll_lines, looks_like_conll, read_conll
 from apps.bert.tasks.examples import TaggedSentence
-from shared.engine.prediction.prediction_log import listed
 from shared.text.line_files import file_pieces
 
 
@@ -48,12 +47,9 @@ class TaggingPredictor(FineTunedPredictor):
             return {"words": list(source.content.words)} | found
         return found
 
-    def row(self, record):
-        return {"words": [], **record}
-
     def finish(self, source, rows: Iterable[dict[str, Any]]):
         first = next((row for row in rows if "spans" in row), {})
-        if not listed(first.get("words", [])):
+        if not first.get("words"):
             return {}
         lines = _tagged(rows, self.task["labels"])
         return {f"tagged/{source.name}": file_pieces(source.name, lines)}
@@ -63,8 +59,8 @@ def _tagged(rows: Iterable[dict[str, Any]], labels: Collection[str]) -> Iterator
     """The lines of a CoNLL file: word and tag."""
     for row in rows:
         if "spans" in row:
-            words = listed(row["words"])
-            tags = word_tags(words, listed(row["spans"]), labels)
+            words = row["words"]
+            tags = word_tags(words, row["spans"], labels)
             yield from conll_lines([(words, tags)])
 
 

@@ -36,9 +36,7 @@ def _numbered(rows):
 
 def _results(rows):
     for number, row in _numbered(rows):
-        detections = row["detections"]
-        # A CSV cell is text.
-        for each in json.loads(detections) if isinstance(detections, str) else detections:
+        for each in row["detections"]:
             x1, y1, x2, y2 = each["box"]
             yield {
                 "image_id": number,
@@ -53,8 +51,8 @@ def _images(rows):
         yield {
             "id": number,
             "file_name": row["file"],
-            "width": int(row["width"]),
-            "height": int(row["height"]),
+            "width": row["width"],
+            "height": row["height"],
         }
 
 

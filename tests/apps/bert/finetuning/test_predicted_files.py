@@ -11,7 +11,9 @@ from apps.bert.finetuning.predictor import predictor_for
 from apps.bert.tasks.read import read_file
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
-from shared.engine.prediction.prediction_log import PredictionLogs
+from shared.engine.prediction.csv_view import write_csv
+from shared.engine.prediction.prediction_files import PredictionFiles
+from shared.engine.prediction.prediction_logs import PredictionLogs
 
 TAGS = ["O", "B-PER", "I-PER"]
 CONLL = "Anna B-PER\nLee I-PER\nleft O\n\nBob B-PER\n. O\n"
@@ -98,19 +100,21 @@ def test_columns_and_lines_of_text_share_a_csv(tmp_path):
         "span_text": [b"Anna"], "span_score": [0.5], "truncated": False,
     }  # fmt: skip
     paths = [write(tmp_path / "a.txt", "Anna left"), write(tmp_path / "b.conll", "Anna\nleft\n")]
-    logs = PredictionLogs(tmp_path, "csv")
+    logs = PredictionLogs(tmp_path)
     logs.open()
     files = {}
     for path in paths:
         source, start = Source(path.name, path), logs.position()
         for line in predictor.split(source):
-            logs.accept(line, predictor.row(predictor.record(line, outputs)))
+            logs.accept(line, predictor.record(line, outputs))
         logs.flush()
         files |= predictor.finish(source, logs.rows(start))
     logs.close()
+    with PredictionFiles(tmp_path) as writer:
+        write_csv(predictor, logs, writer)
     with open(tmp_path / "predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["words"] for row in rows] == ["[]", '["Anna", "left"]']
+    assert [row["words"] for row in rows] == ["", '["Anna", "left"]']
     assert [json.loads(row["spans"])[0]["text"] for row in rows] == ["Anna", "Anna"]
     assert b"".join(files.pop("tagged/b.conll")) == b"Anna B-PER\nleft O\n\n" and not files
 

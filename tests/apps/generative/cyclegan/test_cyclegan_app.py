@@ -16,7 +16,7 @@ from apps.generative.cyclegan.serving import TranslationServing, mirror_to
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.engine.run import load_best, open_run
-from shared.engine.saved_model.export import saved_model_for
+from shared.engine.saved_model.run_export import saved_model_for
 from shared.engine.training.checkpoint import CheckpointFolder
 from shared.engine.training.history import read_csv
 from shared.engine.training.train import train

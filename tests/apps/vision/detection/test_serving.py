@@ -10,7 +10,7 @@ import tensorflow as tf
 from apps.vision.detection import rounding_stable_examples
 from apps.vision.detection.anchor_points import REG_MAX, anchor_points
 from apps.vision.detection.letterbox_boxes import to_original
-from shared.engine.saved_model.export import verify
+from shared.engine.saved_model.verification import verify
 from shared.image.resize import letterbox, letterbox_geometry
 from tests.apps.vision.detection import toy_detector
 from tests.apps.vision.detection.toy_detector import CLASSES, SIDE, encode, export_toy, picture

@@ -11,7 +11,7 @@ import pytest
 from shared.common.inputs import find_inputs
 from tests.shared.engine.prediction import predict_helpers as helpers
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 QUIET = {"progress": False, "batch_size": 8}
 
 
@@ -66,27 +66,25 @@ def make_texts(folder):
 
 def logs(folder):
     """The bytes of both logs."""
-    (predictions,) = folder.glob("predictions.*")
-    return predictions.read_bytes(), (folder / "errors.jsonl").read_bytes()
+    return tuple((folder / f"{name}.jsonl").read_bytes() for name in ("predictions", "errors"))
 
 
 def restore(reference, output, predictions, errors):
-    """A copy of the results with other logs."""
+    """A copy of the results with other logs, as a run leaves it that did not end."""
     shutil.rmtree(output, ignore_errors=True)
     shutil.copytree(reference, output)
-    (path,) = output.glob("predictions.*")
-    path.write_bytes(predictions)
+    (output / "predictions.csv").unlink(missing_ok=True)
+    (output / "predictions.jsonl").write_bytes(predictions)
     (output / "errors.jsonl").write_bytes(errors)
 
 
 def restore_first(reference, output, inputs, done):
-    """The results as they are when so many inputs are done."""
+    """The results as they are when this many inputs are done."""
     predictions, errors = (log.splitlines(True) for log in logs(reference))
-    header = [] if predictions[0].startswith(b"{") else [predictions.pop(0)]
     bad = {json.loads(line)["file"] for line in errors}
     rejected = sum(source.name in bad for source in find_inputs([inputs], limit=done))
-    kept = header + predictions[: done - rejected] if done else []
-    restore(reference, output, b"".join(kept), b"".join(errors[:rejected]))
+    kept = b"".join(predictions[: done - rejected])
+    restore(reference, output, kept, b"".join(errors[:rejected]))
 
 
 def program(*arguments):

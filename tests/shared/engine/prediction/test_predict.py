@@ -8,8 +8,8 @@ import pytest
 
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import find_inputs
+from shared.engine.prediction.append_log import AppendLog
 from shared.engine.prediction.predict import predict
-from shared.engine.prediction.prediction_log import AppendLog, CsvLog
 from shared.engine.saved_model.loaded_model import fingerprint
 from tests.shared.engine.prediction import predict_helpers as helpers
 from tests.shared.engine.prediction.predict_support import (
@@ -80,9 +80,35 @@ def test_csv(model, inputs, tmp_path):
     assert [row["file"] for row in found] == [row["file"] for row in expected]
     assert [float(row["score"]) for row in found] == [row["score"] for row in expected]
     assert [row["upper"] for row in found] == [row["upper"] for row in expected]
-    assert (tmp_path / "csv/errors.jsonl").read_bytes() == (
-        tmp_path / "json/errors.jsonl"
-    ).read_bytes()
+    both = tree(tmp_path / "csv")
+    del both["predictions.csv"]
+    assert both == tree(tmp_path / "json")
+
+
+def test_csv_columns_are_those_of_all_rows(model, inputs, tmp_path):
+    class Uneven(helpers.TextPredictor):
+        def record(self, source, outputs):
+            if source.name.startswith("0"):
+                return {"score": float("nan"), "names": ["a", 'b "c"']}
+            return {"names": [], "first\nline": True, "text": "a,\r\nb"}
+
+    for format in ("jsonl", "csv"):
+        predict(model, find_inputs([inputs]), Uneven(), tmp_path / format, format=format, **QUIET)
+    with open(tmp_path / "csv/predictions.csv", newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert list(found[0]) == ["file", "score", "names", "first\nline", "text"]
+    assert list(found[0].values())[1:] == ["", '["a", "b \\"c\\""]', "", ""]
+    assert list(found[-1].values())[1:] == ["", "[]", "true", "a,\r\nb"]
+    assert [row["file"] for row in found] == [
+        row["file"] for row in rows(tmp_path / "jsonl/predictions.jsonl")
+    ]
+
+
+def test_csv_of_no_predictions_is_empty(model, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").write_bytes(b"host")
+    helpers.run(model, tmp_path / "in", tmp_path / "out", format="csv", **QUIET)
+    assert (tmp_path / "out/predictions.csv").read_bytes() == b""
 
 
 def test_shards_make_the_whole(model, inputs, tmp_path):
@@ -190,12 +216,14 @@ def test_foreign_names(model, tmp_path):
     for format in ("jsonl", "csv"):
         output = tmp_path / format
         helpers.run(model, tmp_path / "in", output, format=format, **QUIET)
-        kind = CsvLog if format == "csv" else AppendLog
-        log = kind(output / f"predictions.{format}")
-        log.recover()
+        log = AppendLog(output / "predictions.jsonl")
         assert {line.row["file"] for line in log.lines()} == set(names)
         summary = helpers.run(model, tmp_path / "in", output, format=format, resume=True, **QUIET)
         assert summary.skipped == 4
+    with open(
+        tmp_path / "csv/predictions.csv", newline="", encoding="utf-8", errors="surrogateescape"
+    ) as file:
+        assert {row["file"] for row in csv.DictReader(file)} == set(names)
 
 
 def test_result_names_that_are_too_long_reject_the_source(model, tmp_path):

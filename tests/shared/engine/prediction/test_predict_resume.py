@@ -7,8 +7,8 @@ import pytest
 
 from shared.common.errors import Interrupted, KerasuiteError
 from shared.common.inputs import find_inputs
+from shared.engine.prediction.append_log import AppendLog
 from shared.engine.prediction.predict import predict
-from shared.engine.prediction.prediction_log import AppendLog
 from tests.shared.engine.prediction import predict_helpers as helpers
 from tests.shared.engine.prediction.predict_support import (
     QUIET,
@@ -68,8 +68,7 @@ def test_torn_last_line_at_every_byte(model, load_once, tmp_path, format):
     predictions, errors = logs(reference)
     # The order of the lines: 0, error 1, 2 (the one with line ends in CSV), 3, error 4, 5.
     second, third, fifth = (
-        predictions.index(name) - (0 if format == "csv" else len('{"file": "'))
-        for name in (b"2.txt", b"3.txt", b"5.txt")
+        predictions.index(name) - len('{"file": "') for name in (b"2.txt", b"3.txt", b"5.txt")
     )
     first_error = errors.index(b"\n") + 1
     states = [(predictions[:second], errors[:end]) for end in range(0, first_error, 7)]
@@ -124,6 +123,19 @@ def test_existing_output_needs_resume(model, inputs, tmp_path):
     with pytest.raises(KerasuiteError, match="--resume"):
         helpers.run(model, inputs, tmp_path / "out", format="csv", **QUIET)
     assert tree(tmp_path / "out") == before
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/predictions.csv").write_text("of the user\n")
+    with pytest.raises(KerasuiteError, match="--resume"):
+        helpers.run(model, inputs, tmp_path / "own", format="csv", **QUIET)
+    assert set(tree(tmp_path / "own")) == {"predictions.csv"}
+
+
+def test_a_finished_run_gets_its_csv_by_resume(model, inputs, tmp_path):
+    helpers.run(model, inputs, tmp_path / "whole", format="csv", **QUIET)
+    helpers.run(model, inputs, tmp_path / "out", **QUIET)
+    assert not (tmp_path / "out/predictions.csv").exists()
+    helpers.run(model, inputs, tmp_path / "out", format="csv", resume=True, **QUIET)
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
 def test_resume_refuses_other_settings(model, inputs, tmp_path):
@@ -140,13 +152,10 @@ def test_resume_refuses_other_settings(model, inputs, tmp_path):
     options = {"resume": True, **QUIET}
     with pytest.raises(KerasuiteError, match="limit was 10 and is 20"):
         helpers.run(model, inputs, output, limit=20, **options)
-    with pytest.raises(KerasuiteError, match='format was "jsonl" and is "csv"'):
-        helpers.run(model, inputs, output, limit=10, format="csv", **options)
     with pytest.raises(KerasuiteError, match="the model is another one"):
         helpers.run(other_model, inputs, output, limit=10, **options)
     with pytest.raises(KerasuiteError, match=r'settings was \{\} and is \{"top_k": 3\}'):
         predict(model, sources, Other(), output, **options)
-    (output / "predictions.csv").unlink(missing_ok=True)
     assert tree(output) == before
 
 
@@ -219,8 +228,8 @@ def test_killed_again_and_again(model, tmp_path, kind, kills):
             (folder / f"{number}.txt").write_bytes(b"".join(line + b"\n" for line in lines))
     else:
         make_inputs(folder, 300)
-    helpers.run(model, folder, tmp_path / "reference", kind, **QUIET)
-    options = [f"kills={kills}", f"kind={kind}", "batch_size=8", "delay=0.002"]
+    helpers.run(model, folder, tmp_path / "reference", kind, format="csv", **QUIET)
+    options = [f"kills={kills}", f"kind={kind}", "format=csv", "batch_size=8", "delay=0.002"]
     command, environment = program("kill", model, folder, tmp_path / "out", *options)
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

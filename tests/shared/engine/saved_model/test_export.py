@@ -15,20 +15,18 @@ import tensorflow as tf
 from shared.common.errors import KerasuiteError
 from shared.engine.saved_model import export as exports
 from shared.engine.saved_model import verify_export
-from shared.engine.saved_model.export import (
-    check_target,
+from shared.engine.saved_model.export import check_target, export
+from shared.engine.saved_model.run_export import export_if_needed, saved_model_for
+from shared.engine.saved_model.saved_models import (
     check_task,
-    export,
-    export_if_needed,
     find_saved_model,
     saved_model_config,
-    saved_model_for,
 )
 from shared.engine.saved_model.verify_export import decode, difference, encode
 from tests.shared.engine import toy_export_app
 from tests.shared.engine.toy_export_app import TAGS, ToyApp, TwoWayApp, make_run
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def everything_in(folder):
@@ -188,12 +186,11 @@ def test_what_a_killed_export_left_is_removed_after_a_day(tmp_path, unverified):
 
 def test_sigkill_in_the_middle_leaves_no_version(tmp_path):
     """Killed when the SavedModel is written and not yet verified."""
-    script = f"""
+    script = """
 import os, signal, sys
-sys.path[:0] = [{str(HERE)!r}]
 from pathlib import Path
 from tests.shared.engine.toy_export_app import ToyApp, make_run
-from shared.engine import export as exports
+from shared.engine.saved_model import export as exports
 def kill(jobs):
     assert (jobs[0][0] / "saved_model.pb").is_file()
     os.kill(os.getpid(), signal.SIGKILL)
@@ -201,7 +198,7 @@ exports.verify = kill
 run, model = make_run(Path("run"))
 exports.export(ToyApp(), run, model, Path("out"))
 """
-    environment = os.environ | {"PYTHONPATH": str(HERE.parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment)
     assert done.returncode == -signal.SIGKILL
     left = os.listdir(tmp_path / "out" / "toy-tag" / "run")

@@ -8,6 +8,7 @@ from shared.common.errors import KerasuiteError
 from shared.common.files import write_json
 from shared.engine.saved_model import export as exports
 from shared.engine.saved_model.inspect import describe, inspect
+from shared.engine.saved_model.run_export import export_if_needed
 from tests.shared.engine.toy_export_app import TAGS, ToyApp, make_run
 
 
@@ -22,7 +23,7 @@ def run_folder(tmp_path_factory):
     (folder / "checkpoints" / "ckpt-2" / "state").write_bytes(b"x" * 1234)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exports, "verify", lambda jobs: None)
-        exports.export_if_needed(ToyApp(), folder)
+        export_if_needed(ToyApp(), folder)
     return folder
 
 

@@ -1,0 +1,82 @@
+"""Compares SavedModels with their live functions, in a process without this project's code."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from shared.common.errors import KerasuiteError
+from shared.common.files import write_json
+from shared.engine.app import ServingModule
+from shared.engine.saved_model import verify_export
+
+
+def verify(jobs: list[tuple[Path, ServingModule, float]]) -> None:
+    """Loads SavedModels in one fresh process and compares them with their live functions.
+
+    Args:
+        jobs: (folder, module, tolerance) of each SavedModel.
+
+    Raises:
+        KerasuiteError: if one cannot be loaded or answers otherwise.
+    """
+    described = [
+        {"folder": str(folder.absolute()), "tolerance": tolerance, "signatures": _cases(module)}
+        for folder, module, tolerance in jobs
+    ]
+    with tempfile.TemporaryDirectory(prefix="kerasuite-verify-") as scratch:
+        questions, answer = Path(scratch) / "jobs.json", Path(scratch) / "answer.json"
+        write_json(questions, described)
+        # -P and -E: neither this folder nor PYTHONPATH can lend it code of this project.
+        command = [sys.executable, "-P", "-E", verify_export.__file__, str(questions), str(answer)]
+        done = subprocess.run(
+            command, cwd=scratch, env=_bare_environment(), capture_output=True, text=True
+        )
+        if done.returncode:
+            last_line = (done.stderr.strip() or "no message").splitlines()[-1][:300]
+            raise KerasuiteError(
+                f"the export was discarded: it does not load in a fresh process: {last_line}"
+            )
+        problems = json.loads(answer.read_text(encoding="utf-8"))
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise KerasuiteError(
+            f"the export was discarded: it does not answer as the model does: {problems[0]}{more}"
+        )
+
+
+def _bare_environment() -> dict[str, str]:
+    """CPU only: this process may hold all GPU memory, and a SavedModel must load anywhere."""
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CONFIG"}
+    return environment | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def _cases(module: ServingModule) -> dict[str, dict[str, dict[str, str]]]:
+    examples = module.examples()
+    return {
+        name: _case(specs, function, examples[name])
+        for name, (specs, function) in module.signatures().items()
+    }
+
+
+def _case(
+    specs: Mapping[str, tf.TensorSpec], function: Callable, example: Mapping[str, Any]
+) -> dict[str, dict[str, str]]:
+    inputs = {key: tf.constant(example[key], spec.dtype) for key, spec in specs.items()}
+    # The other process computes in full float32, on the CPU.
+    fast = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        outputs = function(**inputs)
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(fast)
+    return {
+        "inputs": {key: verify_export.encode(value) for key, value in inputs.items()},
+        "expected": {key: verify_export.encode(value) for key, value in outputs.items()},
+    }
