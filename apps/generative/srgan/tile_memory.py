@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from apps.generative.srgan.config import ModelConfig
-from tests.apps.generative.srgan.peak_memory import peak_memory
+from apps.generative.srgan.peak_memory import peak_memory
 
 SMALL = 32  # side of the tile that is tried first, in pixels
 TRIED = 2**28  # bytes that the second tile is expected to take

@@ -13,6 +13,7 @@ from apps.generative.srgan.app import SrganApp
 from apps.generative.srgan.config import SrganConfig
 from apps.generative.srgan.enlarger import Enlarger, enlarged_rows, enough_overlap, tile_for_memory
 from apps.generative.srgan.generator import generator_margin
+from apps.generative.srgan.peak_memory import CLEAR, peak_memory
 from apps.generative.srgan.predictor import SuperResolutionPredictor
 from apps.generative.srgan.serving import SuperResolutionServing
 from apps.generative.srgan.tile_memory import measured_bytes_per_pixel, reckoned_bytes_per_pixel
@@ -24,7 +25,6 @@ from shared.engine.run import Run
 from shared.engine.saved_model.export import export
 from shared.image import bicubic
 from shared.image.full_image import FullImage, read_full_image
-from tests.apps.generative.srgan.peak_memory import CLEAR, peak_memory
 
 RANDOM = np.random.default_rng(0)
 SCALE = 2
