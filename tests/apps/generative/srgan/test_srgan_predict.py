@@ -16,7 +16,7 @@ from apps.generative.srgan.generator import generator_margin
 from apps.generative.srgan.peak_memory import CLEAR, peak_memory
 from apps.generative.srgan.predictor import SuperResolutionPredictor
 from apps.generative.srgan.serving import SuperResolutionServing
-from apps.generative.srgan.tile_memory import measured_bytes_per_pixel, reckoned_bytes_per_pixel
+from apps.generative.srgan.tile_memory import measured_bytes_per_pixel, tensor_bytes_per_pixel
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import find_inputs
@@ -41,7 +41,7 @@ def network():
     keras.utils.set_random_seed(3)
     app = SrganApp()
     model = app.build(Run(config(), None))
-    last = model.get_layer("last")
+    last = model.generator.get_layer("last")
     last.kernel.assign(keras.random.normal(last.kernel.shape, stddev=0.02, seed=1))
     return model
 
@@ -101,7 +101,7 @@ def test_the_export_knows_its_scale_margin_and_memory(saved):
     loaded = tf.saved_model.load(str(saved))
     assert int(loaded.scale) == SCALE
     assert int(loaded.margin) == generator_margin(config().model)
-    assert int(loaded.bytes_per_pixel) >= reckoned_bytes_per_pixel(config().model)
+    assert int(loaded.bytes_per_pixel) >= tensor_bytes_per_pixel(config().model)
 
 
 # === Tiles ===
