@@ -1,13 +1,14 @@
 """The word-embedding part of `kerasuite demo`."""
 
+from pathlib import Path
+
 QUERY = "storm and heavy rain"
 
 
-def demonstrate(demo) -> None:
+def demonstrate(demo) -> Path:
     """News articles: train, neighbours, export, document vectors, search."""
     data, run = demo.folder / "corpus", demo.folder / "embed"
     page = demo.page
-    page.heading("Word embeddings")
     page.text(
         "Skip-gram learns vectors from 300 news articles (60,000 words: far too few for good "
         "analogies, enough to see how it works) and ranks 50 other articles by a query."
@@ -28,3 +29,4 @@ def demonstrate(demo) -> None:
     vectors = demo.folder / "document_vectors"
     demo.command("embed", "predict", model, data / "documents", "--output", vectors)
     demo.command("embed", "search", model, QUERY, data / "documents", "--top", 3)
+    return run / "plots" / "words.png"

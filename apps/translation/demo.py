@@ -1,11 +1,12 @@
 """The translation part of `kerasuite demo`."""
 
+from pathlib import Path
 
-def demonstrate(demo) -> None:
+
+def demonstrate(demo) -> Path:
     """Number words to Chinese numerals: check, train, evaluate, export, predict, attention."""
     data, run = demo.folder / "numbers-en-zh", demo.folder / "translate"
     page = demo.page
-    page.heading("Translation")
     page.text(
         "A small Transformer learns to write English number words as Chinese numerals. The truth "
         "is known for every number, so that exact translations can be counted."
@@ -14,7 +15,7 @@ def demonstrate(demo) -> None:
     demo.command("translate", "check", data, "--source", "en", "--target", "zh")
     demo.command(
         "translate", "train", data, "--source", "en", "--target", "zh", "--preset", "numbers",
-        "--output", run,
+        "--epochs", 6, "--output", run,
     )  # fmt: skip
     metrics = demo.json(run / "metrics.json")
     page.table(
@@ -38,7 +39,8 @@ def demonstrate(demo) -> None:
     page.pictures(
         [
             (run / "plots" / "curves.png", "Loss and BLEU while training"),
-            (picture, "What each piece of the translation looked at"),
+            (picture, "Attention of each piece of the translation to the source"),
         ],
         large=True,
     )
+    return picture

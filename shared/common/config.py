@@ -30,6 +30,8 @@ from shared.common.task_names import command_group
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 StrategyName = Literal["auto", "single", "mirrored", "multiworker"]
 
+T = typing.TypeVar("T")
+
 config_class = pydantic_dataclass(
     frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid")
 )
@@ -198,8 +200,19 @@ def set_value(values: dict, path: str, value: Any) -> None:
     values[leaf] = value
 
 
-def from_dict(config_type: type, values: Mapping[str, Any], source: str) -> Any:
-    """Validates nested plain values; `source` is named in the error."""
+def from_dict(config_type: type[T], values: Mapping[str, Any] | T, source: str = "config") -> T:
+    """Validates nested plain values; an instance is returned unchanged.
+
+    Args:
+        config_type: a config class.
+        values: what `to_dict` gives, or an instance.
+        source: named in the error.
+
+    Raises:
+        KerasuiteError: for an unknown key, or a value outside its bounds.
+    """
+    if isinstance(values, config_type):
+        return values
     try:
         return pydantic.TypeAdapter(config_type).validate_python(dict(values))
     except pydantic.ValidationError as error:

@@ -1,4 +1,4 @@
-"""What generators and discriminators of a GAN minimise, given the discriminator's logits."""
+"""Losses of the generators and discriminators of a GAN, from the discriminator's logits."""
 
 from keras import ops
 
@@ -6,13 +6,13 @@ KINDS = ("least_squares", "vanilla", "wasserstein")
 
 
 def generator_loss(kind: str, fake_logits):
-    """How far the discriminator is from taking fakes for real.
+    """Loss of a generator whose fakes should be taken for real.
 
     Args:
         kind: "least_squares" ([Mao et al., 2016](https://arxiv.org/abs/1611.04076)), "vanilla"
             ([Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661), the non-saturating form)
             or "wasserstein" ([Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875)).
-        fake_logits: float tensor (B, ...). What the discriminator says of generated images.
+        fake_logits: float tensor (B, ...). The discriminator's logits of generated images.
 
     Returns:
         Scalar, the mean over all logits.
@@ -21,7 +21,7 @@ def generator_loss(kind: str, fake_logits):
 
 
 def discriminator_loss(kind: str, real_logits, fake_logits):
-    """How badly the discriminator tells real images from fakes.
+    """Loss of a discriminator that tells real images from fakes.
 
     Args:
         kind: as for `generator_loss`.

@@ -1,10 +1,10 @@
-"""Cross-entropy with a teacher's probabilities."""
+"""Cross-entropy with a teacher's softened predictions."""
 
 from keras import ops
 
 
 def softened_cross_entropy(teacher, logits, temperature=1.0):
-    """Cross-entropy of what a teacher and a student say, both softened by a temperature.
+    """Cross-entropy of a student's predictions with a teacher's, both softened by a temperature.
 
     Multiplied by the square of the temperature, so that gradients do not shrink with it.
 

@@ -1,4 +1,4 @@
-"""How near one image is to another: PSNR, SSIM, and how sharp it is.
+"""Quality of images: PSNR and SSIM against the truth, and sharpness.
 
 Figures of super-resolution are on the luma of MATLAB's `rgb2ycbcr`, in 16 to 235, with as many
 pixels cut off at each border as the scale has; three other lumas give other figures for the
@@ -64,7 +64,7 @@ def _blurred(values: np.ndarray) -> np.ndarray:
 
 
 def gradient_energy(image: np.ndarray) -> float:
-    """Mean squared difference of neighbouring pixels, right and below: how sharp an image is.
+    """Mean squared difference of neighbouring pixels, right and below: a measure of sharpness.
 
     Args:
         image: array (H, W) or (H, W, C).

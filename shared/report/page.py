@@ -11,7 +11,7 @@ Used for the demo page, galleries and the most confident mistakes:
 import base64
 import html
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,6 +36,7 @@ pre { background: var(--soft); padding: 0.75rem; overflow-x: auto; border-radius
 figure { margin: 0; }
 figure img { width: 100%; height: auto; border-radius: 0.3rem; background: var(--soft); }
 .pictures:not(.large) img { aspect-ratio: 1; object-fit: contain; }
+.pictures a { color: inherit; }
 figcaption { font-size: 0.875rem; overflow-wrap: anywhere; white-space: pre-line; }
 """.strip()
 
@@ -47,7 +48,8 @@ MIME_BY_MAGIC = {
     b"BM": "image/bmp",
 }
 
-Picture = tuple[str | os.PathLike | bytes, str]
+Source = str | os.PathLike | bytes
+Picture = tuple[Source, str]
 
 
 class Page:
@@ -62,11 +64,28 @@ class Page:
     def __init__(self, title: str, inline: bool = True):
         self.title = title
         self.inline = inline
-        self._blocks: list[str | tuple[list[Picture], bool]] = []
+        # HTML, or what gives it for the page's folder.
+        self._blocks: list[str | Callable[[Path], str]] = []
 
-    def heading(self, text: str, level: int = 2) -> None:
-        """Adds a heading of level 2 or 3."""
-        self._blocks.append(f"<h{level}>{html.escape(text)}</h{level}>")
+    def heading(self, text: str, level: int = 2, anchor: str = "") -> None:
+        """Adds a heading of level 2 or 3.
+
+        Args:
+            text: str. The heading.
+            level: int. 2 or 3.
+            anchor: str. Name by which `contents` links to it.
+        """
+        name = f' id="{html.escape(anchor)}"' if anchor else ""
+        self._blocks.append(f"<h{level}{name}>{html.escape(text)}</h{level}>")
+
+    def contents(self, entries: Iterable[tuple[str, str, Source | None]]) -> None:
+        """Adds a table of contents: (anchor of a heading, title, picture or None if to come)."""
+        chosen = list(entries)
+        self._blocks.append(lambda folder: _grid([self._entry(*entry, folder) for entry in chosen]))
+
+    def extend(self, page: "Page") -> None:
+        """Adds all that another page holds so far."""
+        self._blocks += page._blocks
 
     def text(self, text: str) -> None:
         """Adds a paragraph; line breaks are kept."""
@@ -87,13 +106,15 @@ class Page:
 
     def pictures(self, pictures: Iterable[Picture], large: bool = False) -> None:
         """Adds a gallery of (file or encoded bytes, caption); `large` for plots."""
-        self._blocks.append((list(pictures), large))
+        chosen = list(pictures)
+        self._blocks.append(
+            lambda folder: _grid([self._figure(*each, folder) for each in chosen], large)
+        )
 
     def render(self, folder: str | os.PathLike = ".") -> str:
         """The page as text; links to pictures are relative to `folder`."""
         blocks = (
-            block if isinstance(block, str) else self._gallery(*block, Path(folder))
-            for block in self._blocks
+            block if isinstance(block, str) else block(Path(folder)) for block in self._blocks
         )
         title = html.escape(self.title)
         return "\n".join(
@@ -113,11 +134,12 @@ class Page:
         """Writes the page atomically."""
         write_text(path, self.render(Path(path).parent))
 
-    def _gallery(self, pictures: list[Picture], large: bool, folder: Path) -> str:
-        figures = "\n".join(self._figure(source, caption, folder) for source, caption in pictures)
-        return f'<div class="pictures{" large" if large else ""}">\n{figures}\n</div>'
+    def _entry(self, anchor: str, title: str, source: Source | None, folder: Path) -> str:
+        if source is None:
+            return f"<figure><figcaption>{html.escape(title)} (to come)</figcaption></figure>"
+        return f'<a href="#{html.escape(anchor)}">{self._figure(source, title, folder)}</a>'
 
-    def _figure(self, source: str | os.PathLike | bytes, caption: str, folder: Path) -> str:
+    def _figure(self, source: Source, caption: str, folder: Path) -> str:
         caption = html.escape(caption)
         address = html.escape(self._address(source, folder))
         return (
@@ -125,12 +147,18 @@ class Page:
             f"<figcaption>{caption}</figcaption></figure>"
         )
 
-    def _address(self, source: str | os.PathLike | bytes, folder: Path) -> str:
+    def _address(self, source: Source, folder: Path) -> str:
         if isinstance(source, bytes):
             return data_address(source)
         if self.inline:
             return data_address(Path(source).read_bytes())
         return quote(Path(os.path.relpath(source, folder)).as_posix())
+
+
+def _grid(figures: Sequence[str], large: bool = False) -> str:
+    """Figures side by side, as many as the window has room for."""
+    inner = "\n".join(figures)
+    return f'<div class="pictures{" large" if large else ""}">\n{inner}\n</div>'
 
 
 def data_address(data: bytes) -> str:

@@ -18,10 +18,10 @@ def write_digits(folder: Path) -> str:
     for index, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
         # Every tenth image is held out; of those, every third has no label.
         part = "train" if index % 10 else ("val" if index % 30 else "unlabelled")
-        place = folder / part / (str(label) if part != "unlabelled" else "")
-        place.mkdir(parents=True, exist_ok=True)
+        target = folder / part / (str(label) if part != "unlabelled" else "")
+        target.mkdir(parents=True, exist_ok=True)
         image = Image.fromarray(np.uint8(pixels * (255 / 16)))
-        image.resize((16, 16), Image.Resampling.BICUBIC).save(place / f"digit-{index:04d}.png")
+        image.resize((16, 16), Image.Resampling.BICUBIC).save(target / f"digit-{index:04d}.png")
         counts[part] += 1
     return (
         f"{counts['train']} training and {counts['val']} validation images in ten classes, "

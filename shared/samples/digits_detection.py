@@ -53,10 +53,10 @@ def _picture(digits, choice, generator):
     for _ in range(int(generator.integers(3, 9))):
         index = generator.choice(choice)
         ink = _ink(digits.images[index], generator)
-        place = _free_place(ink.shape, (height, width), [box for _, box in objects], generator)
-        if place is None:
+        corner = _free_corner(ink.shape, (height, width), [box for _, box in objects], generator)
+        if corner is None:
             continue
-        left, top = place
+        left, top = corner
         bottom, right = top + ink.shape[0], left + ink.shape[1]
         patch = pixels[top:bottom, left:right]
         patch += ink[..., None] * (_contrasting(patch, generator) - patch)
@@ -99,8 +99,8 @@ def _ink(digit, generator):
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _free_place(size, picture_size, taken, generator):
-    """(left, top) where little of any digit is covered, or None."""
+def _free_corner(size, picture_size, taken, generator):
+    """(left, top) at which little of any digit is covered, or None."""
     height, width = size
     for _ in range(30):
         left = int(generator.integers(0, picture_size[1] - width + 1))

@@ -8,7 +8,7 @@ from sklearn.datasets import load_sample_images
 
 SIDE = 72
 COUNTS = {"train": 64, "test": 12}
-# What a sepia print makes of red, green and blue.
+# Rows give the red, green and blue of a sepia print from those of the photograph.
 SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
 
 
@@ -25,12 +25,12 @@ def write_domains(folder: Path) -> str:
     photographs = load_sample_images().images
     for domain in "AB":
         for part, count in COUNTS.items():
-            place = folder / f"{part}{domain}"
-            place.mkdir()
+            target = folder / f"{part}{domain}"
+            target.mkdir()
             for index in range(count):
                 pixels = _cut(photographs[index % len(photographs)], domain, part, generator)
-                look = pixels if domain == "A" else sepia(pixels)
-                Image.fromarray(look).save(place / f"{index:03}.png")
+                shown = pixels if domain == "A" else sepia(pixels)
+                Image.fromarray(shown).save(target / f"{index:03}.png")
     total = " and ".join(f"{count} {part}" for part, count in COUNTS.items())
     return f"{total} pictures of each domain: A as photographed, B in sepia; nothing is paired"
 

@@ -9,7 +9,7 @@ from num2words import num2words
 from shared.common.files import write_text
 
 SEED = 6
-# All numbers below 1,000, and of the longer ones so many of each number of digits.
+# All numbers below 1,000, and this many with 4 to 7 digits.
 COUNTS = {4: 1200, 5: 1200, 6: 1600, 7: 1600}
 VALIDATION, INPUTS = 500, 20
 DIGITS, UNITS = "零一二三四五六七八九", ("", "十", "百", "千")

@@ -7,7 +7,7 @@ from shared.common.config import did_you_mean
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_folder
 
-# Name to (place of the function that writes it, what it is for).
+# Name to (import path of the function that writes it, the task that it is for).
 SAMPLES = {
     "digits": ("shared.samples.digits:write_digits", "handwritten digits, for classify"),
     "digits-detection": (

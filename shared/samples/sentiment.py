@@ -1,8 +1,8 @@
 """Generated sentences about films, books and meals, liked or not.
 
 They are made from word lists, and not by people: the sample shows how the commands go together, not
-how well a model understands. What makes it more than a list of words: negations turn a judgement
-round, and of two judgements the one of the main clause counts.
+how well a model understands. Words alone do not decide: negations turn a judgement round, and of
+two judgements the one of the main clause counts.
 """
 
 import itertools

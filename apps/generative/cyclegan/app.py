@@ -38,7 +38,7 @@ class CycleGANApp(App):
 
     name = "cyclegan"
     config_class = CycleGANConfig
-    # A generator that changes nothing has the least cycle error.
+    # A generator that changes nothing has the smallest cycle error.
     monitor = LAST_EPOCH
     limits = (
         "Translates colours, textures and style; it seldom changes shapes. What a picture shows "
@@ -51,7 +51,7 @@ class CycleGANApp(App):
     def prepare(self, run: Run) -> None:
         """Finds, checks and splits the images once; later from `files.json`."""
         self._network: FeatureNetwork | None = None
-        self._features(run)  # Missing weights are told before the training, not after it.
+        self._features(run)  # Missing weights are reported before the training, not after it.
         path = run.folder / FILES
         if not path.exists():
             self._write_split(run, path)
@@ -94,14 +94,14 @@ class CycleGANApp(App):
         )
 
     def _store(self, run: Run, domain: str, split: str) -> ImageStore:
-        """The images of a domain, resized once where they are cached."""
+        """The images of a domain and split, loaded once where they are cached."""
         if (domain, split) not in self._stores:
             options = run.config.data_options
             chosen = _select(self.files, domain, split)
             for file in chosen:
                 if not os.path.exists(file.path):
                     raise KerasuiteError(f"{file.path}: is no longer there; the run needs it")
-            transform = data.image_to_keep if split == TRAIN else data.evaluation_image
+            transform = data.resize_for_training if split == TRAIN else data.evaluation_image
             # Unknown where images keep their sizes; "auto" then reads them anew each time.
             pixels = data.load_size(options) ** 2 if options.resize != "none" else 0
             self._stores[domain, split] = ImageStore(
@@ -114,7 +114,7 @@ class CycleGANApp(App):
         return self._stores[domain, split]
 
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
-        """`testA` and `testB` of other data, or all of it."""
+        """Evaluates on `testA` and `testB` of other data, or on all of it."""
         found = domains.usable_files(domains.find_files(data), run.config.data_options)
         own = [file for file in found.files if file.split == VALIDATION] or found.files
         for domain in DOMAINS:
@@ -173,7 +173,7 @@ class CycleGANApp(App):
         return self._network
 
     def _judge_data(self, run: Run) -> tf.data.Dataset:
-        """The training images, drawn otherwise than for the training."""
+        """The training images, in another order than in the training."""
         stores = {domain: self._store(run, domain, TRAIN) for domain in DOMAINS}
         seed = run.config.seed ^ 2
         return data.training_dataset(stores, run.config.data_options, JUDGE_BATCH, seed)

@@ -1,4 +1,4 @@
-"""`kerasuite cyclegan check`: what is in the data and what is wrong with it."""
+"""`kerasuite cyclegan check`: contents and problems of the data."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -47,7 +47,7 @@ def _small_domains(found: Found) -> list[str]:
 
 
 def _small_images(found: Found, options: DataConfig) -> list[str]:
-    """How many images are enlarged; where nothing is resized they are left out already."""
+    """A line about images that are enlarged; with --resize none they are skipped already."""
     small = sum(min(header.width, header.height) < options.image_size for header in found.headers)
     if not small:
         return []
@@ -55,7 +55,7 @@ def _small_images(found: Found, options: DataConfig) -> list[str]:
 
 
 def _duplicates(found: Found) -> list[str]:
-    """Files of equal content; worse where they are in both domains or in both parts."""
+    """Lines about files of equal content, in both domains or both splits above all."""
     groups = defaultdict(list)
     for file in found.files:
         with open(file.path, "rb") as content:

@@ -7,26 +7,26 @@ from shared.common.config import OptimizationConfig, RunConfig, config_class, gr
 
 @config_class
 class DataConfig:
-    """Which images are used, and how they are cut and held."""
+    """Selection, cropping and caching of the images."""
 
     image_size: int = option(
         256, "Side in pixels of the squares that are trained on.", ge=32, multiple_of=4
     )
     load_size: int = option(
-        0, "Side that images are resized to before the crop; 0 takes 286/256 of it.", ge=0
+        0, "Side that images are resized to before the crop; 0: 286/256 of the image size.", ge=0
     )
     resize: Literal["squash", "cover", "none"] = option(
-        "squash", "To a square as in the paper, the short side (keeps proportions), or not at all."
+        "squash", "Squash to a square as in the paper, cover it in proportion, or do not resize."
     )
-    flip: bool = option(True, "Mirrors half of the training images.")
+    flip: bool = option(True, "Mirror half of the training images.")
     validation_split: float = option(
-        0.1, "Share of each domain held out, unless the data have testA and testB.", gt=0, le=0.5
+        0.1, "Fraction of each domain held out, unless the data have testA and testB.", gt=0, le=0.5
     )
     max_pixels: int = option(
-        100_000_000, "Larger images are skipped by their header, before decoding.", ge=1
+        100_000_000, "Skip images of more pixels; their header is enough to tell.", ge=1
     )
     cache: Literal["auto", "memory", "off"] = option(
-        "auto", "Keeps resized images in memory; auto does so below 1 GiB."
+        "auto", "Keep resized images in memory; auto does so below 1 GiB."
     )
 
 
@@ -36,16 +36,16 @@ class ModelConfig:
 
     blocks: int = option(9, "Residual blocks of a generator: 9 from 256 pixels on, else 6.", ge=1)
     width: int = option(
-        64, "Channels of a generator's first layer, four times as many in its middle.", ge=12
+        64, "Channels of a generator's first layer; its blocks have four times as many.", ge=12
     )
     upsampling: Literal["transposed", "resize"] = option(
-        "transposed", "resize enlarges, then convolves: no checkerboard patterns."
+        "transposed", "Transposed convolutions, or resize before a convolution: no checkerboards."
     )
     residual: bool = option(
-        False, "Learns what is added to an image: keeps details, needs fewer steps."
+        False, "Generators add to their input: details are kept, fewer steps are needed."
     )
     discriminator_width: int = option(
-        64, "Channels of a discriminator's first layer, eight times as many in its last.", ge=12
+        64, "Channels of a discriminator's first layer; its last has eight times as many.", ge=12
     )
 
 
@@ -54,44 +54,45 @@ class LossConfig:
     """The objective."""
 
     adversarial: Literal["least_squares", "vanilla", "wasserstein"] = option(
-        "least_squares", "What the discriminators learn; wasserstein is with gradient penalty."
+        "least_squares", "Adversarial loss; wasserstein is with gradient penalty."
     )
     gradient_penalty: float = option(10.0, "Weight of wasserstein's gradient penalty.", ge=0)
     cycle: float = option(10.0, "Weight of the cycle losses.", ge=0)
     identity: float = option(
-        0.5, "Weight of the identity losses, as a part of the cycle losses' weight.", ge=0
+        0.5, "Weight of the identity losses, relative to that of the cycle losses.", ge=0
     )
     sides: Literal["both", "a2b"] = option(
-        "both", "a2b trains one side: only A is translated, and B serves to go back to A."
+        "both", "Directions that are trained; with a2b, B to A serves the cycle loss only."
     )
     pool_size: int = option(
-        50, "Fakes that are remembered for the discriminators; 0 shows them only new ones.", ge=0
+        50, "Earlier fakes kept for the discriminators; 0 shows them new ones only.", ge=0
     )
 
 
 @config_class
 class EvaluationConfig:
-    """How translated images are judged."""
+    """Measures of translated images."""
 
     classifier_steps: int = option(
-        400, "Training steps of the domain classifier that judges translations; 0 leaves it out.",
+        400, "Training steps of the classifier that judges translations; 0 disables it.",
         ge=0,
     )  # fmt: skip
     features: str = option(
-        "none", "Network for FID and KID: keras:InceptionV3 or another of keras.applications."
+        "none",
+        "Network for FID and KID: keras:InceptionV3, another of keras.applications, or none.",
     )
     feature_weights: str = option("imagenet", "imagenet, or a weights file for that network.")
 
 
 @config_class
 class CycleGANConfig(RunConfig):
-    """Everything about one training of a CycleGAN; the defaults are the paper's."""
+    """Configuration of a CycleGAN training; the defaults are the paper's."""
 
     task: ClassVar[str] = "cyclegan"
 
     epochs: int = option(200, "Passes over the larger domain.", ge=1)
     batch_size: int = option(1, "Global batch size, over all devices.", ge=1)
-    learning_rate: float = option(2e-4, "Learning rate of the first half; then it falls.", gt=0)
+    learning_rate: float = option(2e-4, "Learning rate; falls to 0 in the second half.", gt=0)
     data_options: DataConfig = group(DataConfig)
     model: ModelConfig = group(ModelConfig)
     loss: LossConfig = group(LossConfig)
@@ -101,7 +102,7 @@ class CycleGANConfig(RunConfig):
     )
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        # Small enough for tests: a few steps in seconds, with every piece in use.
+        # A few steps in seconds that use every part, for tests.
         "test": {
             "epochs": 2,
             "batch_size": 4,
@@ -111,7 +112,7 @@ class CycleGANConfig(RunConfig):
             "loss": {"pool_size": 6},
             "evaluation": {"classifier_steps": 10},
         },
-        # A look that colours alone make, in minutes: see `kerasuite samples domains`.
+        # A style of colours alone, in minutes: see `kerasuite samples domains`.
         # kerasuite cyclegan train domains --preset tiny
         "tiny": {
             "epochs": 30,

@@ -1,10 +1,8 @@
-"""CycleGAN: two generators, two discriminators, and what they minimise.
+"""CycleGAN: two generators, two discriminators and their losses.
 
 A letter in a name is the domain of the picture: `fake_b` was made of a picture of A, and
-`discriminator_b` judges pictures that ought to be of B.
+`discriminator_b` judges pictures of B.
 """
-
-import dataclasses
 
 import keras
 import tensorflow as tf
@@ -14,10 +12,11 @@ from apps.generative.cyclegan.config import LossConfig, ModelConfig
 from apps.generative.cyclegan.image_pool import ImagePool
 from apps.generative.cyclegan.patch_discriminator import build_patch_discriminator
 from apps.generative.cyclegan.resnet_generator import build_resnet_generator
+from shared.common.config import from_dict, to_dict
 from shared.engine.training.gan_model import GANModel
 from shared.losses.adversarial_loss import discriminator_loss, generator_loss
 
-# Columns of a batch's "draws": uniform numbers in [0, 1) that stand for all chance in a step.
+# Columns of a batch's "draws": uniform random numbers in [0, 1), all that a step uses.
 POOL_A, POOL_B, MIX_A, MIX_B = slice(0, 2), slice(2, 4), 4, 5
 DRAWS = 6
 
@@ -27,8 +26,8 @@ class CycleGAN(GANModel):
     """Translation between two domains of images without pairs.
 
     Args:
-        config: the networks.
-        loss: the objective.
+        config: ModelConfig. The networks.
+        loss: LossConfig. The objective.
         image_size: int. Side of the training images, for the pools.
 
     Call arguments:
@@ -41,7 +40,14 @@ class CycleGAN(GANModel):
     Reference: [Zhu et al., 2017](https://arxiv.org/abs/1703.10593)
     """
 
-    def __init__(self, config: ModelConfig, loss: LossConfig, image_size: int, **kwargs):
+    def __init__(
+        self,
+        config: ModelConfig | dict,
+        loss: LossConfig | dict,
+        image_size: int,
+        **kwargs,
+    ):
+        config, loss = from_dict(ModelConfig, config), from_dict(LossConfig, loss)
         network = (config.width, config.blocks, config.upsampling, config.residual)
         a2b = build_resnet_generator(*network, name="a2b")
         b2a = build_resnet_generator(*network, name="b2a")
@@ -83,25 +89,25 @@ class CycleGAN(GANModel):
     # === Training ===
 
     def generator_losses(self, batch):
-        """Fool the other domain's discriminator, come back to the start, leave alone what fits."""
+        """Adversarial, cycle and identity losses."""
         made = self.call(batch, training=True)
         cycle = self.loss_config.cycle
         identity = cycle * self.loss_config.identity
         terms = {
-            "adversarial_b": self._fooling(self.discriminator_b, made["fake_b"]),
+            "adversarial_b": self._generator_loss(self.discriminator_b, made["fake_b"]),
             "cycle_a": cycle * l1(made["cycled_a"], batch["a"]),
             "identity_b": identity * l1(made["same_b"], batch["b"]),
         }
         if self.both_sides:
             terms |= {
-                "adversarial_a": self._fooling(self.discriminator_a, made["fake_a"]),
+                "adversarial_a": self._generator_loss(self.discriminator_a, made["fake_a"]),
                 "cycle_b": cycle * l1(made["cycled_b"], batch["b"]),
                 "identity_a": identity * l1(made["same_a"], batch["a"]),
             }
         return terms, {name: made[name] for name in ("fake_a", "fake_b") if name in made}
 
     def fakes_to_judge(self, batch, fakes):
-        """Some of the newest fakes are exchanged for older ones."""
+        """Exchanges some of the newest fakes for older ones."""
         fakes = dict(fakes)
         fakes["fake_b"] = self.pool_b.exchange(fakes["fake_b"], batch["draws"][:, POOL_B])
         if self.both_sides:
@@ -109,15 +115,15 @@ class CycleGAN(GANModel):
         return fakes
 
     def discriminator_losses(self, batch, fakes):
-        """Tell real pictures from fakes."""
+        """The adversarial losses of the discriminators."""
         draws = batch["draws"]
         terms = {
-            "discriminator_b": self._telling(
+            "discriminator_b": self._discriminator_loss(
                 self.discriminator_b, batch["b"], fakes["fake_b"], draws[:, MIX_B]
             )
         }
         if self.both_sides:
-            terms["discriminator_a"] = self._telling(
+            terms["discriminator_a"] = self._discriminator_loss(
                 self.discriminator_a, batch["a"], fakes["fake_a"], draws[:, MIX_A]
             )
         return terms
@@ -125,10 +131,10 @@ class CycleGAN(GANModel):
     def training_state(self):
         return [self.pool_a, self.pool_b]
 
-    def _fooling(self, discriminator, fake):
+    def _generator_loss(self, discriminator, fake):
         return generator_loss(self.loss_config.adversarial, discriminator(fake))
 
-    def _telling(self, discriminator, real, fake, mix):
+    def _discriminator_loss(self, discriminator, real, fake, mix):
         kind = self.loss_config.adversarial
         loss = discriminator_loss(kind, discriminator(real), discriminator(fake))
         if kind != "wasserstein":
@@ -140,7 +146,7 @@ class CycleGAN(GANModel):
     # === Evaluation ===
 
     def predictions(self, x, outputs):
-        """Pictures as levels, and each picture's mean L1 distances in -1..1.
+        """Pictures as levels, and the mean L1 error of each in -1..1.
 
         Returns:
             The outputs and the real images as uint8 (B, H, W, 3); "cycle_l1_a", "identity_l1_b"
@@ -161,15 +167,10 @@ class CycleGAN(GANModel):
     def get_config(self):
         return {
             "name": self.name,
-            "config": dataclasses.asdict(self.config),
-            "loss": dataclasses.asdict(self.loss_config),
+            "config": to_dict(self.config),
+            "loss": to_dict(self.loss_config),
             "image_size": self.image_size,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        networks, loss = ModelConfig(**config["config"]), LossConfig(**config["loss"])
-        return cls(**config | {"config": networks, "loss": loss})
 
 
 def l1(one, other):
@@ -178,29 +179,29 @@ def l1(one, other):
 
 
 def gradient_penalty(discriminator, real, fake, mix):
-    """How far the critic's slope is from 1 on the way from fakes to real images.
+    """Penalty on critics whose gradient norm between fakes and real images is not 1.
 
-    An image's criticism is the mean over its patches.
+    The critic's score of an image is the mean over its patches.
 
     Args:
         discriminator: model of float (B, H, W, 3) to (B, h, w, 1).
         real, fake: float (B, H, W, 3).
-        mix: float (B,) in [0, 1). Where on the way the slope is measured.
+        mix: float (B,) in [0, 1). Weights of the real images in the interpolation.
 
     Returns:
-        Scalar, the mean of (slope - 1)**2.
+        Scalar, the mean of (norm - 1)**2.
 
     Reference: [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028)
     """
     fake = tf.cast(fake, real.dtype)
     mix = tf.reshape(tf.cast(mix, real.dtype), (-1, 1, 1, 1))
-    between = mix * real + (1 - mix) * fake
+    interpolated = mix * real + (1 - mix) * fake
     with tf.GradientTape() as tape:
-        tape.watch(between)
-        criticism = tf.reduce_sum(tf.reduce_mean(discriminator(between), axis=(1, 2, 3)))
-    squares = tf.square(tape.gradient(criticism, between))
-    slope = tf.sqrt(tf.reduce_sum(squares, axis=(1, 2, 3)) + 1e-12)
-    return tf.reduce_mean(tf.square(slope - 1.0))
+        tape.watch(interpolated)
+        score = tf.reduce_sum(tf.reduce_mean(discriminator(interpolated), axis=(1, 2, 3)))
+    squares = tf.square(tape.gradient(score, interpolated))
+    norm = tf.sqrt(tf.reduce_sum(squares, axis=(1, 2, 3)) + 1e-12)
+    return tf.reduce_mean(tf.square(norm - 1.0))
 
 
 def to_levels(images):

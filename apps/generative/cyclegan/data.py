@@ -21,8 +21,8 @@ def load_size(options: DataConfig) -> int:
     return max(chosen, options.image_size)
 
 
-def image_to_keep(image: tf.Tensor, options: DataConfig) -> tf.Tensor:
-    """An image as it waits for its crop, uint8 (H, W, 3) to uint8 (h, w, 3)."""
+def resize_for_training(image: tf.Tensor, options: DataConfig) -> tf.Tensor:
+    """Resizes an image before the random crop: uint8 (H, W, 3) to uint8 (h, w, 3)."""
     if options.resize == "none":
         return image
     side = load_size(options)
@@ -35,11 +35,12 @@ def image_to_keep(image: tf.Tensor, options: DataConfig) -> tf.Tensor:
 
 
 def training_image(image: tf.Tensor, seed: tf.Tensor, options: DataConfig) -> tf.Tensor:
-    """A random part of a kept image, mirrored half of the time: float32 (S, S, 3) in -1..1.
+    """Random crop and flip of a resized image: float32 (S, S, 3) in -1..1.
 
     Args:
         image: uint8 (h, w, 3), both at least S.
         seed: int32 (2,), the only source of randomness.
+        options: DataConfig. Size S of the crop, and whether to flip.
     """
     crop_seed, flip_seed = tf.unstack(tf.random.split(seed, 2))
     side = options.image_size
@@ -50,7 +51,7 @@ def training_image(image: tf.Tensor, seed: tf.Tensor, options: DataConfig) -> tf
 
 
 def evaluation_image(image: tf.Tensor, options: DataConfig) -> tf.Tensor:
-    """An image as it is evaluated: uint8 (H, W, 3) to uint8 (S, S, 3)."""
+    """Resizes or crops an image for evaluation: uint8 (H, W, 3) to uint8 (S, S, 3)."""
     side = options.image_size
     if options.resize == "squash":
         return _whole_levels(resize(image, side))
@@ -75,7 +76,15 @@ def training_dataset(
     """Endless batches {"a", "b": float32 (b, S, S, 3) in -1..1, "draws": float32 (b, DRAWS)}.
 
     Every domain has its own endless order, so that each image of A meets many of B. `draws`
-    holds the chance of the step itself: see `cycle_gan.DRAWS`.
+    holds the random numbers of the step itself: see `cycle_gan.DRAWS`.
+
+    Args:
+        stores: "a" and "b" to the training images.
+        options: DataConfig. Size S of the crops, and whether to flip.
+        batch_size: int. Global batch size.
+        seed: int. Seed of orders, crops, flips and draws.
+        start_step: int. Global step of the first batch.
+        worker: (index, count).
     """
 
     def examples(number: int, domain: str) -> tf.data.Dataset:
@@ -106,8 +115,12 @@ def evaluation_dataset(
 ) -> tf.data.Dataset:
     """A worker's held-out images: batches ({"a", "b", "has_a", "has_b"},).
 
-    The smaller domain begins anew when it is through; `has_a` and `has_b`, bool (b,), say which
-    rows are the first of their image.
+    The smaller domain is repeated; `has_a` and `has_b`, bool (b,), are False in repeated rows.
+
+    Args:
+        stores: "a" and "b" to the held-out images.
+        config: of the run.
+        worker: (index, count).
     """
     sizes = {domain: len(stores[domain]) for domain in DOMAINS}
 

@@ -1,4 +1,4 @@
-"""A small network that tells the two domains apart: the judge of translated images."""
+"""A small classifier of the two domains that judges translated images."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ CHUNK = 64
 
 
 class DomainJudge:
-    """Says how likely pictures are of B. Trained once on real training images, then kept.
+    """Tells pictures of A from pictures of B; trained once on real images, then loaded.
 
     Args:
         path: the `.keras` file that keeps it.
@@ -54,7 +54,8 @@ def train_classifier(data: tf.data.Dataset, steps: int, seed: int) -> keras.Mode
 
     Args:
         data: batches {"a", "b": float32 (b, S, S, 3)} in -1..1.
-        steps, seed: see `DomainJudge`.
+        steps: int. Batches that are used.
+        seed: int. Seed of the weights.
     """
     model = build_domain_classifier(seed)
     rate = keras.optimizers.schedules.CosineDecay(1e-3, steps)

@@ -1,4 +1,4 @@
-"""How good translations are: what comes back, what stays, and what a judge takes them for."""
+"""Metrics of translations: cycle and identity errors, a domain classifier, FID and KID."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from apps.generative.cyclegan import gallery
 from apps.generative.cyclegan.feature_distances import frechet_distance, kernel_distance
 from shared.engine.app import Evaluator
 
-# Direction to the real pictures that it reads and the fakes that it makes.
+# Direction to the names of its real pictures and of its fakes.
 DIRECTIONS = {"a2b": ("real_a", "fake_b"), "b2a": ("real_b", "fake_a")}
 
 Judge = Callable[[np.ndarray], np.ndarray]
@@ -18,7 +18,7 @@ Features = Callable[[np.ndarray], np.ndarray]
 
 
 class CycleGANEvaluator(Evaluator):
-    """Cycle and identity L1 in -1..1; in the report a domain classifier, FID and KID.
+    """Cycle and identity L1 in -1..1; the report adds a domain classifier, FID and KID.
 
     Args:
         paths: "a" and "b" to the held-out files in the order of the data set.
@@ -40,7 +40,7 @@ class CycleGANEvaluator(Evaluator):
         for name, values in outputs.items():
             if name.startswith("has_"):
                 continue
-            # What is made of a picture of A has the row of that picture, whatever its domain.
+            # A translated picture has the row of its source, which is of the other domain.
             source = _source_of(name)
             self._collected.setdefault(name, []).append(values[outputs[f"has_{source}"]])
 
@@ -67,7 +67,7 @@ class CycleGANEvaluator(Evaluator):
         gallery.write_grid(self.pictures(), folder / "samples" / f"epoch-{epoch:04d}.png")
 
     def report(self, folder: Path) -> dict[str, Any]:
-        """Writes the gallery; returns what the judge and the feature network say."""
+        """Writes the gallery; returns the scores of the judge and the feature network."""
         pictures = self.pictures()
         names = {side: [Path(path).name for path in paths] for side, paths in self.paths.items()}
         gallery.write_gallery(pictures, names, folder / "samples" / "gallery.html")
@@ -104,7 +104,7 @@ class CycleGANEvaluator(Evaluator):
 
 
 def _source_of(name: str) -> str:
-    """The domain of the real picture that an output was made of: "fake_b" comes of A."""
+    """The domain of the real picture that an output was made from: A for "fake_b"."""
     domain = name[-1]
     if name.startswith("fake_"):
         return "b" if domain == "a" else "a"

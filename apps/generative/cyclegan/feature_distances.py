@@ -1,4 +1,4 @@
-"""FID and KID: how far generated pictures are from real ones, as a feature network sees them."""
+"""FID and KID: distances of generated from real pictures in the space of a feature network."""
 
 import inspect
 
@@ -16,7 +16,7 @@ class FeatureNetwork:
     """The pooled features of a network of `keras.applications`.
 
     Args:
-        name: str. "keras:InceptionV3", for example.
+        name: str. A network of keras.applications, such as "keras:InceptionV3".
         weights: str. "imagenet" or a weights file.
 
     Raises:
@@ -37,7 +37,7 @@ class FeatureNetwork:
             self._model = build(include_top=False, weights=weights, pooling="avg")
         except Exception as error:  # of the network, of files, of HDF5: in many types
             raise KerasuiteError(
-                f"--features {name}: its weights '{weights}' cannot be had "
+                f"--features {name}: its weights '{weights}' cannot be loaded "
                 f"({str(error).splitlines()[0][:120]}); give a file with --feature-weights"
             ) from error
         self.side = 299 if short in ("InceptionV3", "InceptionResNetV2", "Xception") else 224
@@ -56,7 +56,7 @@ class FeatureNetwork:
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
-    """Distance of two normal distributions fitted to features.
+    """Fréchet distance of normal distributions fitted to two sets of features.
 
     `|m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2))`.
 

@@ -1,4 +1,4 @@
-"""Pictures of translations: a grid for every epoch, and a page of all held-out images."""
+"""Galleries of translations: a grid for every epoch, and a page of all held-out images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from shared.image.png import png_bytes
 from shared.report import plots
 from shared.report.page import Page
 
-# What is shown of a direction, left to right: real, fake, reconstructed, identity.
+# Pictures of a direction, left to right: real, fake, reconstructed, identity.
 COLUMNS = {
     "a2b": ("real_a", "fake_b", "cycled_a", "same_a"),
     "b2a": ("real_b", "fake_a", "cycled_b", "same_b"),
@@ -24,7 +24,7 @@ Pictures = dict[str, np.ndarray]
 
 
 def directions(pictures: Pictures) -> list[str]:
-    """ "a2b" and "b2a", as far as pictures of them are there."""
+    """The directions of which there are translations: "a2b", "b2a" or both."""
     return [name for name, columns in COLUMNS.items() if columns[1] in pictures]
 
 
@@ -60,7 +60,7 @@ def write_gallery(pictures: Pictures, names: dict[str, Sequence[str]], path: Pat
         page.heading(f"{source.upper()} to {target.upper()}")
         page.pictures(
             [
-                (strip(pictures, direction, row), name)
+                (_strip(pictures, direction, row), name)
                 for row, name in enumerate(names[source][:GALLERY_ROWS])
             ],
             large=True,
@@ -68,7 +68,7 @@ def write_gallery(pictures: Pictures, names: dict[str, Sequence[str]], path: Pat
     page.write(path)
 
 
-def strip(pictures: Pictures, direction: str, row: int) -> bytes:
+def _strip(pictures: Pictures, direction: str, row: int) -> bytes:
     """The pictures of one image in a row, as PNG."""
     return _in_a_row([_picture(pictures, name, row) for name in COLUMNS[direction]])
 
@@ -85,7 +85,7 @@ def _in_a_row(cells: Sequence[np.ndarray]) -> bytes:
 
 
 def _picture(pictures: Pictures, name: str, row: int) -> np.ndarray:
-    """A picture; grey where one side alone was trained and there is none."""
+    """A picture; grey where only one direction was trained and there is none."""
     if name in pictures:
         return pictures[name][row]
     first = next(iter(pictures.values()))

@@ -1,4 +1,4 @@
-"""The image pool: discriminators also see fakes that the generators made some time ago."""
+"""The image pool: a history of fakes for the discriminators."""
 
 import keras
 import tensorflow as tf
@@ -7,17 +7,17 @@ from shared.engine.distribution.all_reduce import gather_rows
 
 
 class ImagePool:
-    """Remembers fakes and gives back old ones instead of half of the new ones.
+    """Keeps earlier fakes and returns some of them in place of half of the new ones.
 
-    Until it is full the pool keeps every new image and gives it back. Then, with probability
-    one half, it gives back a random old image, in whose place the new one stays; otherwise the
-    new image, which is not kept.
+    Until it is full the pool keeps every new image and returns it. Then, with probability one
+    half, it returns a random old image, which the new one replaces; otherwise it returns the new
+    image, which is not kept.
 
     All replicas keep equal pools of the fakes of the global batch, taken in the order of its
     rows, so that the number of devices does not matter and a checkpoint holds everything.
 
     Args:
-        size: int. Number of images that are remembered; 0 gives back what it gets.
+        size: int. Number of images that are kept; 0 returns the new images.
         shape: (height, width, channels) of an image.
         name: str. Names the variables.
 
@@ -44,12 +44,12 @@ class ImagePool:
         )
 
     def exchange(self, images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-        """Takes new fakes and gives back as many.
+        """Takes new fakes and returns as many, some of them old.
 
         Args:
             images: float tensor (b, H, W, C), this replica's fakes.
-            draws: float tensor (b, 2) in [0, 1). For each: whether an old one is given back,
-                and which.
+            draws: float tensor (b, 2) in [0, 1). For each image: whether an old one is
+                returned, and which.
 
         Returns:
             Float tensor (b, H, W, C) of the same dtype.
@@ -58,42 +58,42 @@ class ImagePool:
             return images
         new, begin = gather_rows(tf.cast(images, tf.float32))
         all_draws, _ = gather_rows(draws)
-        given, kept, count = choose(all_draws, self.count.value, self.size)
-        # Old images have the numbers below `size`, the new ones follow.
-        numbered = tf.concat([self.images.value, new], axis=0)
-        own = given[begin : begin + tf.shape(images)[0]]
-        back = tf.ensure_shape(tf.gather(numbered, own), images.shape)
-        self.images.assign(tf.gather(numbered, kept))
+        returned, kept, count = choose(all_draws, self.count.value, self.size)
+        # Old images have the indices below `size`, the new ones follow.
+        all_images = tf.concat([self.images.value, new], axis=0)
+        own = returned[begin : begin + tf.shape(images)[0]]
+        back = tf.ensure_shape(tf.gather(all_images, own), images.shape)
+        self.images.assign(tf.gather(all_images, kept))
         self.count.assign(count)
         return tf.cast(back, images.dtype)
 
 
 def choose(draws: tf.Tensor, count: tf.Tensor, size: int):
-    """Which images are given back, and which are remembered.
+    """Chooses the images that are returned and those that the pool keeps.
 
     Args:
         draws: float tensor (n, 2), see `ImagePool.exchange`.
-        count: int32 scalar. How many images the pool holds.
-        size: int. How many it can hold.
+        count: int32 scalar. Number of images in the pool.
+        size: int. Capacity of the pool.
 
     Returns:
-        given, int32 (n,), and kept, int32 (size,): numbers of images, below `size` those of the
+        returned, int32 (n,), and kept, int32 (size,): indices of images, below `size` those of the
         pool and from there on the new ones; and the new count, int32 scalar.
     """
 
-    def one(index, given, kept, count):
-        number = size + index
+    def one(index, returned, kept, count):
+        new = size + index
         fills = count < size
         swaps = ~fills & (draws[index, 0] >= 0.5)
         slot = tf.where(fills, count, tf.cast(draws[index, 1] * size, tf.int32))
         slot = tf.minimum(slot, size - 1)
-        given = given.write(index, tf.where(swaps, kept[slot], number))
-        stays = tf.where(fills | swaps, number, kept[slot])
+        returned = returned.write(index, tf.where(swaps, kept[slot], new))
+        stays = tf.where(fills | swaps, new, kept[slot])
         kept = tf.tensor_scatter_nd_update(kept, [[slot]], [stays])
-        return index + 1, given, kept, count + tf.cast(fills, tf.int32)
+        return index + 1, returned, kept, count + tf.cast(fills, tf.int32)
 
     rows = tf.shape(draws)[0]
-    given = tf.TensorArray(tf.int32, size=rows)
-    state = (0, given, tf.range(size), tf.cast(count, tf.int32))
-    _, given, kept, count = tf.while_loop(lambda index, *_: index < rows, one, state)
-    return given.stack(), kept, count
+    returned = tf.TensorArray(tf.int32, size=rows)
+    state = (0, returned, tf.range(size), tf.cast(count, tf.int32))
+    _, returned, kept, count = tf.while_loop(lambda index, *_: index < rows, one, state)
+    return returned.stack(), kept, count

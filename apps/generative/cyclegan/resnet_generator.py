@@ -8,7 +8,7 @@ from shared.layers import ReflectionPadding
 # Weights of all convolutions; the networks have neither dropout nor batch statistics.
 INITIALIZER = keras.initializers.RandomNormal
 DEVIATION = 0.02
-# What a residual generator makes at most of a white pixel that it leaves alone.
+# The level, in -1..1, to which a residual generator that adds nothing maps white.
 WHITE = 0.99
 
 
@@ -29,11 +29,11 @@ def build_resnet_generator(
         upsampling: "transposed" convolutions, or "resize": nearest-neighbour enlargement before
             a convolution, which leaves no checkerboard
             ([Odena et al., 2016](https://distill.pub/2016/deconv-checkerboard/)).
-        residual: bool. Whether the network makes what is added to the image before the last tanh:
-            it begins as the identity and keeps details that its bottleneck would lose
+        residual: bool. Add the network's output to the image before the last tanh: it begins as
+            the identity and keeps details that its bottleneck would lose
             ([de Bel et al., 2021](https://doi.org/10.1016/j.media.2021.102004)).
-        name: str. The model's name, with which those of its convolutions begin: `--init` finds
-            weights by name.
+        name: str. Name of the model and prefix of its convolutions' names, by which `--init`
+            finds weights.
 
     Returns:
         Model of float (B, H, W, 3) in -1..1 to the same; H and W are multiples of 4 and at
@@ -53,10 +53,10 @@ def build_resnet_generator(
 
     # === Residual blocks ===
     for number in range(1, blocks + 1):
-        x = residual_block(x, 4 * width, name=f"{name}_block_{number}")
+        x = _residual_block(x, 4 * width, name=f"{name}_block_{number}")
 
     # === Decoder ===
-    enlarge = {"transposed": transposed, "resize": resized}[upsampling]
+    enlarge = {"transposed": _transposed, "resize": _resized}[upsampling]
     for number, filters in ((1, 2 * width), (2, width)):
         x = normalized_relu(enlarge(x, filters, name=f"{name}_up_{number}"))
     x = ReflectionPadding(3)(x)
@@ -64,17 +64,17 @@ def build_resnet_generator(
     x = convolution(3, 7, first, use_bias=True, name=f"{name}_image")(x)
     # In float32, so that mixed precision does not round the levels of the picture.
     if residual:
-        x = layers.Add(dtype="float32")([x, before_tanh(image)])
+        x = layers.Add(dtype="float32")([x, _before_tanh(image)])
     x = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(image, x, name=name)
 
 
-def before_tanh(image):
-    """What tanh turns into the image; black and white, which it reaches nowhere, nearly."""
+def _before_tanh(image):
+    """The inverse of tanh, of an image scaled by 0.99: tanh never reaches black and white."""
     return ops.arctanh(WHITE * image)
 
 
-def residual_block(x, filters: int, name: str):
+def _residual_block(x, filters: int, name: str):
     """Two convolutions beside the identity; nothing follows the addition."""
     first, second = (convolution(filters, 3, name=f"{name}_conv_{n}") for n in (1, 2))
     branch = normalized_relu(first(ReflectionPadding(1)(x)))
@@ -82,7 +82,7 @@ def residual_block(x, filters: int, name: str):
     return layers.Add()([x, branch])
 
 
-def transposed(x, filters: int, name: str):
+def _transposed(x, filters: int, name: str):
     """Twice the size by a fractionally strided convolution."""
     return layers.Conv2DTranspose(
         filters, 3, strides=2, padding="same", use_bias=False, name=name,
@@ -90,7 +90,7 @@ def transposed(x, filters: int, name: str):
     )(x)  # fmt: skip
 
 
-def resized(x, filters: int, name: str):
+def _resized(x, filters: int, name: str):
     """Twice the size by repeated pixels and a convolution."""
     x = layers.UpSampling2D(2)(x)
     return convolution(filters, 3, name=name)(ReflectionPadding(1)(x))
@@ -99,7 +99,15 @@ def resized(x, filters: int, name: str):
 def convolution(
     filters: int, kernel_size: int, initializer=None, use_bias: bool = False, **options
 ) -> layers.Layer:
-    """A convolution as both papers initialise it; a bias would vanish in the normalisation."""
+    """A convolution, initialised as in both papers.
+
+    Args:
+        filters: int.
+        kernel_size: int.
+        initializer: of the kernel; None: normal with a deviation of 0.02.
+        use_bias: bool. A normalisation that follows would cancel it.
+        **options: as for `keras.layers.Conv2D`.
+    """
     return layers.Conv2D(
         filters, kernel_size, use_bias=use_bias,
         kernel_initializer=initializer or INITIALIZER(stddev=DEVIATION), **options,

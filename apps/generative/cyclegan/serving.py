@@ -76,14 +76,20 @@ def _on_grid(side: tf.Tensor) -> tf.Tensor:
 
 
 def mirror_to(image: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Enlarges an image (H, W, C) at its end by reflection, as often as it takes."""
+    """Pads an image (H, W, C) at its end by reflection, repeated where it has to be.
+
+    Args:
+        image: tensor (H, W, C).
+        height: int scalar, at least H.
+        width: int scalar, at least W.
+    """
     rows = _mirrored(tf.shape(image)[0], height)
     columns = _mirrored(tf.shape(image)[1], width)
     return tf.gather(tf.gather(image, rows, axis=0), columns, axis=1)
 
 
 def _mirrored(side: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
-    """Indices 0 .. side - 1, back to 0, and so on, without repeating the turning points."""
+    """Indices 0 .. side - 1, back to 0, and so on; the ends are not repeated."""
     period = tf.maximum(2 * (side - 1), 1)
-    place = tf.range(wanted) % period
-    return tf.minimum(place, period - place)
+    offset = tf.range(wanted) % period
+    return tf.minimum(offset, period - offset)

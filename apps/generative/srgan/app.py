@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from apps.generative.srgan import data
 from apps.generative.srgan.config import SrganConfig
+from apps.generative.srgan.content_features import content_loss
 from apps.generative.srgan.evaluator import SuperResolutionEvaluator
 from apps.generative.srgan.pictures import (
     MIN_SIDE,
@@ -22,10 +23,10 @@ from apps.generative.srgan.pictures import (
     split_pictures,
     write_list,
 )
-from apps.generative.srgan.pixel_generator import build_pixel_generator
+from apps.generative.srgan.pixel_generator import PixelGenerator
 from apps.generative.srgan.predictor import SuperResolutionPredictor
 from apps.generative.srgan.serving import SuperResolutionServing
-from apps.generative.srgan.sr_gan import build_sr_gan
+from apps.generative.srgan.sr_gan import SRGAN
 from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.common.files import printable
@@ -46,9 +47,9 @@ class SrganApp(App):
     monitor = ("val_psnr", "max")
     reference = "bicubic"
     limits = (
-        "Enlarges clean images that were reduced by bicubic interpolation, or as the pairs of its "
-        "training were; noise and compression are enlarged with the rest. Details are plausible, "
-        "not true: what the small image does not hold is invented, the more so after the "
+        "Enlarges clean images that were reduced by bicubic interpolation, or like the pairs of "
+        "its training; noise and compression are enlarged with the rest. Details are plausible, "
+        "not true: they are invented where the small image lacks them, the more so after the "
         "adversarial stage. Do not use it where a detail decides, such as faces, number plates "
         "or medical pictures."
     )
@@ -60,7 +61,7 @@ class SrganApp(App):
         if not (run.folder / PICTURES).exists():
             self._write_pictures(run)
         if run.config.stage == "adversarial":
-            # The best PSNR is that of the beginning: sharp is not near, so the last epoch counts.
+            # PSNR only falls in this stage: the best would be that of the first epoch.
             self.monitor = LAST_EPOCH
         self.pictures = read_list(run.folder / PICTURES)
         self._stores: dict[str, data.PictureStore] = {}
@@ -129,10 +130,12 @@ class SrganApp(App):
             )
 
         if config.stage == "pixel":
-            model = build_pixel_generator(config, synchronized)
+            model = PixelGenerator(config.model, config.loss, synchronized)
             model.compile(optimizer=optimizer())
             return model
-        model = build_sr_gan(config, synchronized)
+        crop_size = config.data_options.crop_size
+        model = SRGAN(config.model, config.loss, crop_size, synchronized)
+        model.content = content_loss(config.loss)
         model.compile(
             {"generator": optimizer(), "discriminator": optimizer()},
             clip_norm=config.optimization.clip_norm,
@@ -152,8 +155,7 @@ class SrganApp(App):
         return SuperResolutionEvaluator(paths, run.config.model.scale)
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, SuperResolutionServing]:
-        generator = getattr(model, "generator", model)
-        return {"": SuperResolutionServing(generator, run.config)}
+        return {"": SuperResolutionServing(model.generator, run.config)}
 
     def predictor(self, saved_model: Path, **options) -> SuperResolutionPredictor:
         return SuperResolutionPredictor(**options)
@@ -169,7 +171,7 @@ def check_crop(config: SrganConfig) -> None:
 
 
 def training_pictures(config: SrganConfig) -> tuple[list[Picture], list[tuple[str, str]]]:
-    """All usable pictures of a configuration with their split, and what others lack."""
+    """All usable pictures of a configuration with their split, and (path, reason) of the others."""
     options = config.data_options
     found = read_pictures(config.data, config.model.scale, options.crop_size, options.max_pixels)
     _require(found, config.data)
@@ -180,33 +182,33 @@ def training_pictures(config: SrganConfig) -> tuple[list[Picture], list[tuple[st
     return _alike(train + held_out), found.skipped + skipped
 
 
-def validation_pictures(config: SrganConfig, places) -> tuple[list[Picture], list[tuple[str, str]]]:
-    """The usable pictures of `places`, all to validate on, and what others lack."""
+def validation_pictures(config: SrganConfig, paths) -> tuple[list[Picture], list[tuple[str, str]]]:
+    """The usable pictures of `paths`, all for validation, and (path, reason) of the others."""
     scale = config.model.scale
-    least = MIN_SIDE + 2 * scale
-    found = read_pictures(places, scale, least, config.data_options.max_pixels)
-    _require(found, places)
+    min_side = MIN_SIDE + 2 * scale
+    found = read_pictures(paths, scale, min_side, config.data_options.max_pixels)
+    _require(found, paths)
     pictures = [replace(picture, split="validation") for picture in found.pictures]
     return _alike(pictures), found.skipped
 
 
-def _require(found: Pictures, places) -> None:
+def _require(found: Pictures, paths) -> None:
     if not found.pictures:
         path, reason = found.skipped[0]
         raise KerasuiteError(
-            f"{', '.join(places)}: none of {len(found.skipped)} images can be used; the first: "
+            f"{', '.join(paths)}: none of {len(found.skipped)} images can be used; the first: "
             f"{printable(path)}: {reason}"
         )
     _alike(found.pictures)
 
 
 def _alike(pictures: list[Picture]) -> list[Picture]:
-    """Each split has low-resolution files throughout, or nowhere."""
+    """Raises KerasuiteError if only some pictures of a split have low-resolution files."""
     for split in {picture.split for picture in pictures}:
         kinds = {bool(picture.low) for picture in pictures if picture.split == split}
         if len(kinds) > 1:
             raise KerasuiteError(
-                "DATA: some folders hold pairs (HR and LR) and some single images; give one kind"
+                "DATA: some folders hold pairs (HR and LR), others single images; give one kind"
             )
     return pictures
 
@@ -222,27 +224,9 @@ def _check_scale(path: Path, scale: int) -> None:
 
 
 def _saved_scale(path: Path) -> int | None:
-    """The factor of a `.keras` file's sub-pixel layers; None if it is not one."""
+    """The factor of a model of either stage in a `.keras` file; None if there is none in it."""
     try:
         with zipfile.ZipFile(path) as archive:
-            graph = json.loads(archive.read("config.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+            return json.loads(archive.read("config.json"))["config"]["config"]["scale"]
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile):
         return None
-    factors = [
-        layer["config"]["scale"]
-        for layer in _all_layers(graph)
-        if layer.get("class_name") == "PixelShuffle"
-    ]
-    return int(np.prod(factors)) if factors else None
-
-
-def _all_layers(value):
-    """Every serialised object within a configuration."""
-    if isinstance(value, dict):
-        if "class_name" in value:
-            yield value
-        for inner in value.values():
-            yield from _all_layers(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _all_layers(inner)

@@ -1,4 +1,4 @@
-"""`kerasuite srgan check`: what is in a data set and what is wrong with it."""
+"""`kerasuite srgan check`: contents and problems of the data."""
 
 from collections import Counter
 

@@ -7,22 +7,22 @@ from shared.common.config import OptimizationConfig, RunConfig, config_class, gr
 
 @config_class
 class DataConfig:
-    """Which images are used, how they are cut and how they are held."""
+    """Selection, cropping and caching of the images."""
 
     validation: str = option(
-        "", "Folder of images to validate on; by default a fixed tenth of the data is held out."
+        "", "Folder of images to validate on; by default every tenth image is held out."
     )
     crop_size: int = option(96, "Side of the high-resolution training crops in pixels.", ge=8)
     crops_per_image: int = option(
-        0, "Crops of each image in an epoch; 0 gives larger images more, by their pixels.", ge=0
+        0, "Crops of each image in an epoch; 0: in proportion to its pixels.", ge=0
     )
-    flips: bool = option(True, "Mirrors half of the crops.")
-    rotations: bool = option(True, "Turns crops by quarters of the circle.")
+    flips: bool = option(True, "Mirror half of the crops.")
+    rotations: bool = option(True, "Rotate crops by random multiples of 90 degrees.")
     max_pixels: int = option(
-        100_000_000, "Larger images are skipped by their header, before decoding.", ge=1
+        100_000_000, "Skip images of more pixels; their header is enough to tell.", ge=1
     )
     cache: Literal["auto", "memory", "off"] = option(
-        "auto", "Keeps decoded images in memory; auto does so below 1 GiB."
+        "auto", "Keep decoded images in memory; auto does so below 1 GiB."
     )
 
 
@@ -31,46 +31,44 @@ class ModelConfig:
     """The generator, and the discriminator of the second stage."""
 
     scale: int = option(4, "Factor of enlargement: 2, 3 or 4.", ge=2, le=4)
-    generator: Literal["srresnet", "espcn"] = option("srresnet", "The network.")
+    generator: Literal["srresnet", "espcn"] = option("srresnet", "Architecture of the generator.")
     blocks: int = option(16, "Residual blocks of srresnet.", ge=1)
     width: int = option(64, "Channels of srresnet and of espcn's first layer.", ge=12)
-    batch_norm: bool = option(True, "Normalises in the residual blocks, as SRGAN's paper.")
+    batch_norm: bool = option(True, "Batch normalisation in the residual blocks, as in the paper.")
     upsampling: Literal["steps", "direct"] = option(
-        "steps", "In srresnet: doubling by doubling, or at once in the last layer."
+        "steps", "Of srresnet: doubling by doubling, or at once in the last layer."
     )
     residual: Literal["none", "bicubic"] = option(
-        "none", "bicubic: the network adds details to the bicubic enlargement."
+        "none", "bicubic: the network's output is added to the bicubic enlargement."
     )
     discriminator_width: int = option(
-        64, "Channels of the discriminator's first layer; the last has eight times as many.", ge=12
+        64, "Channels of the discriminator's first layer; its last has eight times as many.", ge=12
     )
-    discriminator_dense: int = option(1024, "Units of its dense layer.", ge=1)
+    discriminator_dense: int = option(1024, "Units of the discriminator's dense layer.", ge=1)
 
 
 @config_class
 class LossConfig:
-    """What the two stages minimise. Images count from -1 to 1."""
+    """Losses of the two stages, of images in -1..1."""
 
-    pixel_loss: Literal["l1", "l2"] = option("l2", "Of the pixel stage: absolute or squared error.")
+    pixel_loss: Literal["l1", "l2"] = option("l2", "Absolute or squared error.")
     content_features: str = option(
         "imagenet",
-        "Where the adversarial stage compares images: imagenet (VGG-19 of keras.applications), "
-        "pixel, or the .keras file or run folder of a classifier of this suite.",
+        "Features of the content loss: imagenet (VGG-19 of keras.applications), pixel, or the "
+        ".keras file or run folder of a classifier of this suite.",
     )
     content_layer: str = option("", "Name of the feature layer; by default the last convolution.")
     content_activation: Literal["before", "after"] = option(
-        "after", "Compares before or after the feature layer's activation."
+        "after", "Compare features before or after the layer's activation."
     )
     content_weight: float = option(1.0, "Weight of the content loss.", ge=0)
     pixel_weight: float = option(0.0, "Weight of the pixel loss in the adversarial stage.", ge=0)
     adversarial_weight: float = option(1e-3, "Weight of the adversarial loss.", ge=0)
-    relativistic: bool = option(
-        False, "The discriminator says which of two is more real (Jolicoeur-Martineau, 2018)."
-    )
+    relativistic: bool = option(False, "Relativistic adversarial loss (Jolicoeur-Martineau, 2018).")
 
 
-# Eight blocks without normalisation that add to the bicubic enlargement: learns much faster
-# than the paper's network and is four times as quick.
+# Eight blocks without normalisation that add to the bicubic enlargement: it needs far fewer steps
+# than the paper's network and a quarter of its time.
 LITE_MODEL = {
     "blocks": 8,
     "width": 48,
@@ -82,14 +80,14 @@ LITE_MODEL = {
 
 @config_class
 class SrganConfig(RunConfig):
-    """Everything about one training of a super-resolution network."""
+    """Configuration of the training of a super-resolution network."""
 
     task: ClassVar[str] = "srgan"
 
     batch_size: int = option(16, "Global batch size, over all devices.", ge=1)
     learning_rate: float = option(1e-4, "Peak learning rate, of both networks.", gt=0)
     stage: Literal["pixel", "adversarial"] = option(
-        "pixel", "pixel: nearest on average. adversarial: sharp; start it with --init RUN."
+        "pixel", "pixel: best PSNR. adversarial: sharper; start it with --init RUN."
     )
     data_options: DataConfig = group(DataConfig)
     model: ModelConfig = group(ModelConfig)

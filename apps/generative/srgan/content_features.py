@@ -1,7 +1,7 @@
-"""The content loss: how different two images are to a network that knows what is in pictures.
+"""The content loss: the difference of two images in the features of a classifier.
 
-VGG-19's features are the paper's; a classifier of this suite can stand in for it, and the pixels
-themselves where there is neither.
+The paper takes VGG-19's features; those of a classifier of this suite can replace them, and so can
+the pixels themselves.
 """
 
 import zipfile
@@ -16,7 +16,7 @@ from apps.generative.srgan.generator import pixel_error
 from shared.common.errors import KerasuiteError
 from shared.layers import ConvNormActivation
 
-# What brings VGG's features to the size of the pixel loss (Ledig et al., 2017, section 3.2).
+# Scales VGG's features to the magnitude of the pixel loss (Ledig et al., 2017, section 3.2).
 VGG_SCALE = 1 / 12.75
 CONVOLUTIONS = (keras.layers.Conv2D, ConvNormActivation)
 
@@ -24,7 +24,7 @@ ContentLoss = Callable[[object, object], object]
 
 
 def content_loss(config: LossConfig) -> ContentLoss:
-    """The function of (truth, made), images (B, H, W, 3) in 0..255, to a scalar.
+    """Builds the function of (truth, made), images (B, H, W, 3) in 0..255, to a scalar.
 
     Raises:
         KerasuiteError: if the feature network or its layer is not there.
@@ -43,14 +43,14 @@ def _vgg_error(features, truth, made):
     mean = ops.convert_to_tensor([103.939, 116.779, 123.68], dtype="float32")
 
     def prepared(images):
-        # Blue, green, red around the means: what these weights were trained on.
+        # These weights were trained on blue, green, red minus their means.
         return features(ops.flip(images, axis=-1) - mean)
 
     return ops.mean(ops.square(VGG_SCALE * (prepared(truth) - prepared(made))))
 
 
 def _relative_error(features, truth, made):
-    """Squared difference as a part of the truth's own square: another network, another scale."""
+    """Squared difference relative to the truth's square: features of networks differ in scale."""
     expected, found = features(truth), features(made)
     axes = tuple(range(1, len(expected.shape)))
     error = ops.sum(ops.square(expected - found), axis=axes)
@@ -60,20 +60,20 @@ def _relative_error(features, truth, made):
 def _imagenet_vgg() -> keras.Model:
     try:
         return keras.applications.VGG19(include_top=False, weights="imagenet")
-    except Exception as error:  # whatever the download may raise
+    except Exception as error:  # Keras wraps network failures in a bare Exception.
         raise KerasuiteError(
             "--content-features imagenet: the weights of VGG-19 are not there and cannot be "
             "fetched; give a classifier's run folder, or pixel"
         ) from error
 
 
-def _load_classifier(place: str) -> keras.Model:
+def _load_classifier(location: str) -> keras.Model:
     """A classifier of this suite, by its saved graph: its own class is not needed for features."""
-    path = Path(place)
+    path = Path(location)
     path = path / "model.keras" if path.is_dir() else path
     if not path.is_file():
         raise KerasuiteError(
-            f"--content-features {place}: no such file; give imagenet, pixel, or the run folder "
+            f"--content-features {location}: no such file; give imagenet, pixel, or the run folder "
             f"or .keras file of a classifier"
         )
     try:
@@ -85,7 +85,7 @@ def _load_classifier(place: str) -> keras.Model:
         )
     except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise KerasuiteError(
-            f"--content-features {place}: is not a readable .keras file of a classifier"
+            f"--content-features {location}: is not a readable .keras file of a classifier"
         ) from error
 
 

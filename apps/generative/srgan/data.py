@@ -1,4 +1,4 @@
-"""Pictures to tf.data: random crops of low and high resolution, and whole images to score.
+"""Pictures to tf.data: random crops for training, whole images for evaluation.
 
 Low-resolution images are MATLAB's bicubic reductions of whole images. In training only a window
 is reduced, as much larger than the crop as the kernel reaches and mirrored where it leaves the
@@ -19,7 +19,7 @@ class PictureStore:
     """The images of a split by index, decoded once where they fit into memory.
 
     Args:
-        pictures: which.
+        pictures: of the split.
         scale: int. Factor s.
         cache: "auto", "memory" or "off"; see `ImageStore`.
     """
@@ -51,7 +51,9 @@ def crop_table(pictures: list[Picture], crop_size: int, crops_per_image: int) ->
     """Index of the picture of each crop of an epoch, int64 (crops,).
 
     Args:
-        crops_per_image: int. Of each; 0 takes about as many as cover the image.
+        pictures: of the training split.
+        crop_size: int. Side of a crop in pixels.
+        crops_per_image: int. 0 takes about as many of each image as cover it.
     """
     counts = [
         crops_per_image or max(1, round(picture.width * picture.height / crop_size**2))
@@ -89,7 +91,7 @@ def training_dataset(
 
 
 def random_crop(store: PictureStore, index, seed, config: SrganConfig):
-    """The same random part of a picture in both resolutions, turned and mirrored alike.
+    """The same random crop of a picture in both resolutions, rotated and mirrored alike.
 
     Args:
         store: the pictures.
@@ -100,12 +102,12 @@ def random_crop(store: PictureStore, index, seed, config: SrganConfig):
     Returns:
         uint8 tensors (c / s, c / s, 3) and (c, c, 3).
     """
-    place_seed, turn_seed = tf.unstack(tf.random.split(seed, 2))
+    crop_seed, turn_seed = tf.unstack(tf.random.split(seed, 2))
     scale, options = store.scale, config.data_options
     side = options.crop_size // scale
     image = store.high.load(index)
     room = tf.shape(image)[:2] // scale - side + 1
-    start = tf.random.stateless_uniform((2,), place_seed, 0, 2**31 - 1, tf.int32) % room
+    start = tf.random.stateless_uniform((2,), crop_seed, 0, 2**31 - 1, tf.int32) % room
     high = _part(image, start * scale, side * scale)
     if store.low is None:
         low = reduced_part(image, start, side, scale)
@@ -123,7 +125,7 @@ def reduced_part(image, start, side: int, scale: int):
     """A square of the bicubic reduction of an image, without reducing the rest.
 
     Args:
-        image: uint8 tensor (H, W, 3); what does not fill a pixel at its end is left out.
+        image: uint8 tensor (H, W, 3); a remainder below `scale` at its end is left out.
         start: int32 tensor (2,). First row and column of the square in the reduced image.
         side: int. Of the square.
         scale: int. The factor.
@@ -141,7 +143,7 @@ def reduced_part(image, start, side: int, scale: int):
 
 
 def window_matrix(side: int, scale: int) -> np.ndarray:
-    """Reduces a line of `side * scale` pixels and the margins around: (side, that many)."""
+    """The matrix that reduces a line of `side * scale` pixels and its margins to `side` pixels."""
     indices, weights = bicubic.taps(side * scale, side, 1 / scale)
     matrix = np.zeros((side, side * scale + 2 * _margin(scale)))
     rows, taps = np.nonzero(weights)
@@ -150,7 +152,7 @@ def window_matrix(side: int, scale: int) -> np.ndarray:
 
 
 def _margin(scale: int) -> int:
-    """High-resolution pixels that the kernel reaches beyond the first and the last pixel."""
+    """High-resolution pixels that the kernel needs beyond the first and the last pixel."""
     return bicubic.REACH * scale
 
 
@@ -165,7 +167,7 @@ def _as_levels(values):
 
 
 def _turned(image, seed, options):
-    """One of the eight turned and mirrored versions."""
+    """Mirrors and rotates an image at random: one of eight versions."""
     draws = tf.random.stateless_uniform((2,), seed, 0, 4, tf.int32)
     if options.flips:
         mirrored = tf.stack([False, draws[0] % 2 == 1, False])

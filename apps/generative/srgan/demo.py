@@ -1,11 +1,12 @@
 """The super-resolution part of `kerasuite demo`."""
 
+from pathlib import Path
 
-def demonstrate(demo) -> None:
+
+def demonstrate(demo) -> Path:
     """Photographs: check, train, evaluate beside bicubic, export, predict."""
     data, run = demo.folder / "photos", demo.folder / "srgan"
     page = demo.page
-    page.heading("Super-resolution")
     page.text(
         "A small network learns from a dozen photographs to enlarge others twice, with more "
         "detail than bicubic interpolation gives."
@@ -14,7 +15,7 @@ def demonstrate(demo) -> None:
     demo.command("srgan", "check", data / "train", "--scale", 2)
     demo.command(
         "srgan", "train", data / "train", "--validation", data / "validation",
-        "--preset", "tiny", "--output", run,
+        "--preset", "tiny", "--epochs", 3, "--output", run,
     )  # fmt: skip
     metrics = demo.json(run / "metrics.json")
     shown = ("psnr", "ssim", "psnr_rgb", "ssim_rgb", "sharpness")
@@ -28,4 +29,6 @@ def demonstrate(demo) -> None:
     enlarged = demo.folder / "enlarged"
     demo.command("srgan", "predict", model, data / "validation", "--output", enlarged)
     page.text("Photographs that it did not learn from, enlarged twice by the SavedModel.")
-    page.pictures([(path, path.stem) for path in sorted(enlarged.glob("*-01.png"))], large=True)
+    pictures = sorted(enlarged.glob("*-01.png"))
+    page.pictures([(path, path.stem) for path in pictures], large=True)
+    return pictures[0]

@@ -11,7 +11,7 @@ from shared.image.full_image import FullImage
 from shared.image.png_writer import PngWriter
 from shared.image.tiles import FEATHER, feathered_bands
 
-# Sides of tiles are multiples of this, so that a computer's vectors are full.
+# Sides of tiles are multiples of this, so that vector instructions are filled.
 TILE_STEP = 16
 LEVELS_16 = 257.0  # 65535 / 255
 
@@ -24,25 +24,25 @@ def tile_for_memory(memory: int, bytes_per_pixel: int, overlap: int) -> int:
 
     Args:
         memory: int. Bytes.
-        bytes_per_pixel: int. What a call needs for each pixel of its input.
-        overlap: int. What neighbours share.
+        bytes_per_pixel: int. Memory of a call for each pixel of its input.
+        overlap: int. Pixels that neighbouring tiles share.
 
     Raises:
         KerasuiteError: if not even the smallest tile fits.
     """
-    least = (overlap // TILE_STEP + 2) * TILE_STEP  # at least one step further each time
+    min_side = (overlap // TILE_STEP + 2) * TILE_STEP  # at least one step further each time
     side = math.isqrt(memory // max(bytes_per_pixel, 1)) // TILE_STEP * TILE_STEP
-    if side < least:
-        needed = least**2 * bytes_per_pixel / 2**20
+    if side < min_side:
+        needed = min_side**2 * bytes_per_pixel / 2**20
         raise KerasuiteError(
-            f"--memory: {memory / 2**20:.0f} MiB are too little for tiles of {least} pixels; give "
-            f"at least {needed / 1024 + 0.1:.1f}, or a smaller --overlap"
+            f"--memory: {memory / 2**20:.0f} MiB are too little for tiles of {min_side} pixels; "
+            f"give at least {needed / 1024 + 0.1:.1f}, or a smaller --overlap"
         )
     return side
 
 
 def enough_overlap(margin: int) -> int:
-    """What neighbours must share so that no seam is left at all."""
+    """Pixels that neighbouring tiles must share for no seam to be left."""
     return 2 * margin + FEATHER
 
 
@@ -51,9 +51,10 @@ class Enlarger:
 
     Args:
         call: the network.
-        scale, margin: ints. Of the network; see `SuperResolutionServing`.
-        tile: int. Images with more pixels than such a square are cut into tiles.
-        overlap: int. What neighbouring tiles share.
+        scale: int. Factor of the network.
+        margin: int. Pixels of its input beyond which an output pixel does not change.
+        tile: int. Side of the tiles; images with more pixels than one are cut.
+        overlap: int. Pixels that neighbouring tiles share.
     """
 
     def __init__(self, call: TileCall, scale: int, margin: int, tile: int, overlap: int):
@@ -61,7 +62,7 @@ class Enlarger:
         self.scale, self.margin, self.tile, self.overlap = scale, margin, tile, overlap
 
     def png(self, image: FullImage) -> bytes:
-        """The enlarged image: of the same bits and channels, alpha by bicubic."""
+        """The enlarged image, of the same bits and channels; alpha is enlarged by bicubic."""
         height, width, channels = image.colour.shape
         channels += image.alpha is not None
         writer = PngWriter(width * self.scale, height * self.scale, channels, image.bits)
@@ -75,7 +76,7 @@ class Enlarger:
         return writer.finish()
 
     def bands(self, colour: np.ndarray) -> Iterator[np.ndarray]:
-        """The enlarged colours from top to bottom: (H, W, 1 or 3) to bands (rows, s W, 1 or 3)."""
+        """The enlarged colours (H, W, 1 or 3) from top to bottom, in bands (rows, s W, 1 or 3)."""
         if colour.shape[0] * colour.shape[1] <= self.tile**2:
             yield self.part(colour)
             return
@@ -100,7 +101,13 @@ class Enlarger:
 
 
 def enlarged_rows(image: np.ndarray, scale: int, start: int, stop: int) -> np.ndarray:
-    """The bicubic enlargement of the rows [start, stop), without that of the others."""
+    """The rows [start, stop) of the bicubic enlargement, without computing the others.
+
+    Args:
+        image: array (H, W, C).
+        scale: int. The factor.
+        start, stop: ints. Rows of `image`.
+    """
     around = np.arange(start - bicubic.REACH, stop + bicubic.REACH)
     rows = image[bicubic.mirrored(around, image.shape[0])]
     cut = bicubic.REACH * scale

@@ -1,11 +1,11 @@
-"""ESPCN: three convolutions at low resolution and a sub-pixel layer; the quickest generator."""
+"""ESPCN, the fastest generator: three convolutions at low resolution and a sub-pixel layer."""
 
 import keras
 
 from apps.generative.srgan.output_image import add_output
 from shared.layers import PixelShuffle
 
-ESPCN_MARGIN = 2 + 1 + 1  # how far a pixel of the input changes the output
+ESPCN_MARGIN = 2 + 1 + 1  # radius of the receptive field in pixels of the input
 
 
 def build_espcn(
@@ -16,7 +16,7 @@ def build_espcn(
     Args:
         scale: int. Factor s.
         width: int. Channels of the first layer; the second has half as many.
-        residual: "none", or "bicubic": the network's part is added to the bicubic enlargement.
+        residual: "none", or "bicubic": the output is added to the bicubic enlargement.
 
     Returns:
         Symbolic input (B, h, w, 3) and output (B, s h, s w, 3), float32 RGB in 0..255.

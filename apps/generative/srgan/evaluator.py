@@ -93,6 +93,8 @@ def score(image: np.ndarray, truth: np.ndarray, border: int) -> Row:
     """Scores of one image against the truth, uint8 arrays (H, W, 3).
 
     Args:
+        image: the enlarged image.
+        truth: the ground truth.
         border: int. Pixels cut off at each side.
     """
     image, truth = without_border(image, border), without_border(truth, border)
@@ -108,10 +110,10 @@ def score(image: np.ndarray, truth: np.ndarray, border: int) -> Row:
 
 
 def side_by_side(images: list[np.ndarray]) -> bytes:
-    """The most detailed part of images of one scene beside each other, enlarged, as PNG.
+    """The most detailed part of several versions of an image in a row, magnified, as PNG.
 
     Args:
-        images: uint8 arrays (H, W, 3); the last one says which part has most detail.
+        images: uint8 arrays (H, W, 3); the part is chosen in the last one.
     """
     top, left = most_detailed(images[-1], DETAIL_SIDE)
     part = np.s_[top : top + DETAIL_SIDE, left : left + DETAIL_SIDE]
@@ -123,14 +125,14 @@ def side_by_side(images: list[np.ndarray]) -> bytes:
 
 def most_detailed(image: np.ndarray, side: int) -> tuple[int, int]:
     """Top and left of the square, on a grid of half its side, with most gradient energy."""
-    places = [
+    corners = [
         (top, left)
         for top in _starts(image.shape[0], side)
         for left in _starts(image.shape[1], side)
     ]
     values = luma(image)
     return max(
-        places, key=lambda at: gradient_energy(values[at[0] : at[0] + side, at[1] : at[1] + side])
+        corners, key=lambda at: gradient_energy(values[at[0] : at[0] + side, at[1] : at[1] + side])
     )
 
 

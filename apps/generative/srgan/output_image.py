@@ -1,4 +1,4 @@
-"""The end of every generator: from a network's values to an image."""
+"""The output of every generator: from a network's values to an image."""
 
 import keras
 
@@ -6,7 +6,7 @@ from shared.layers import BicubicUpsampling
 
 
 def add_output(values, images, scale: int, residual: str):
-    """Values around -1..1 as levels, by themselves or as details of the bicubic enlargement.
+    """Scales values around -1..1 to levels and adds them to the bicubic enlargement, if wanted.
 
     Args:
         values: symbolic tensor (B, s h, s w, 3).
@@ -15,7 +15,7 @@ def add_output(values, images, scale: int, residual: str):
         residual: "none" or "bicubic".
 
     Returns:
-        Symbolic float32 tensor (B, s h, s w, 3), about 0..255; not cut off at the ends.
+        Symbolic float32 tensor (B, s h, s w, 3), about 0..255, not clipped.
     """
     if residual == "none":
         return keras.layers.Rescaling(127.5, 127.5, dtype="float32", name="levels")(values)

@@ -2,16 +2,19 @@
 
 import keras
 
-from apps.generative.srgan.config import SrganConfig
-from apps.generative.srgan.generator import as_levels, generator_layers, pixel_error
+from apps.generative.srgan.config import LossConfig, ModelConfig
+from apps.generative.srgan.generator import as_levels, build_generator, pixel_error
+from shared.common.config import from_dict, to_dict
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class PixelGenerator(keras.Model):
     """A super-resolution network that learns from pixel differences.
 
-    The constructor takes inputs and outputs as every functional `keras.Model`; see
-    `build_pixel_generator`.
+    Args:
+        config: ModelConfig. The network.
+        loss: LossConfig. Of it the pixel loss.
+        synchronized: bool. Batch statistics over all replicas.
 
     Call arguments:
         inputs: float tensor (B, h, w, 3), RGB in 0..255.
@@ -20,19 +23,34 @@ class PixelGenerator(keras.Model):
         float32 tensor (B, s h, s w, 3), RGB about 0..255.
     """
 
-    pixel_loss = "l2"
+    def __init__(
+        self,
+        config: ModelConfig | dict,
+        loss: LossConfig | dict,
+        synchronized: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.config, self.loss_config = from_dict(ModelConfig, config), from_dict(LossConfig, loss)
+        self.synchronized = synchronized
+        self.generator = build_generator(self.config, synchronized)
+        self.built = True
+
+    def call(self, inputs, training=None):
+        return self.generator(inputs, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean error over all pixels of the images y, (B, s h, s w, 3) in 0..255."""
-        return pixel_error(y, y_pred, self.pixel_loss)
+        return pixel_error(y, y_pred, self.loss_config.pixel_loss)
 
     def predictions(self, x, y_pred):
         """uint8 images for the evaluator."""
         return as_levels(y_pred)
 
-
-def build_pixel_generator(config: SrganConfig, synchronized: bool = False) -> PixelGenerator:
-    """The network that a configuration describes, with its loss."""
-    model = PixelGenerator(*generator_layers(config.model, synchronized), name="generator")
-    model.pixel_loss = config.loss.pixel_loss
-    return model
+    def get_config(self):
+        return {
+            "name": self.name,
+            "config": to_dict(self.config),
+            "loss": to_dict(self.loss_config),
+            "synchronized": self.synchronized,
+        }

@@ -18,9 +18,8 @@ class SuperResolutionPredictor(Predictor):
 
     Args:
         max_pixels: int. Larger images are rejected by their header.
-        memory: float. GiB that one call of the network may take; gives the size of the tiles.
-        overlap: int or None. Pixels that neighbouring tiles share; None takes as many as leave no
-            trace of a seam.
+        memory: float. GiB that one call of the network may take; decides the size of the tiles.
+        overlap: int or None. Pixels that neighbouring tiles share; None: enough for no seam.
     """
 
     suffixes = IMAGE_SUFFIXES
@@ -43,11 +42,11 @@ class SuperResolutionPredictor(Predictor):
         return {name: getattr(self, name) for name in names}
 
     def start(self, model):
-        """Reads what the export knows of its network and fixes the size of the tiles."""
+        """Reads the facts that the export holds of its network and fixes the size of the tiles."""
         missing = [name for name in FACTS if not hasattr(model.module, name)]
         if missing:
             raise KerasuiteError(
-                f"{model.path} does not say its {missing[0]}; export the run with "
+                f"{model.path}: has no variable {missing[0]}; export the run with "
                 f"'kerasuite srgan export'"
             )
         scale, margin, each = (int(getattr(model.module, name)) for name in FACTS)

@@ -22,8 +22,8 @@ class SuperResolutionServing(ServingModule):
     """`image_bytes` string [N], any sizes, to `image_bytes` string [N], PNG of 8-bit RGB.
 
     The signature `tile` is the network alone: `tile` float32 [N, h, w, 3] in 0..255 to `tile`
-    float32 [N, s h, s w, 3], not rounded, so that who cuts images into tiles can blend them and
-    keep 16 bits.
+    float32 [N, s h, s w, 3], not rounded, so that tiles of large images can be blended and 16 bits
+    kept.
 
     Args:
         model: (B, h, w, 3) to (B, s h, s w, 3), 0..255.
@@ -44,11 +44,11 @@ class SuperResolutionServing(ServingModule):
         return {"image_bytes": png}
 
     def enlarge_tiles(self, tile: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Enlarges ready tensors."""
+        """Enlarges decoded images or tiles."""
         return {"tile": self._enlarged(tile)}
 
     def _enlarged(self, images):
-        """The network's enlargement; images of one row or column are continued for it."""
+        """The network's enlargement; images of one row or column are repeated for it."""
         height, width = tf.unstack(tf.shape(images)[1:3])
         rows, columns = (
             tf.minimum(tf.range(tf.maximum(side, MIN_SIDE)), side - 1) for side in (height, width)
@@ -71,7 +71,7 @@ class SuperResolutionServing(ServingModule):
         return [self.model]
 
     def attributes(self):
-        """What cutting into tiles needs to know; the memory is measured now, once an export."""
+        """Facts that cutting into tiles needs; the memory is measured here, once for an export."""
         facts = {
             "scale": self.scale,
             "margin": generator_margin(self.config),

@@ -1,41 +1,57 @@
-"""Stage 2: the generator against a discriminator, held to the truth by a content loss."""
-
-from collections.abc import Callable
+"""Stage 2: the generator against a discriminator, with a content loss."""
 
 import keras
 
-from apps.generative.srgan.config import LossConfig, SrganConfig
-from apps.generative.srgan.content_features import content_loss
-from apps.generative.srgan.generator import as_levels, generator_layers, pixel_error
+from apps.generative.srgan.config import LossConfig, ModelConfig
+from apps.generative.srgan.content_features import ContentLoss
+from apps.generative.srgan.generator import as_levels, build_generator, pixel_error
 from apps.generative.srgan.srgan_discriminator import build_discriminator
+from shared.common.config import from_dict, to_dict
 from shared.engine.training.gan_model import GANModel
 from shared.losses.adversarial_loss import discriminator_loss, generator_loss
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class SRGAN(GANModel):
-    """Generator and discriminator of super-resolution, and what each minimises.
+    """Generator and discriminator of super-resolution, and their losses.
 
-    The generator: content loss, which keeps what is in the picture, plus a small adversarial
-    loss, which makes it look like a photograph. Batches are (low, high): float32 images
+    The generator minimises a content loss and a small adversarial loss, which makes its images
+    look like photographs. Batches are (low, high): float32 images
     (B, h, w, 3) and (B, s h, s w, 3) in 0..255.
 
     Args:
-        generator: keras.Model, (B, h, w, 3) to (B, s h, s w, 3).
-        discriminator: keras.Model, (B, s h, s w, 3) to logits (B, 1).
+        config: ModelConfig. Both networks.
+        loss: LossConfig. The terms and their weights.
+        crop_size: int. Side in pixels of the crops that the discriminator judges.
+        synchronized: bool. Batch statistics over all replicas.
 
     Attributes:
-        content: function of (truth, made) to the content loss, a scalar.
-        loss_config: the weights of the terms.
+        generator: keras.Model, (B, h, w, 3) to (B, s h, s w, 3).
+        discriminator: keras.Model, (B, s h, s w, 3) to logits (B, 1).
+        content: function of (truth, made) to the content loss, a scalar. Its feature network is
+            no part of the model, so that what trains the model gives it; see `content_loss`.
 
     Reference: [Ledig et al., 2017](https://arxiv.org/abs/1609.04802), section 2.2
     """
 
-    content: Callable = staticmethod(lambda truth, made: pixel_error(truth, made, "l2"))
-    loss_config = LossConfig()
+    content: ContentLoss | None = None
 
-    def __init__(self, generator, discriminator, **kwargs):
+    def __init__(
+        self,
+        config: ModelConfig | dict,
+        loss: LossConfig | dict,
+        crop_size: int,
+        synchronized: bool = False,
+        **kwargs,
+    ):
+        config = from_dict(ModelConfig, config)
+        generator = build_generator(config, synchronized)
+        discriminator = build_discriminator(
+            crop_size, config.discriminator_width, config.discriminator_dense, synchronized
+        )
         super().__init__([generator], [discriminator], **kwargs)
+        self.config, self.loss_config = config, from_dict(LossConfig, loss)
+        self.crop_size, self.synchronized = crop_size, synchronized
         self.generator, self.discriminator = generator, discriminator
         self.built = True
 
@@ -71,7 +87,7 @@ class SRGAN(GANModel):
         return logits
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """In validation only: the pixel error, which whole images of any size have."""
+        """The pixel error, of whole images of any size; for validation only."""
         return pixel_error(y, y_pred, self.loss_config.pixel_loss)
 
     def predictions(self, x, y_pred):
@@ -79,28 +95,10 @@ class SRGAN(GANModel):
         return as_levels(y_pred)
 
     def get_config(self):
-        networks = {"generator": self.generator, "discriminator": self.discriminator}
-        saved = {name: keras.saving.serialize_keras_object(n) for name, n in networks.items()}
-        return {"name": self.name, **saved}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        names = ("generator", "discriminator")
-        networks = [keras.saving.deserialize_keras_object(config[name]) for name in names]
-        return cls(*networks, name=config["name"])
-
-
-def build_sr_gan(config: SrganConfig, synchronized: bool = False) -> SRGAN:
-    """Both networks that a configuration describes, with their losses."""
-    model = config.model
-    generator = keras.Model(*generator_layers(model, synchronized), name="generator")
-    discriminator = build_discriminator(
-        config.data_options.crop_size,
-        model.discriminator_width,
-        model.discriminator_dense,
-        synchronized,
-    )
-    gan = SRGAN(generator, discriminator, name="sr_gan")
-    gan.content = content_loss(config.loss)
-    gan.loss_config = config.loss
-    return gan
+        return {
+            "name": self.name,
+            "config": to_dict(self.config),
+            "loss": to_dict(self.loss_config),
+            "crop_size": self.crop_size,
+            "synchronized": self.synchronized,
+        }

@@ -1,4 +1,4 @@
-"""SRGAN's discriminator: is this crop a photograph or made by the generator?"""
+"""SRGAN's discriminator: classifies crops as photographs or as output of the generator."""
 
 import keras
 
@@ -12,7 +12,7 @@ def build_discriminator(
 
     Args:
         side: int. Of the square crops in pixels.
-        width: int. Channels of the first layer; doubled up to eight times as many.
+        width: int. Channels of the first layer; the last has eight times as many.
         dense: int. Units of the dense layer.
         synchronized: bool. Batch statistics over all replicas.
 

@@ -15,17 +15,17 @@ def build_srresnet(
     residual: str = "none",
     synchronized: bool = False,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The network of figure 4, above; without the options it is the paper's.
+    """The network at the top of figure 4; the defaults are the paper's.
 
     Args:
         scale: int. Factor s, 2, 3 or 4.
         blocks: int. Residual blocks.
         width: int. Channels.
-        batch_norm: bool. Whether blocks are normalised; EDSR's authors found it harmful for the
-            pixel loss ([Lim et al., 2017](https://arxiv.org/abs/1707.02921)).
+        batch_norm: bool. Batch normalisation in the blocks; EDSR's authors found it harmful for
+            the pixel loss ([Lim et al., 2017](https://arxiv.org/abs/1707.02921)).
         upsampling: "steps" (a convolution at every doubling, the last one at full resolution) or
-            "direct" (the last convolution is at low resolution, much cheaper).
-        residual: "none", or "bicubic": the network's part is added to the bicubic enlargement.
+            "direct" (all convolutions are at low resolution, much cheaper).
+        residual: "none", or "bicubic": the output is added to the bicubic enlargement.
         synchronized: bool. Batch statistics over all replicas.
 
     Returns:
@@ -54,15 +54,19 @@ def build_srresnet(
 
 
 def srresnet_margin(scale: int, blocks: int, upsampling: str) -> int:
-    """How far a pixel of the input can be from a pixel of the output that it changes."""
+    """Radius of the receptive field, in pixels of the input.
+
+    Args:
+        scale, blocks, upsampling: as for `build_srresnet`.
+    """
     trunk = 4 + 2 * blocks + 1
     if upsampling == "direct":
         return trunk + 1
-    reach, size = 0.0, 1
+    radius, size = 0.0, 1
     for factor in _factors(scale):
-        reach, size = reach + 1 / size, size * factor
-    # The last, of 9 pixels, at full resolution; parts of pixels count as whole ones.
-    return trunk + int(-(-(reach + 4 / size) // 1))
+        radius, size = radius + 1 / size, size * factor
+    # The last kernel, of 9 pixels, is at full resolution; fractions are rounded up.
+    return trunk + int(-(-(radius + 4 / size) // 1))
 
 
 def _factors(scale: int) -> list[int]:
@@ -92,7 +96,7 @@ def _normalized(width, name, batch_norm, synchronized, gain=1.0):
 
 
 def _convolution(filters, kernel_size, name, residual="none"):
-    # What is added to the bicubic enlargement begins as nearly nothing.
+    # The details that are added to the bicubic enlargement begin near zero.
     gain = 1e-4 if residual == "bicubic" else 1.0
     initializer = keras.initializers.VarianceScaling(gain)
     return keras.layers.Conv2D(
@@ -101,6 +105,6 @@ def _convolution(filters, kernel_size, name, residual="none"):
 
 
 def _prelu(name):
-    """One slope for each channel, 0.25 at the start, as He et al. have it."""
+    """One slope for each channel, 0.25 at the start, as in He et al. (2015)."""
     start = keras.initializers.Constant(0.25)
     return keras.layers.PReLU(shared_axes=[1, 2], alpha_initializer=start, name=name)

@@ -1,4 +1,4 @@
-"""Freezing of the feature extractor: the new layers learn first, then everything."""
+"""Freezing of the feature extractor, so that the new layers learn first."""
 
 import keras
 
@@ -7,7 +7,7 @@ def set_backbone_trainable(model: keras.Model, trainable: bool) -> None:
     """Freezes or unfreezes everything but the head.
 
     Args:
-        model: has `backbone_layers`, the names of the layers of its feature extractor.
+        model: keras.Model. Its `backbone_layers` name the layers of its feature extractor.
         trainable: bool. A frozen layer also keeps its batch-normalisation statistics.
     """
     for name in model.backbone_layers:

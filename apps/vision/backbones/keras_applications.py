@@ -1,6 +1,7 @@
 """Any network of `keras.applications` as a backbone, with its own preprocessing."""
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 
@@ -12,11 +13,16 @@ PREFIX = "keras:"
 
 @dataclasses.dataclass(frozen=True)
 class Application:
-    """A network of keras.applications: what its images should look like."""
+    """A network of keras.applications and the images that it expects."""
 
     name: str  # of the function in keras.applications
     normalization: str  # mode of ImageNormalization; "none": the network has its own
     size: int  # side of the images that its published weights were trained on
+
+    @property
+    def build(self) -> Callable[..., keras.Model]:
+        """The function in keras.applications."""
+        return getattr(keras.applications, self.name)
 
 
 def _table(normalization, sizes):
@@ -58,7 +64,7 @@ def build_application(
     Args:
         application: Application. A row of `APPLICATIONS`.
         input_shape: (H, W, 3). Side lengths may be None.
-        imagenet: bool. Let Keras download (and cache) the published weights.
+        imagenet: bool. Load the published weights, which Keras downloads once.
         normalization: str or None. Mode of `ImageNormalization`; None: the network's own.
         kernel_regularizer: str, `keras.regularizers.Regularizer` or None.
         synchronized_batch_norm: bool. Batch statistics over all replicas.
@@ -72,28 +78,50 @@ def build_application(
     images = keras.Input(input_shape, name="image")
     mode = normalization or application.normalization
     x = ImageNormalization(mode, dtype="float32", name="image_normalization")(images)
-    build = getattr(keras.applications, application.name)
     try:
-        model = build(
+        model = application.build(
             include_top=False,
             weights="imagenet" if imagenet else None,
             input_tensor=x,
             input_shape=tuple(input_shape),
         )
     except Exception as error:  # ValueError for a size, a bare Exception for a failed download
-        raise KerasuiteError(_explain(application, input_shape, error)) from error
+        raise KerasuiteError(
+            _failed_download(application, error) or _wrong_size(application, input_shape, error)
+        ) from error
     _regularize_kernels(model, keras.regularizers.get(kernel_regularizer))
     _synchronize_batch_norm(model, synchronized_batch_norm)
     return keras.Model(images, model.output, name=model.name)
 
 
-def _explain(application, input_shape, error):
+def load_published(application: Application, include_top: bool) -> keras.Model:
+    """A network of keras.applications with its ImageNet weights, which Keras downloads once.
+
+    Raises:
+        KerasuiteError: if the download fails.
+    """
+    try:
+        return application.build(weights="imagenet", include_top=include_top)
+    except Exception as error:  # ValueError for a damaged file, a bare Exception otherwise
+        message = _failed_download(application, error)
+        if message is None:
+            raise
+        raise KerasuiteError(message) from error
+
+
+def _failed_download(application, error) -> str | None:
+    """One line about a download that failed; None for another error."""
     reason = " ".join(str(error).split())
-    if "URL fetch failure" in reason or "corrupted file" in reason:
-        return (
-            f"--weights imagenet: cannot download the weights of {application.name} ({reason}); "
-            "download that file elsewhere and give its path, or use --weights none"
-        )
+    if "URL fetch failure" not in reason and "corrupted file" not in reason:
+        return None
+    return (
+        f"--weights imagenet: cannot download the weights of {application.name} ({reason}); "
+        "download that file elsewhere and give its path as --weights PATH, or use --weights none"
+    )
+
+
+def _wrong_size(application, input_shape, error) -> str:
+    reason = " ".join(str(error).split())
     size = "x".join(str(side) for side in input_shape[:2])
     return (
         f"{application.name} cannot be built for images of {size} pixels; "

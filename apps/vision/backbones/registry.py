@@ -20,10 +20,10 @@ from shared.common.errors import KerasuiteError
 
 @dataclasses.dataclass(frozen=True)
 class Backbone:
-    """A row of the table: how to build a network of ours, and what it is made for."""
+    """A network of ours: its builder, its options and the sizes of its images."""
 
     build: Callable[..., keras.Model]
-    options: tuple[str, ...]  # that are not common to all
+    options: tuple[str, ...]  # those that not all networks have
     min_size: int
     min_size_small_stem: int | None = None
     head: str = "pool"  # the paper's own classifier
@@ -142,7 +142,7 @@ def build_backbone(
 
 
 def find_backbone(name: str) -> Backbone | Application:
-    """The table row of a network.
+    """Finds a network by its name.
 
     Raises:
         KerasuiteError: if there is none; with the closest names.
@@ -186,11 +186,11 @@ def _check_options(name, found, special):
 
 
 def _check_size(name, found, input_shape, small_stem):
-    least = found.min_size_small_stem if small_stem else found.min_size
-    if any(side is not None and side < least for side in input_shape[:2]):
+    min_size = found.min_size_small_stem if small_stem else found.min_size
+    if any(side is not None and side < min_size for side in input_shape[:2]):
         size = "x".join(str(side) for side in input_shape[:2])
         stem = found.min_size_small_stem
         mend = f", or {stem} with small_stem" if stem and not small_stem else ""
         raise KerasuiteError(
-            f"images of {size} pixels are too small for {name}: use at least {least}{mend}"
+            f"images of {size} pixels are too small for {name}: use at least {min_size}{mend}"
         )

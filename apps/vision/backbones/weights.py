@@ -1,58 +1,22 @@
 """Published and own weights for our networks: `--weights imagenet|PATH`.
 
-keras.applications itself reads its files, of whatever format, into its own network; the weights
-then move layer by layer into ours. Nothing here knows how such a file looks inside.
+keras.applications itself downloads and reads its files, of whatever format, into its own network;
+the weights then move layer by layer into ours.
 """
 
-import dataclasses
-import os
 from pathlib import Path
 
 import h5py
 import keras
 
 from apps.vision.backbones.heads import HEAD_LAYERS
-from apps.vision.backbones.keras_applications import APPLICATIONS, PREFIX
+from apps.vision.backbones.keras_applications import APPLICATIONS, PREFIX, load_published
 from shared.common.errors import KerasuiteError
 from shared.layers import ConvNormActivation, ImageNormalization
 from shared.layers.residual_block import ResidualBlock
 
-OFFICIAL_URL = "https://storage.googleapis.com/tensorflow/keras-applications/"
-URL_VARIABLE = "KERASUITE_WEIGHTS_URL"
-
-
-@dataclasses.dataclass(frozen=True)
-class Published:
-    """Where the ImageNet weights of one architecture are published."""
-
-    application: str  # function in keras.applications with the same architecture
-    folder: str  # below the base URL
-    md5: str  # of the file with the classifier
-    md5_no_top: str  # of the file without
-
-    def file_name(self, top: bool) -> str:
-        suffix = "" if top else "_notop"
-        return f"{self.application.lower()}_weights_tf_dim_ordering_tf_kernels{suffix}.h5"
-
-
-# The hashes are those in the source of keras.applications.
-PUBLISHED = {
-    "vgg16": Published(
-        "VGG16", "vgg16", "64373286793e3c8b2b4e3219cbf3544b", "6d6bbae143d832006294945121d1f1fc"
-    ),
-    "vgg19": Published(
-        "VGG19", "vgg19", "cbe5617147190e668d6c5d5026f83318", "253f8cb515780f3b799900260a226db6"
-    ),
-    "resnet50": Published(
-        "ResNet50", "resnet", "2cb95161c43110f7111970584f804107", "4d473c1dd8becc155b73f8504c6f6626"
-    ),
-    "resnet101": Published(
-        "ResNet101",
-        "resnet",
-        "f1aeb4b969a6efcfb50fad2f0c20cfc5",
-        "88cf7a10940856eca736dc7b7e228a21",
-    ),
-}
+# Ours of which keras.applications has the same network, with published weights.
+TWINS = ("vgg16", "vgg19", "resnet50", "resnet101")
 
 
 def load_backbone_weights(backbone: keras.Model, architecture: str, weights: str) -> None:
@@ -60,11 +24,11 @@ def load_backbone_weights(backbone: keras.Model, architecture: str, weights: str
 
     Args:
         backbone: keras.Model, from `build_backbone(architecture, ...)`.
-        architecture: str. Name in the registry.
-        weights: str. `"none"` leaves the backbone as it is; `"imagenet"` downloads what is
-            published; otherwise the path of a `.h5` or `.weights.h5` file of keras.applications
-            (with or without classifier), or of a `.keras` or `.weights.h5` file of this suite
-            that holds the same backbone (with or without a classifier).
+        architecture: str. Name in the registry, in lower case.
+        weights: str. `"none"` leaves the backbone as it is; `"imagenet"` lets Keras download what
+            is published, once; otherwise the path of a `.h5` or `.weights.h5` file of
+            keras.applications (with or without classifier), or of a `.keras` or `.weights.h5` file
+            of this suite that holds the same backbone (with or without a classifier).
 
     Raises:
         KerasuiteError: if the file is missing, unreadable or of another architecture, if the
@@ -72,16 +36,19 @@ def load_backbone_weights(backbone: keras.Model, architecture: str, weights: str
     """
     if weights == "none":
         return
-    path = _locate(architecture, weights, top=False)
+    if weights == "imagenet":
+        reference = _read_published(architecture, include_top=False)
+        _copy_by_name(reference, backbone, f"--weights {weights}", architecture)
+        return
+    path = _existing(weights)
     if path.suffix == ".keras":
         _copy(_in_order(_read_own_model(path), backbone), path, architecture)
     elif _is_own_weights_file(path):
         _load_own_weights_file(backbone, path, architecture)
     else:
         reference = _read_application_file(path, architecture)
-        if architecture in PUBLISHED:
-            _require_caffe_normalization(backbone, path)
-            _copy(_by_published_name(reference, backbone), path, architecture)
+        if architecture in TWINS:
+            _copy_by_name(reference, backbone, path, architecture)
         else:
             _copy(_in_order(reference, backbone), path, architecture)
 
@@ -102,16 +69,11 @@ def load_head_weights(model: keras.Model, architecture: str, weights: str) -> li
     Raises:
         KerasuiteError: if the file is missing or unreadable, or the download fails.
     """
+    architecture = architecture.lower()
     heads = {layer.name: layer for layer in model.layers if layer.name in HEAD_LAYERS}
     if weights == "none" or not heads or not _may_hold_head(heads, architecture, weights):
         return []
-    path = _locate(architecture, weights, top=True)
-    if path.suffix == ".keras":
-        source = _read_own_model(path)
-    elif _is_own_weights_file(path):
-        return []
-    else:
-        source = _read_application_file(path, architecture, with_top=True)
+    source = _head_source(architecture, weights)
     sources = {layer.name: layer for layer in _layers_with_weights(source)} if source else {}
     loaded = []
     for name, layer in heads.items():
@@ -122,20 +84,40 @@ def load_head_weights(model: keras.Model, architecture: str, weights: str) -> li
     return loaded
 
 
+def _head_source(architecture, weights) -> keras.Model | None:
+    """A model with named layers, the classifier's among them; None if the file has none."""
+    if weights == "imagenet":
+        return _read_published(architecture, include_top=True)
+    path = _existing(weights)
+    if path.suffix == ".keras":
+        return _read_own_model(path)
+    if _is_own_weights_file(path):
+        return None
+    return _read_application_file(path, architecture, with_top=True)
+
+
 def _may_hold_head(heads, architecture, weights):
-    """Spares the download (VGG: half a gigabyte) where the published classifier cannot fit."""
+    """Whether the published classifier may fit; otherwise its download (VGG: 0.5 GB) is spared."""
     if weights != "imagenet":
         return True
     published_input = {"vgg16": 7 * 7 * 512, "vgg19": 7 * 7 * 512}.get(architecture, 2048)
     first = next(iter(heads.values()))
     published_units = 4096 if first.name == "fc1" else 1000
-    return architecture in PUBLISHED and first.kernel.shape == (published_input, published_units)
+    return architecture in TWINS and first.kernel.shape == (published_input, published_units)
 
 
-def _locate(architecture, weights, top) -> Path:
-    """The weights file on this machine."""
-    if weights == "imagenet":
-        return download_imagenet_weights(architecture, top)
+def _read_published(architecture, include_top) -> keras.Model:
+    """The network that is published for one of ours, with its weights."""
+    if architecture not in TWINS:
+        raise KerasuiteError(
+            f"--weights imagenet: none are published for {architecture}; choose "
+            f"{', '.join(TWINS)} or a keras.applications network, or --weights none"
+        )
+    return load_published(APPLICATIONS[architecture], include_top)
+
+
+def _existing(weights) -> Path:
+    """The path of a weights file."""
     path = Path(weights)
     if not path.is_file():
         raise KerasuiteError(
@@ -144,46 +126,6 @@ def _locate(architecture, weights, top) -> Path:
     if path.suffix not in (".h5", ".keras"):
         raise KerasuiteError(f"{path}: weights are read from .h5, .weights.h5 and .keras files")
     return path
-
-
-def download_imagenet_weights(
-    architecture: str, top: bool, cache_dir: str | os.PathLike | None = None
-) -> Path:
-    """Downloads the published weights once, into Keras's own cache.
-
-    Args:
-        architecture: str. One of `PUBLISHED`.
-        top: bool. Whether to take the file with the classifier for 1000 classes.
-        cache_dir: path or None. None: `~/.keras`, or what `KERAS_HOME` says.
-
-    Returns:
-        Path of the file.
-
-    Raises:
-        KerasuiteError: if nothing is published for the architecture, or the download fails.
-    """
-    if architecture not in PUBLISHED:
-        raise KerasuiteError(
-            f"--weights imagenet: none are published for {architecture}; choose "
-            f"{', '.join(PUBLISHED)} or a keras.applications network, or --weights none"
-        )
-    published = PUBLISHED[architecture]
-    base = os.environ.get(URL_VARIABLE) or OFFICIAL_URL
-    url = f"{base.rstrip('/')}/{published.folder}/{published.file_name(top)}"
-    try:
-        path = keras.utils.get_file(
-            published.file_name(top),
-            url,
-            cache_subdir="models",
-            file_hash=published.md5 if top else published.md5_no_top,
-            cache_dir=None if cache_dir is None else os.fspath(cache_dir),
-        )
-    except Exception as error:  # Keras wraps network failures in a bare Exception.
-        raise KerasuiteError(
-            f"--weights imagenet: cannot download {url} ({_one_line(error)}); set {URL_VARIABLE} "
-            "to a mirror, give the file's path as --weights PATH, or use --weights none"
-        ) from error
-    return Path(path)
 
 
 def _read_own_model(path) -> keras.Model:
@@ -218,20 +160,22 @@ def _read_application_file(path, architecture, with_top: bool | None = None):
     """The network of keras.applications with the file's weights.
 
     Args:
+        path: of an HDF5 file.
+        architecture: str. Name of the network, or of ours that has a twin.
         with_top: bool or None. None: accept a file with or without classifier.
 
     Returns:
         keras.Model; None if a classifier was asked for and the file has none.
     """
-    name = _application_name(architecture)
-    if name is None:
+    application = APPLICATIONS.get(architecture.removeprefix(PREFIX))
+    if application is None:
         raise KerasuiteError(
             f"{path}: keras.applications has no network like {architecture}; give a .keras or "
             ".weights.h5 file that kerasuite wrote"
         )
     reason = None
     for include_top in (False, True) if with_top is None else (with_top,):
-        reference = getattr(keras.applications, name)(weights=None, include_top=include_top)
+        reference = application.build(weights=None, include_top=include_top)
         try:
             reference.load_weights(path)
             return reference
@@ -242,26 +186,17 @@ def _read_application_file(path, architecture, with_top: bool | None = None):
     raise _misfit(path, architecture, _one_line(reason)) from reason
 
 
-def _application_name(architecture):
-    if architecture in PUBLISHED:
-        return PUBLISHED[architecture].application
-    application = APPLICATIONS.get(architecture.lower().removeprefix(PREFIX))
-    return application.name if application else None
-
-
-def _require_caffe_normalization(backbone, path):
+def _copy_by_name(reference, backbone, source, architecture):
+    """Copies from the layers of keras.applications into ours of the same name."""
     for layer in backbone.layers:
         if isinstance(layer, ImageNormalization) and layer.mode != "caffe":
             raise KerasuiteError(
-                f"{path}: these weights expect normalization caffe, not {layer.mode}; leave the "
+                f"{source}: these weights expect normalization caffe, not {layer.mode}; leave the "
                 "option away"
             )
-
-
-def _by_published_name(reference, backbone):
-    """Pairs (layer of keras.applications, our layer) of the same name."""
     sources = {layer.name: layer for layer in _layers_with_weights(reference)}
-    return [(sources.get(name), layer) for name, layer in _published_names(backbone).items()]
+    pairs = [(sources.get(name), layer) for name, layer in _published_names(backbone).items()]
+    _copy(pairs, source, architecture)
 
 
 def _published_names(backbone) -> dict[str, keras.layers.Layer]:
@@ -300,7 +235,7 @@ def _layers_with_weights(model):
 
 
 def _copy(pairs, path, architecture):
-    """Copies weights, after making sure that all of them fit."""
+    """Copies weights between pairs of layers, after making sure that all of them fit."""
     for source, target in pairs:
         if source is None or _shapes(source) != _shapes(target):
             found = "nothing" if source is None else f"{source.name} with {_shapes(source)}"

@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 
-def demonstrate(demo) -> None:
+from shared.report.plots import image_grid
+
+
+def demonstrate(demo) -> Path:
     """Digits: train, evaluate, export, predict a folder without labels, explain."""
     data, run = demo.folder / "digits", demo.folder / "classify"
     page = demo.page
-    page.heading("Image classification")
     page.text(
         "A small ResNet-18 learns handwritten digits (scikit-learn's, 8x8 pixels) and labels a "
         "folder of pictures that it has not seen."
     )
     demo.command("samples", "digits", data)
     demo.command("classify", "check", data)
-    demo.command("classify", "train", data, "--preset", "tiny", "--output", run)
+    demo.command("classify", "train", data, "--preset", "tiny", "--epochs", 6, "--output", run)
     metrics = demo.json(run / "metrics.json")
     shown = ("accuracy", "top5", "precision", "recall", "f1")
     page.table([[name, f"{metrics[name]:.4f}"] for name in shown], ["metric", "validation"])
@@ -31,7 +35,7 @@ def demonstrate(demo) -> None:
     predictions = demo.folder / "predictions"
     demo.command("classify", "predict", model, data / "unlabelled", "--output", predictions)
     page.text(
-        "Pictures without a label, and what the SavedModel says; the bad file is a row in "
+        "Pictures without a label, and the answers of the SavedModel; the bad file is a line in "
         "errors.jsonl and stops nothing."
     )
     rows = demo.lines(predictions / "predictions.jsonl")[:16]
@@ -45,8 +49,12 @@ def demonstrate(demo) -> None:
     demo.command(
         "classify", "explain", run, data / "unlabelled", "--output", overlays, "--limit", 8
     )
-    page.text("Grad-CAM: the warm parts speak for the label.")
+    page.text("Grad-CAM: warm colours mark the pixels that speak for the label.")
     page.pictures([(path, path.stem) for path in sorted(overlays.glob("*.png"))[:8]])
+    cover = demo.folder / "labelled.png"
+    images = [np.asarray(Image.open(data / "unlabelled" / row["file"])) for row in rows[:9]]
+    image_grid(images, [row["label"] for row in rows[:9]], cover, columns=3)
+    return cover
 
 
 def _add_a_bad_file(folder: Path) -> None:

@@ -1,11 +1,12 @@
 """The detection part of `kerasuite demo`."""
 
+from pathlib import Path
 
-def demonstrate(demo) -> None:
+
+def demonstrate(demo) -> Path:
     """Digits on cluttered pictures: check, train, evaluate, export, predict with pictures."""
     data, run = demo.folder / "digits-detection", demo.folder / "detect"
     page = demo.page
-    page.heading("Object detection")
     page.text(
         "A detector of three million parameters learns from scratch to find handwritten digits, "
         "pasted at random places and sizes on cluttered pictures, and draws what it finds on "
@@ -13,7 +14,7 @@ def demonstrate(demo) -> None:
     )
     demo.command("samples", "digits-detection", data)
     demo.command("detect", "check", data)
-    demo.command("detect", "train", data, "--preset", "tiny", "--output", run)
+    demo.command("detect", "train", data, "--preset", "tiny", "--epochs", 20, "--output", run)
     metrics = demo.json(run / "metrics.json")
     shown = ("map", "map50", "map75", "precision", "recall", "f1")
     page.table([[name, f"{metrics[name]:.4f}"] for name in shown], ["metric", "validation"])
@@ -21,7 +22,7 @@ def demonstrate(demo) -> None:
         [
             (run / "plots" / "curves.png", "Loss and average precision while training"),
             (run / "plots" / "precision_recall.png", "Precision and recall of each class"),
-            (run / "plots" / "confusion.png", "What was taken for what"),
+            (run / "plots" / "confusion.png", "Confusion matrix on the validation pictures"),
         ],
         large=True,
     )
@@ -31,6 +32,7 @@ def demonstrate(demo) -> None:
     demo.command(
         "detect", "predict", model, data / "unlabelled", "--output", found, "--save-images"
     )
-    page.text("Pictures without annotations, and what the SavedModel finds in them.")
+    page.text("Pictures without annotations, and the detections of the SavedModel.")
     pictures = sorted((found / "images").glob("*.jpg"))
     page.pictures([(path, path.stem) for path in pictures], large=True)
+    return pictures[0]

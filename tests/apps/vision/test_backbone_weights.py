@@ -1,10 +1,8 @@
 """Weight files of keras.applications and our own; all written here, since tests run offline."""
 
-import dataclasses
 import functools
 import hashlib
 import http.server
-import shutil
 import threading
 
 import keras
@@ -12,8 +10,7 @@ import numpy as np
 import pytest
 
 from apps.vision.backbones import build_backbone, classification_head, load_head_weights
-from apps.vision.backbones import weights as weights_module
-from apps.vision.backbones.weights import PUBLISHED, download_imagenet_weights
+from apps.vision.backbones.keras_applications import APPLICATIONS
 from shared.common.errors import KerasuiteError
 
 RANDOM = np.random.default_rng(0)
@@ -85,8 +82,7 @@ def test_vgg16_with_classifier(tmp_path):
 
 
 def _application(name, **options):
-    build = getattr(keras.applications, PUBLISHED[name].application)
-    return randomise(build(weights=None, **options))
+    return randomise(APPLICATIONS[name].build(weights=None, **options))
 
 
 def _at_size(classifier, size):
@@ -208,20 +204,18 @@ def test_published_weights_need_the_published_network(tmp_path):
 
 
 @pytest.fixture
-def mirror(tmp_path, monkeypatch):
-    """An http.server with a random VGG-16 file, whose hash is entered as the published one."""
-    theirs = _application("vgg16", include_top=False, input_shape=(64, 64, 3))
-    folder = tmp_path / "mirror" / "vgg16"
-    folder.mkdir(parents=True)
-    theirs.save(tmp_path / "vgg16.h5")
-    file = folder / PUBLISHED["vgg16"].file_name(top=False)
-    shutil.move(tmp_path / "vgg16.h5", file)
-    row = dataclasses.replace(
-        PUBLISHED["vgg16"], md5_no_top=hashlib.md5(file.read_bytes()).hexdigest()
-    )
-    monkeypatch.setitem(PUBLISHED, "vgg16", row)
-    cached = functools.partial(download_imagenet_weights, cache_dir=tmp_path / "cache")
-    monkeypatch.setattr(weights_module, "download_imagenet_weights", cached)
+def server(tmp_path, monkeypatch):
+    """An http.server in place of Keras's, with a random ResNet-50 whose hash is entered."""
+    from keras.src.applications import resnet  # private: where its weights are published
+    from keras.src.backend import config
+
+    theirs = _application("resnet50", include_top=False, input_shape=(64, 64, 3))
+    file = tmp_path / "server" / "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    file.parent.mkdir()
+    theirs.save(file)
+    digest = hashlib.md5(file.read_bytes()).hexdigest()
+    monkeypatch.setitem(resnet.WEIGHTS_HASHES, "resnet50", ("", digest))
+    monkeypatch.setattr(config, "_KERAS_DIR", str(tmp_path / "cache"))
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         requests = []
@@ -229,37 +223,37 @@ def mirror(tmp_path, monkeypatch):
         def log_message(self, *args):
             self.requests.append(self.path)
 
-    handler = functools.partial(Quiet, directory=str(tmp_path / "mirror"))
+    handler = functools.partial(Quiet, directory=str(file.parent))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setenv("KERASUITE_WEIGHTS_URL", f"http://127.0.0.1:{server.server_port}/")
+        address = f"http://127.0.0.1:{server.server_port}/"
+        monkeypatch.setattr(resnet, "BASE_WEIGHTS_PATH", address)
         yield theirs, file, Quiet.requests
         server.shutdown()
 
 
-def test_imagenet_comes_from_the_mirror_and_then_from_the_cache(mirror):
-    theirs, file, requests = mirror
-    ours = build_backbone("vgg16", (64, 64, 3), weights="imagenet")
+def test_imagenet_weights_are_downloaded_once(server):
+    theirs, file, requests = server
+    ours = build_backbone("resnet50", (64, 64, 3), weights="imagenet")
     assert_agree(ours, theirs)
-    assert requests == [f"/vgg16/{file.name}"]
-    build_backbone("vgg16", (64, 64, 3), weights="imagenet")
+    assert requests == [f"/{file.name}"]
+    build_backbone("ResNet50", (64, 64, 3), weights="imagenet")
     assert len(requests) == 1
 
 
-def test_a_corrupt_or_missing_file_on_the_mirror_is_reported(mirror):
-    _, file, _ = mirror
-    file.write_bytes(b"damaged")
+def test_a_failed_download_is_reported_in_one_line(server, monkeypatch):
+    from keras.src.applications import resnet
+
+    _, file, _ = server
     options = {"input_shape": (64, 64, 3), "weights": "imagenet"}
-    _assert_refused("cannot download http.*hash.*KERASUITE_WEIGHTS_URL", "vgg16", **options)
+    file.write_bytes(b"damaged")
+    _assert_refused("cannot download .*ResNet50.*hash.*--weights PATH", "resnet50", **options)
     file.unlink()
-    _assert_refused(f"cannot download http.*{file.name}.*404", "vgg16", **options)
-
-
-def test_no_network_is_reported(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERASUITE_WEIGHTS_URL", "http://127.0.0.1:9/")
-    with pytest.raises(KerasuiteError, match="resnet50_weights.*--weights PATH") as caught:
-        download_imagenet_weights("resnet50", top=False, cache_dir=tmp_path)
-    assert "\n" not in str(caught.value)
+    _assert_refused(f"cannot download .*ResNet50.*{file.name}.*404", "resnet50", **options)
+    monkeypatch.setattr(resnet, "BASE_WEIGHTS_PATH", "http://127.0.0.1:9/")
+    for name in ("resnet50", "keras:ResNet50"):
+        message = f"cannot download .*ResNet50.*{file.name}.*--weights PATH"
+        _assert_refused(message, name, **options)
 
 
 def test_nothing_is_published_for_most_of_ours():
@@ -268,18 +262,11 @@ def test_nothing_is_published_for_most_of_ours():
 
 
 def test_a_published_classifier_that_cannot_fit_is_not_downloaded(monkeypatch):
-    monkeypatch.setenv("KERASUITE_WEIGHTS_URL", "http://127.0.0.1:9/")
+    def download(**_):
+        raise AssertionError
+
+    monkeypatch.setattr(keras.applications, "VGG16", download)
     backbone = build_backbone("vgg16", (64, 64, 3))
     for kind, units in (("pool", 10), ("classic", 1000)):
         head = classification_head(backbone.output, units, kind, hidden_dim=16)
         assert load_head_weights(keras.Model(backbone.input, head), "vgg16", "imagenet") == []
-
-
-def test_official_locations_and_hashes_are_those_of_keras():
-    """Reads the source text of keras.applications; nothing private is imported."""
-    import inspect
-
-    for row in PUBLISHED.values():
-        source = inspect.getsource(inspect.getmodule(getattr(keras.applications, row.application)))
-        assert row.md5 in source and row.md5_no_top in source
-        assert f"keras-applications/{row.folder}/" in source.replace('"\n    "', "")

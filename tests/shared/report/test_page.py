@@ -59,6 +59,20 @@ def test_a_page_is_well_formed_and_loads_nothing_from_elsewhere(tmp_path):
     assert "http" not in text and "script" not in checked.tags
 
 
+def test_contents_link_to_headings(tmp_path):
+    """Before the parts of another page; what is to come has no picture and no link."""
+    body = Page("")
+    body.heading('A & "B"', anchor="a")
+    whole = Page("Results")
+    whole.contents([("a", 'A & "B"', picture()), ("c", "C", None)])
+    whole.extend(body)
+    checked = Checker(whole.render(tmp_path))
+    links = [source for source in checked.sources if source.startswith("#")]
+    assert links == ["#a"] and len(checked.sources) == 2
+    assert "C (to come)" in checked.text and checked.text.count('A & "B"') == 2
+    assert checked.tags.index("a") < checked.tags.index("h2")
+
+
 def test_all_text_is_escaped(tmp_path):
     evil = "<script>alert('1')</script> & \"quotes\""
     page = Page(evil)

@@ -133,11 +133,11 @@ def test_old_fakes_are_judged_once_the_pool_is_full():
     first = batch(3)
     fakes = {"fake_a": tf.zeros((3, SIDE, SIDE, 3)), "fake_b": tf.ones((3, SIDE, SIDE, 3))}
     model.fakes_to_judge(first, fakes)
-    # All swap, from the place that the second draw says.
+    # All swap, with the slot that the second draw says.
     swaps = first | {"draws": tf.constant([[0.9, 0.5, 0.9, 0.5, 0.0, 0.0]] * 3)}
     newer = {name: image + 5.0 for name, image in fakes.items()}
     judged = model.fakes_to_judge(swaps, newer)
-    # The old image at place 1 first, then the newer ones that took that place.
+    # The old image of slot 1 first, then the newer ones that took its slot.
     np.testing.assert_array_equal(judged["fake_a"][:, 0, 0, 0], [0.0, 5.0, 5.0])
     np.testing.assert_array_equal(judged["fake_b"][:, 0, 0, 0], [1.0, 6.0, 6.0])
 

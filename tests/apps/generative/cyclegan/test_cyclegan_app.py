@@ -27,16 +27,16 @@ EIGHT = [f"{kind}_{side}" for kind in ("adversarial", "cycle", "identity", "disc
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("data")
+    root = tmp_path_factory.mktemp("data")
     generator = np.random.default_rng(0)
     for name, count, channel in (("trainA", 8, 0), ("trainB", 5, 2)):
-        (place / name).mkdir()
+        (root / name).mkdir()
         for index in range(count):
             coarse = generator.integers(0, 100, (6, 6, 3), dtype=np.uint8)
             coarse[..., channel] += 150
-            Image.fromarray(coarse).resize((40, 40)).save(place / name / f"{index}.png")
-    (place / "trainA" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    return place
+            Image.fromarray(coarse).resize((40, 40)).save(root / name / f"{index}.png")
+    (root / "trainA" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return root
 
 
 def config_of(folder, **overrides):

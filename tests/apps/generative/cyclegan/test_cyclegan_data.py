@@ -32,8 +32,8 @@ def write_folders(folder, counts):
     return [str(folder)]
 
 
-def found_in(place, **options):
-    return domains.usable_files(domains.find_files(place), DataConfig(**options))
+def found_in(root, **options):
+    return domains.usable_files(domains.find_files(root), DataConfig(**options))
 
 
 def stores_of(folder, options):
@@ -44,7 +44,7 @@ def stores_of(folder, options):
         paths = [file.path for file in files if file.domain == domain]
         result[domain] = ImageStore(
             paths, [True] * len(paths), "memory",
-            transform=lambda image: data.image_to_keep(image, options),
+            transform=lambda image: data.resize_for_training(image, options),
         )  # fmt: skip
     return result
 
@@ -53,8 +53,8 @@ def stores_of(folder, options):
 
 
 def test_layout_of_the_paper_keeps_its_tests(tmp_path):
-    place = write_folders(tmp_path, {"trainA": 3, "trainB": 5, "testA": 2, "testB": 4})
-    found = found_in(place)
+    root = write_folders(tmp_path, {"trainA": 3, "trainB": 5, "testA": 2, "testB": 4})
+    found = found_in(root)
     assert [found.count("a", "train"), found.count("b", "train")] == [3, 5]
     files = domains.split_files(found, 0.1, seed=1)
     assert files == found.files
@@ -83,9 +83,9 @@ def test_two_folders_of_any_names(tmp_path):
     ],
 )
 def test_data_that_cannot_be_used(tmp_path, folders, message):
-    place = write_folders(tmp_path, folders)
+    root = write_folders(tmp_path, folders)
     with pytest.raises(KerasuiteError, match=message):
-        domains.split_files(found_in(place), 0.1, seed=1)
+        domains.split_files(found_in(root), 0.1, seed=1)
 
 
 def test_empty_missing_and_too_many_folders(tmp_path):
@@ -126,7 +126,7 @@ def test_odd_images_are_read_and_bad_ones_left_out(tmp_path):
     chosen = [file for file in found.files if file.domain == "a"]
     store = ImageStore([f.path for f in chosen], [f.is_direct for f in chosen])
     for index in range(4):
-        kept = data.image_to_keep(store.load(index), options)
+        kept = data.resize_for_training(store.load(index), options)
         image = data.training_image(kept, tf.constant([0, index]), options)
         assert image.shape == (32, 32, 3)
         assert image.numpy().std() > 0.1
@@ -248,7 +248,7 @@ def test_crop_and_flip_cover_what_they_should():
 def test_ways_of_resizing(resize, kept):
     options = DataConfig(image_size=32, load_size=36, resize=resize)
     image = tf.constant(np.random.default_rng(0).integers(0, 256, (50, 100, 3)), tf.uint8)
-    assert data.image_to_keep(image, options).shape[:2] == kept
+    assert data.resize_for_training(image, options).shape[:2] == kept
     assert data.evaluation_image(image, options).shape == (32, 32, 3)
 
 

@@ -17,13 +17,13 @@ class PlainPool:
     def __init__(self, size):
         self.size, self.images = size, []
 
-    def exchange(self, image, chance, place):
+    def exchange(self, image, chance, slot):
         if len(self.images) < self.size:
             self.images.append(image)
             return image
         if chance < 0.5:
             return image
-        index = int(place * self.size)
+        index = int(slot * self.size)
         old, self.images[index] = self.images[index], image
         return old
 

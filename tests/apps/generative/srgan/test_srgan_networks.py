@@ -6,14 +6,15 @@ import pytest
 import tensorflow as tf
 
 from apps.generative.srgan.config import ModelConfig, SrganConfig
+from apps.generative.srgan.content_features import content_loss
 from apps.generative.srgan.generator import (
     as_levels,
-    generator_layers,
+    build_generator,
     generator_margin,
     pixel_error,
 )
-from apps.generative.srgan.pixel_generator import build_pixel_generator
-from apps.generative.srgan.sr_gan import SRGAN, build_sr_gan
+from apps.generative.srgan.pixel_generator import PixelGenerator
+from apps.generative.srgan.sr_gan import SRGAN
 from apps.generative.srgan.srgan_discriminator import build_discriminator
 from shared.common import config as configs
 from shared.engine.run import copy_matching_weights, save_model
@@ -27,7 +28,7 @@ def images(*shape):
 
 
 def generator(**options) -> keras.Model:
-    return keras.Model(*generator_layers(ModelConfig(**options)))
+    return build_generator(ModelConfig(**options))
 
 
 SMALL = {"blocks": 2, "width": 12}
@@ -122,6 +123,13 @@ def config(**overrides) -> SrganConfig:
     return configs.resolve(SrganConfig, {"preset": "test"} | overrides)
 
 
+def sr_gan(**overrides) -> SRGAN:
+    given = config(**overrides)
+    gan = SRGAN(given.model, given.loss, given.data_options.crop_size)
+    gan.content = content_loss(given.loss)
+    return gan
+
+
 @pytest.mark.parametrize("kind, power", [("l1", 1), ("l2", 2)])
 def test_pixel_error_is_on_the_scale_of_two(kind, power):
     truth, made = images(2, 4, 5, 3), images(2, 4, 5, 3)
@@ -136,7 +144,7 @@ def softplus(x):
 @pytest.mark.parametrize("relativistic", [False, True])
 def test_adversarial_losses_follow_their_definition(relativistic):
     given = {"loss.relativistic": relativistic, "loss.pixel_weight": 0.5}
-    gan = build_sr_gan(config(**given))
+    gan = sr_gan(**given)
     low, high = images(3, 12, 12, 3), images(3, 24, 24, 3)
     terms, made = gan.generator_losses((low, high))
     judged = gan.discriminator_losses((low, high), made)
@@ -166,10 +174,10 @@ def test_what_is_written_are_whole_levels():
 
 
 def test_the_second_stage_takes_the_first_ones_generator(tmp_path):
-    first = build_pixel_generator(config())
+    first = PixelGenerator(config().model, config().loss)
     save_model(first, tmp_path / "model.keras")
     saved = keras.models.load_model(tmp_path / "model.keras", compile=False)
-    gan = build_sr_gan(config())
+    gan = sr_gan()
     left = copy_matching_weights(saved, gan)
     assert len(left) == len(gan.weights) - len(first.weights)
     inputs = images(1, 6, 6, 3)
@@ -178,11 +186,11 @@ def test_the_second_stage_takes_the_first_ones_generator(tmp_path):
 
 def test_a_second_stage_can_go_on_from_another(tmp_path):
     keras.utils.set_random_seed(1)
-    first = build_sr_gan(config())
+    first = sr_gan()
     save_model(first, tmp_path / "model.keras")
     saved = keras.models.load_model(tmp_path / "model.keras", compile=False)
     assert isinstance(saved, SRGAN)
-    second = build_sr_gan(config())
+    second = sr_gan()
     assert not copy_matching_weights(saved, second)
     crops = images(2, 24, 24, 3)
     np.testing.assert_allclose(second.discriminator(crops), first.discriminator(crops), atol=1e-4)

@@ -13,9 +13,10 @@ from apps.generative.srgan.app import SrganApp
 from apps.generative.srgan.config import SrganConfig
 from apps.generative.srgan.enlarger import Enlarger, enlarged_rows, enough_overlap, tile_for_memory
 from apps.generative.srgan.generator import generator_margin
+from apps.generative.srgan.peak_memory import CLEAR, peak_memory
 from apps.generative.srgan.predictor import SuperResolutionPredictor
 from apps.generative.srgan.serving import SuperResolutionServing
-from apps.generative.srgan.tile_memory import measured_bytes_per_pixel, reckoned_bytes_per_pixel
+from apps.generative.srgan.tile_memory import measured_bytes_per_pixel, tensor_bytes_per_pixel
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import find_inputs
@@ -24,7 +25,6 @@ from shared.engine.run import Run
 from shared.engine.saved_model.export import export
 from shared.image import bicubic
 from shared.image.full_image import FullImage, read_full_image
-from tests.apps.generative.srgan.peak_memory import CLEAR, peak_memory
 
 RANDOM = np.random.default_rng(0)
 SCALE = 2
@@ -41,7 +41,7 @@ def network():
     keras.utils.set_random_seed(3)
     app = SrganApp()
     model = app.build(Run(config(), None))
-    last = model.get_layer("last")
+    last = model.generator.get_layer("last")
     last.kernel.assign(keras.random.normal(last.kernel.shape, stddev=0.02, seed=1))
     return model
 
@@ -101,7 +101,7 @@ def test_the_export_knows_its_scale_margin_and_memory(saved):
     loaded = tf.saved_model.load(str(saved))
     assert int(loaded.scale) == SCALE
     assert int(loaded.margin) == generator_margin(config().model)
-    assert int(loaded.bytes_per_pixel) >= reckoned_bytes_per_pixel(config().model)
+    assert int(loaded.bytes_per_pixel) >= tensor_bytes_per_pixel(config().model)
 
 
 # === Tiles ===

@@ -9,6 +9,7 @@ from PIL import Image
 from apps.generative.srgan.app import SrganApp
 from apps.generative.srgan.config import LossConfig, SrganConfig
 from apps.generative.srgan.content_features import content_loss
+from apps.generative.srgan.sr_gan import SRGAN
 from apps.vision.classification.classifier import build_classifier
 from apps.vision.classification.config import ClassifyConfig
 from shared.common import config as configs
@@ -42,24 +43,24 @@ def first(scenes, tmp_path_factory):
     return folder
 
 
-def test_the_second_stage_starts_where_the_first_ended(scenes, first, tmp_path):
-    second = config(scenes, init=str(first), learning_rate=1e-9)
-    train(SrganApp(), second, tmp_path / "second")
-    one, two = (
-        keras.models.load_model(folder / "model.keras", compile=False)
-        for folder in (first, tmp_path / "second")
-    )
-    pixels = RANDOM.uniform(0, 255, (1, 9, 9, 3)).astype("float32")
-    start, end = one.get_layer("first").kernel, two.generator.get_layer("first").kernel
-    np.testing.assert_allclose(start, end, atol=1e-6)
-    assert two(pixels).shape == one(pixels).shape
+class WatchedApp(SrganApp):
+    """Keeps the weights that a training starts from."""
+
+    def init_weights(self, run, model):
+        super().init_weights(run, model)
+        self.start = [np.array(weight) for weight in model.generator.weights]
 
 
-def test_the_second_stage_keeps_its_last_epoch(scenes, first, tmp_path):
+def test_the_second_stage_starts_from_the_first_and_keeps_its_last_epoch(scenes, first, tmp_path):
     """PSNR only falls in it: by PSNR the model would be the one that it started from."""
-    second = config(scenes, init=str(first), epochs=2, learning_rate=1e-2)
-    train(SrganApp(), second, tmp_path / "second")
+    second, app = config(scenes, init=str(first), epochs=2, learning_rate=1e-2), WatchedApp()
+    train(app, second, tmp_path / "second")
+    one = keras.models.load_model(first / "model.keras", compile=False)
+    for start, end in zip(app.start, one.generator.weights, strict=True):
+        np.testing.assert_array_equal(start, end)
     saved = keras.models.load_model(tmp_path / "second" / "model.keras", compile=False)
+    pixels = RANDOM.uniform(0, 255, (1, 9, 9, 3)).astype("float32")
+    assert saved(pixels).shape == one(pixels).shape
     newest = max((tmp_path / "second" / "checkpoints").glob("step-*.npz"))
     with np.load(newest) as checkpoint:
         kernels = [v for k, v in checkpoint.items() if k.startswith("model/") and "/first/k" in k]
@@ -146,11 +147,10 @@ def test_features_pass_gradients(classifier):
 
 
 def test_features_are_no_part_of_the_model(scenes, classifier):
-    from apps.generative.srgan.sr_gan import build_sr_gan
-
     folder, _ = classifier
-    given = {"loss.content_features": str(folder)}
-    with_features, without = (build_sr_gan(config(scenes, **more)) for more in (given, {}))
+    given = config(scenes, **{"loss.content_features": str(folder)})
+    with_features, without = (SRGAN(given.model, given.loss, crop_size=24) for _ in range(2))
+    with_features.content = content_loss(given.loss)
     assert len(with_features.weights) == len(without.weights)
     crops = images(24)
     terms, _ = with_features.generator_losses((images(12), crops))

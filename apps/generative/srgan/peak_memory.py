@@ -1,4 +1,4 @@
-"""How much memory a call takes at its peak, measured by the operating system (Linux)."""
+"""Peak memory of a call, measured by the operating system (Linux)."""
 
 import contextlib
 import ctypes
@@ -10,13 +10,13 @@ RESET_PEAK = "5"  # see proc_pid_clear_refs(5)
 
 
 def peak_memory(function: Callable[[], object]) -> int | None:
-    """Calls a function and says by how many bytes the process grew meanwhile.
+    """Calls a function and returns the bytes by which the process grew meanwhile.
 
-    Memory that was freed before is first given back, as far as the C library can; what the call
-    finds ready all the same does not count, so measure something large.
+    Freed memory is first returned to the system, as far as the C library can. Memory that the call
+    reuses all the same does not count, so that only large calls can be measured.
 
     Returns:
-        Bytes, or None where the operating system does not tell.
+        Bytes, or None where the operating system cannot tell.
     """
     try:
         _give_back_free_memory()
