@@ -212,7 +212,7 @@ def test_bad_images_are_skipped_counted_and_listed(run, tmp_path):
     for name in bad:
         assert name in skipped
     assert "900" in skipped  # megapixels of the bomb
-    used = (folder / "files.csv").read_text()
+    used = (folder / "images.jsonl").read_text()
     assert long.name in used
     result = run("classify", "check", data)
     assert result.code == 3

@@ -1,11 +1,11 @@
 """Random access to decoded images inside tf.data, from disk or from memory."""
 
-import os
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from shared.image.decode import decode_image
+from shared.image.image_file import ImageFile, check_present
 from shared.image.reader import load_image_bytes
 
 AUTO_LIMIT = 2**30  # bytes of decoded pixels that "auto" keeps in memory
@@ -15,25 +15,27 @@ class ImageStore:
     """Loads images by index.
 
     Args:
-        paths: paths of readable images (see `scan.scan_images`).
-        is_direct: for each, whether the graph decodes its own bytes (`ImageHeader.is_direct`).
+        files: readable images (see `scan.scan_images`).
         cache: "memory" decodes every image once and keeps its pixels, "off" reads and
             decodes on every access, "auto" keeps them if they fit into `AUTO_LIMIT`.
         total_pixels: int. Pixels of all images together, as they are kept, for "auto".
         transform: applied to every decoded image, uint8 (H, W, 3) to uint8 (h, w, 3), before it
             is kept.
+
+    Raises:
+        KerasuiteError: if a file is no longer there.
     """
 
     def __init__(
         self,
-        paths: Sequence[str | os.PathLike],
-        is_direct: Sequence[bool],
+        files: Sequence[ImageFile],
         cache: str = "off",
         total_pixels: int = 0,
         transform: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ):
-        self._paths = tf.constant([os.fspath(path) for path in paths], tf.string)
-        self._is_direct = tf.constant(list(is_direct), tf.bool)
+        check_present(files)
+        self._paths = tf.constant([file.path for file in files], tf.string)
+        self._is_direct = tf.constant([file.is_direct for file in files], tf.bool)
         self._transform = transform or (lambda image: image)
         fits = 0 < 3 * total_pixels <= AUTO_LIMIT
         self.cached = cache == "memory" or (cache == "auto" and fits)

@@ -1,7 +1,5 @@
 """The CycleGAN application, as the engine sees it."""
 
-import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,21 +10,21 @@ from apps.generative.cyclegan import data, domains
 from apps.generative.cyclegan.config import CycleGANConfig
 from apps.generative.cyclegan.cycle_gan import CycleGAN
 from apps.generative.cyclegan.domain_classifier import DomainJudge
-from apps.generative.cyclegan.domains import DOMAINS, TRAIN, VALIDATION
+from apps.generative.cyclegan.domains import DOMAINS
 from apps.generative.cyclegan.evaluator import CycleGANEvaluator
 from apps.generative.cyclegan.feature_distances import FeatureNetwork
 from apps.generative.cyclegan.predictor import TranslationPredictor
 from apps.generative.cyclegan.serving import TranslationServing
 from shared.common import stream
 from shared.common.errors import KerasuiteError
-from shared.common.files import write_json
+from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import LAST_EPOCH, App
 from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
+from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.image_store import ImageStore
 from shared.image.skipped import report_skipped
 
-FILES = "files.json"
 SKIPPED = "skipped.csv"
 JUDGE = "domain_classifier.keras"
 # Pairs in a batch of the domain classifier.
@@ -49,13 +47,13 @@ class CycleGANApp(App):
     # === Data ===
 
     def prepare(self, run: Run) -> None:
-        """Finds, checks and splits the images once; later from `files.json`."""
+        """Finds, checks and splits the images once; later from `images.jsonl`."""
         self._network: FeatureNetwork | None = None
         self._features(run)  # Missing weights are reported before the training, not after it.
-        path = run.folder / FILES
+        path = run.folder / IMAGES
         if not path.exists():
             self._write_split(run, path)
-        self.files = domains.from_rows(json.loads(path.read_text(encoding="utf-8")))
+        self.files = read_images(domains.DomainFile, path)
         self._stores: dict[tuple[str, str], ImageStore] = {}
 
     def _write_split(self, run: Run, path: Path) -> None:
@@ -74,7 +72,7 @@ class CycleGANApp(App):
         }
         run.artifacts["skipped_images"] = len(found.skipped)
         run.save_artifacts()
-        write_json(path, domains.to_rows(files))
+        write_images(files, path)
 
     def steps_per_epoch(self, run: Run) -> int:
         largest = max(len(_select(self.files, domain, TRAIN)) for domain in DOMAINS)
@@ -98,15 +96,11 @@ class CycleGANApp(App):
         if (domain, split) not in self._stores:
             options = run.config.data_options
             chosen = _select(self.files, domain, split)
-            for file in chosen:
-                if not os.path.exists(file.path):
-                    raise KerasuiteError(f"{file.path}: is no longer there; the run needs it")
             transform = data.resize_for_training if split == TRAIN else data.evaluation_image
             # Unknown where images keep their sizes; "auto" then reads them anew each time.
             pixels = data.load_size(options) ** 2 if options.resize != "none" else 0
             self._stores[domain, split] = ImageStore(
-                [file.path for file in chosen],
-                [file.is_direct for file in chosen],
+                chosen,
                 options.cache,
                 len(chosen) * pixels,
                 lambda image: transform(image, options),
@@ -116,14 +110,14 @@ class CycleGANApp(App):
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
         """Evaluates on `testA` and `testB` of other data, or on all of it."""
         found = domains.usable_files(domains.find_files(data), run.config.data_options)
-        own = [file for file in found.files if file.split == VALIDATION] or found.files
+        own = of_split(found.files, VALIDATION) or found.files
         for domain in DOMAINS:
             if not any(file.domain == domain for file in own):
                 raise KerasuiteError(
                     f"{' '.join(data)}: no usable image of domain {domain.upper()}"
                 )
         held_out = [replace(file, split=VALIDATION) for file in own]
-        self.files = [file for file in self.files if file.split == TRAIN] + held_out
+        self.files = of_split(self.files, TRAIN) + held_out
         self._stores.clear()
         if run.is_chief:
             report_skipped(found.skipped, run.folder / "evaluation" / SKIPPED)

@@ -6,36 +6,27 @@ Layouts:
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from apps.generative.cyclegan.config import DataConfig
 from shared.common.errors import KerasuiteError
+from shared.common.splits import TRAIN, VALIDATION
+from shared.image.image_file import ImageFile
 from shared.image.reader import IMAGE_SUFFIXES
 from shared.image.scan import ImageHeader, scan_images
 
 DOMAINS = ("a", "b")
-TRAIN, VALIDATION = "train", "validation"
 
 
 @dataclass(frozen=True)
-class DomainFile:
-    """One image.
+class DomainFile(ImageFile):
+    """An image and its domain, "a" or "b"."""
 
-    Attributes:
-        path: where it is.
-        domain: "a" or "b".
-        split: "train", "validation", or "" if not split yet.
-        is_direct: whether the graph decodes the file's own bytes; otherwise Pillow reads it.
-    """
-
-    path: str
     domain: str
-    split: str = ""
-    is_direct: bool = True
 
 
 @dataclass
@@ -81,7 +72,7 @@ def find_files(data: Sequence[str]) -> list[DomainFile]:
             raise KerasuiteError(
                 f"{folder}: no images in it; expected {' '.join(sorted(IMAGE_SUFFIXES))} files"
             )
-        files += [DomainFile(path, domain, split) for path in images]
+        files += [DomainFile(path, domain, split=split) for path in images]
     return files
 
 
@@ -183,12 +174,3 @@ def _first(found: Found) -> str:
         return ""
     path, reason = found.skipped[0]
     return f"; {len(found.skipped)} cannot be used, the first is {path}: {reason}"
-
-
-def to_rows(files: Iterable[DomainFile]) -> list[dict]:
-    """Plain values for JSON, with absolute paths."""
-    return [asdict(replace(file, path=os.path.abspath(file.path))) for file in files]
-
-
-def from_rows(rows: Iterable[dict]) -> list[DomainFile]:
-    return [DomainFile(**row) for row in rows]

@@ -1,7 +1,6 @@
 """The super-resolution application, as the engine sees it."""
 
 import json
-import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +17,8 @@ from apps.generative.srgan.pictures import (
     MIN_SIDE,
     Picture,
     Pictures,
-    read_list,
     read_pictures,
     split_pictures,
-    write_list,
 )
 from apps.generative.srgan.pixel_generator import PixelGenerator
 from apps.generative.srgan.predictor import SuperResolutionPredictor
@@ -30,12 +27,13 @@ from apps.generative.srgan.sr_gan import SRGAN
 from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.common.files import printable
+from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import LAST_EPOCH, App
 from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
+from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.skipped import report_skipped
 
-PICTURES = "pictures.jsonl"
 SKIPPED = "skipped.csv"
 
 
@@ -57,13 +55,13 @@ class SrganApp(App):
     # === Data ===
 
     def prepare(self, run: Run) -> None:
-        """Finds, checks and splits the images once; later from `pictures.jsonl`."""
-        if not (run.folder / PICTURES).exists():
+        """Finds, checks and splits the images once; later from `images.jsonl`."""
+        if not (run.folder / IMAGES).exists():
             self._write_pictures(run)
         if run.config.stage == "adversarial":
             # PSNR only falls in this stage: the best would be that of the first epoch.
             self.monitor = LAST_EPOCH
-        self.pictures = read_list(run.folder / PICTURES)
+        self.pictures = read_images(Picture, run.folder / IMAGES)
         self._stores: dict[str, data.PictureStore] = {}
 
     def _write_pictures(self, run: Run) -> None:
@@ -71,37 +69,33 @@ class SrganApp(App):
         check_crop(config)
         pictures, skipped = training_pictures(config)
         run.artifacts = {
-            "train_images": sum(picture.split == "train" for picture in pictures),
-            "validation_images": sum(picture.split == "validation" for picture in pictures),
+            "train_images": len(of_split(pictures, TRAIN)),
+            "validation_images": len(of_split(pictures, VALIDATION)),
             "low_resolution": "paired files" if pictures[0].low else "made by bicubic reduction",
             "skipped_images": len(skipped),
         }
         report_skipped(skipped, run.folder / SKIPPED)
         run.save_artifacts()
-        write_list(pictures, run.folder / PICTURES)
-
-    def _of(self, split: str) -> list[Picture]:
-        return [picture for picture in self.pictures if picture.split == split]
+        write_images(pictures, run.folder / IMAGES)
 
     def _crops(self, run: Run) -> np.ndarray:
         options = run.config.data_options
-        return data.crop_table(self._of("train"), options.crop_size, options.crops_per_image)
+        return data.crop_table(
+            of_split(self.pictures, TRAIN), options.crop_size, options.crops_per_image
+        )
 
     def steps_per_epoch(self, run: Run) -> int:
         return stream.steps_per_epoch(len(self._crops(run)), run.config.batch_size)
 
     def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
         store = self._store(run, split)
-        if split != "train":
+        if split != TRAIN:
             return data.evaluation_dataset(store, run.worker)
         return data.training_dataset(store, self._crops(run), run.config, start_step, run.worker)
 
     def _store(self, run: Run, split: str) -> data.PictureStore:
         if split not in self._stores:
-            pictures, config = self._of(split), run.config
-            for path in (path for each in pictures for path in (each.high, each.low) if path):
-                if not os.path.exists(path):
-                    raise KerasuiteError(f"{path}: is no longer there; the run needs it")
+            pictures, config = of_split(self.pictures, split), run.config
             self._stores[split] = data.PictureStore(
                 pictures, config.model.scale, config.data_options.cache
             )
@@ -109,7 +103,7 @@ class SrganApp(App):
 
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
         pictures, skipped = validation_pictures(run.config, data)
-        self.pictures = self._of("train") + pictures
+        self.pictures = of_split(self.pictures, TRAIN) + pictures
         self._stores.clear()
         if run.is_chief:
             report_skipped(skipped, run.folder / "evaluation" / SKIPPED)
@@ -151,7 +145,7 @@ class SrganApp(App):
     # === Results ===
 
     def evaluator(self, run: Run) -> SuperResolutionEvaluator:
-        paths = [picture.high for picture in self._of("validation")]
+        paths = [picture.path for picture in of_split(self.pictures, VALIDATION)]
         return SuperResolutionEvaluator(paths, run.config.model.scale)
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, SuperResolutionServing]:
@@ -178,7 +172,7 @@ def training_pictures(config: SrganConfig) -> tuple[list[Picture], list[tuple[st
     if not options.validation:
         return split_pictures(found.pictures), found.skipped
     held_out, skipped = validation_pictures(config, [options.validation])
-    train = [replace(picture, split="train") for picture in found.pictures]
+    train = [replace(picture, split=TRAIN) for picture in found.pictures]
     return _alike(train + held_out), found.skipped + skipped
 
 
@@ -188,7 +182,7 @@ def validation_pictures(config: SrganConfig, paths) -> tuple[list[Picture], list
     min_side = MIN_SIDE + 2 * scale
     found = read_pictures(paths, scale, min_side, config.data_options.max_pixels)
     _require(found, paths)
-    pictures = [replace(picture, split="validation") for picture in found.pictures]
+    pictures = [replace(picture, split=VALIDATION) for picture in found.pictures]
     return _alike(pictures), found.skipped
 
 

@@ -27,21 +27,12 @@ class PictureStore:
     def __init__(self, pictures: list[Picture], scale: int, cache: str):
         self.scale = scale
         pixels = sum(picture.width * picture.height for picture in pictures)
-        self.high = ImageStore(
-            [picture.high for picture in pictures],
-            [picture.high_is_direct for picture in pictures],
-            cache,
-            pixels,
-        )
+        self.high = ImageStore(pictures, cache, pixels)
         # The low-resolution files of all pictures, or of none of them.
         self.low = None
         if any(picture.low for picture in pictures):
-            self.low = ImageStore(
-                [picture.low for picture in pictures],
-                [picture.low_is_direct for picture in pictures],
-                cache,
-                pixels // scale**2 + 1,
-            )
+            lows = [picture.low for picture in pictures]
+            self.low = ImageStore(lows, cache, pixels // scale**2 + 1)
 
     def __len__(self) -> int:
         return len(self.high)

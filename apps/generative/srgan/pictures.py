@@ -4,16 +4,16 @@ A folder of high-resolution images is all that is needed; a folder with `HR` and
 pairs, of equal names (0001.png or 0001x4.png in LR for 0001.png in HR).
 """
 
-import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shared.common.errors import KerasuiteError
-from shared.common.files import write_text
 from shared.common.inputs import find_inputs
+from shared.common.splits import TRAIN, VALIDATION
+from shared.image.image_file import ImageFile
 from shared.image.reader import IMAGE_SUFFIXES, ImageHeader
 from shared.image.scan import scan_images
 
@@ -23,23 +23,24 @@ MIN_SIDE = 11  # of what SSIM is computed on, without the borders
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One high-resolution image and, where it has one, the low-resolution image of its pair.
+class Picture(ImageFile):
+    """A high-resolution image and, where it has one, the low-resolution image of its pair.
 
     Attributes:
-        high, low: paths; `low` is "" where the low-resolution image is made.
         width, height: of the high-resolution image, in pixels.
-        high_is_direct, low_is_direct: whether the graph decodes the files' own bytes.
-        split: "train" or "validation".
+        low: the low-resolution image; None where it is made.
     """
 
-    high: str
-    low: str = ""
     width: int = 0
     height: int = 0
-    high_is_direct: bool = True
-    low_is_direct: bool = True
-    split: str = ""
+    low: ImageFile | None = None
+
+    def to_json(self):
+        return super().to_json() | {"low": self.low and self.low.to_json()}
+
+    @classmethod
+    def from_json(cls, values):
+        return cls(**values | {"low": values["low"] and ImageFile.from_json(values["low"])})
 
 
 @dataclass
@@ -83,7 +84,7 @@ def _paired(folder: Path, skipped: list[tuple[str, str]]) -> list[Picture]:
     for files, others, name in ((lows, highs, HIGH), (highs, lows, LOW)):
         alone = sorted(files.keys() - others.keys())
         skipped += [(files[key], f"has no image of that name in {name}") for key in alone]
-    return [Picture(highs[key], lows[key]) for key in highs if key in lows]
+    return [Picture(highs[key], low=ImageFile(lows[key])) for key in highs if key in lows]
 
 
 def _by_key(folder: Path) -> dict[str, str]:
@@ -96,8 +97,10 @@ def _by_key(folder: Path) -> dict[str, str]:
 
 
 def _keep_usable(candidates, found: Pictures, scale, least, max_pixels) -> None:
-    highs = scan_images([each.high for each in candidates], max_pixels=max_pixels)
-    lows = iter(scan_images([each.low for each in candidates if each.low], max_pixels=max_pixels))
+    highs = scan_images([each.path for each in candidates], max_pixels=max_pixels)
+    lows = iter(
+        scan_images([each.low.path for each in candidates if each.low], max_pixels=max_pixels)
+    )
     for candidate, high in zip(candidates, highs, strict=True):
         low = next(lows) if candidate.low else None
         problem = _problem(high, low, scale, least)
@@ -109,8 +112,8 @@ def _keep_usable(candidates, found: Pictures, scale, least, max_pixels) -> None:
             candidate,
             width=high.header.width,
             height=high.header.height,
-            high_is_direct=high.header.is_direct,
-            low_is_direct=low is None or low.header.is_direct,
+            is_direct=high.header.is_direct,
+            low=low and replace(candidate.low, is_direct=low.header.is_direct),
         )
         found.pictures.append(picture)
 
@@ -144,23 +147,12 @@ def split_pictures(pictures: list[Picture]) -> list[Picture]:
     """
     if len(pictures) < 2:
         raise KerasuiteError(
-            f"{pictures[0].high}: is the only usable image, which is too few to train and "
+            f"{pictures[0].path}: is the only usable image, which is too few to train and "
             f"validate on; add images or name others with --validation FOLDER"
         )
-    ordered = sorted(pictures, key=lambda picture: picture.high)
+    ordered = sorted(pictures, key=lambda picture: picture.path)
     first = min(HELD_OUT, len(ordered)) - 1
     return [
-        replace(picture, split="train" if index % HELD_OUT != first else "validation")
+        replace(picture, split=TRAIN if index % HELD_OUT != first else VALIDATION)
         for index, picture in enumerate(ordered)
     ]
-
-
-def write_list(pictures: list[Picture], path: Path) -> None:
-    """Writes one JSON object a line."""
-    write_text(path, "".join(json.dumps(asdict(picture)) + "\n" for picture in pictures))
-
-
-def read_list(path: Path) -> list[Picture]:
-    """Reads what `write_list` wrote."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [Picture(**json.loads(line)) for line in lines]

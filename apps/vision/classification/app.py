@@ -1,6 +1,5 @@
 """The classification application, as the engine sees it."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +17,15 @@ from apps.vision.classification.serving import ClassifierServing
 from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
+from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import App
 from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
+from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.image_store import ImageStore
 from shared.image.scan import scan_images
 from shared.image.skipped import report_skipped
 
-FILES = "files.csv"
 SKIPPED = "skipped.csv"
 
 
@@ -44,10 +44,10 @@ class ClassifyApp(App):
     # === Data ===
 
     def prepare(self, run: Run) -> None:
-        """Finds, checks and splits the images once; later from `files.csv`."""
-        if not (run.folder / FILES).exists():
+        """Finds, checks and splits the images once; later from `images.jsonl`."""
+        if not (run.folder / IMAGES).exists():
             self._write_split(run)
-        self.files = files.read_files(run.folder / FILES)
+        self.files = read_images(files.LabelledFile, run.folder / IMAGES)
         self._stores: dict[str, ImageStore] = {}
 
     def _write_split(self, run: Run) -> None:
@@ -61,39 +61,31 @@ class ClassifyApp(App):
         )
         run.artifacts = {
             "class_names": readable.class_names,
-            "train_images": sum(file.split == "train" for file in split),
-            "validation_images": sum(file.split == "validation" for file in split),
+            "train_images": len(of_split(split, TRAIN)),
+            "validation_images": len(of_split(split, VALIDATION)),
             "skipped_images": len(readable.skipped),
             "total_pixels": readable.total_pixels,
         }
         report_skipped(readable.skipped, run.folder / SKIPPED)
         run.save_artifacts()
-        files.write_files(split, run.folder / FILES)
-
-    def _of(self, split: str) -> list[files.LabelledFile]:
-        return [file for file in self.files if file.split == split]
+        write_images(split, run.folder / IMAGES)
 
     def steps_per_epoch(self, run: Run) -> int:
-        return stream.steps_per_epoch(len(self._of("train")), run.config.batch_size)
+        return stream.steps_per_epoch(len(of_split(self.files, TRAIN)), run.config.batch_size)
 
     def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
-        labels = self._labels(run, self._of(split))
+        labels = self._labels(run, of_split(self.files, split))
         classes = len(run.artifacts["class_names"])
         store = self._store(run, split)
-        if split != "train":
+        if split != TRAIN:
             return data.evaluation_dataset(store, labels, classes, run.config, run.worker)
         return data.training_dataset(store, labels, classes, run.config, start_step, run.worker)
 
     def _store(self, run: Run, split: str) -> ImageStore:
         """The images of a split; decoded once, not once an epoch, where they are cached."""
         if split not in self._stores:
-            chosen = self._of(split)
-            for file in chosen:
-                if not os.path.exists(file.path):
-                    raise KerasuiteError(f"{file.path}: is no longer there; the run needs it")
             self._stores[split] = ImageStore(
-                [file.path for file in chosen],
-                [file.is_direct for file in chosen],
+                of_split(self.files, split),
                 run.config.data_options.cache,
                 run.artifacts["total_pixels"],
             )
@@ -112,9 +104,9 @@ class ClassifyApp(App):
                     f"{file.path}: class '{file.label}' is not one of the model's: "
                     f"{', '.join(known)}"
                 )
-        own = [file for file in found.files if file.split == "validation"] or found.files
-        held_out = [replace(file, split="validation") for file in own]
-        self.files = self._of("train") + held_out
+        own = of_split(found.files, VALIDATION) or found.files
+        held_out = [replace(file, split=VALIDATION) for file in own]
+        self.files = of_split(self.files, TRAIN) + held_out
         run.artifacts["total_pixels"] = found.total_pixels
         self._stores.clear()
         if run.is_chief:
@@ -156,7 +148,7 @@ class ClassifyApp(App):
     def _balanced_weights(self, run: Run) -> np.ndarray:
         from sklearn.utils.class_weight import compute_class_weight
 
-        labels = self._labels(run, self._of("train"))
+        labels = self._labels(run, of_split(self.files, TRAIN))
         classes = np.arange(len(run.artifacts["class_names"]))
         return compute_class_weight("balanced", classes=classes, y=labels).astype("float32")
 
@@ -168,7 +160,7 @@ class ClassifyApp(App):
     # === Results ===
 
     def evaluator(self, run: Run) -> ClassificationEvaluator:
-        paths = [file.path for file in self._of("validation")]
+        paths = [file.path for file in of_split(self.files, VALIDATION)]
         return ClassificationEvaluator(run.artifacts["class_names"], paths)
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, ClassifierServing]:

@@ -14,33 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from shared.common.errors import KerasuiteError
-from shared.common.files import atomic_path
+from shared.common.splits import SPLIT_OF_NAME, TEST, TRAIN, VALIDATION
+from shared.image.image_file import ImageFile
 from shared.image.reader import IMAGE_SUFFIXES
 
-SPLIT_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-}
+USED_SPLITS = {name: split for name, split in SPLIT_OF_NAME.items() if split != TEST}
 
 
 @dataclass(frozen=True)
-class LabelledFile:
-    """One image.
+class LabelledFile(ImageFile):
+    """An image and the name of its class."""
 
-    Attributes:
-        path: where it is.
-        label: name of its class.
-        split: "train", "validation", or "" if not split yet.
-        is_direct: whether the graph decodes the file's own bytes; otherwise Pillow reads it.
-    """
-
-    path: str
     label: str
-    split: str = ""
-    is_direct: bool = True
 
 
 @dataclass
@@ -102,12 +87,10 @@ def _without_repeats(files: list[LabelledFile]) -> list[LabelledFile]:
 
 def _from_folder(folder: Path) -> list[LabelledFile]:
     subfolders = sorted(p for p in folder.iterdir() if p.is_dir() and not _is_hidden(p.name))
-    splits = {
-        p: SPLIT_FOLDERS[p.name.lower()] for p in subfolders if p.name.lower() in SPLIT_FOLDERS
-    }
-    if "train" not in splits.values():
+    splits = {p: USED_SPLITS[p.name.lower()] for p in subfolders if p.name.lower() in USED_SPLITS}
+    if TRAIN not in splits.values():
         return _from_class_folders(subfolders, "")
-    own_split = "validation" in splits.values()
+    own_split = VALIDATION in splits.values()
     files: list[LabelledFile] = []
     for part, split in splits.items():
         classes = sorted(p for p in part.iterdir() if p.is_dir() and not _is_hidden(p.name))
@@ -117,7 +100,7 @@ def _from_folder(folder: Path) -> list[LabelledFile]:
 
 def _from_class_folders(folders: list[Path], split: str) -> list[LabelledFile]:
     return [
-        LabelledFile(os.path.join(root, name), folder.name, split)
+        LabelledFile(os.path.join(root, name), folder.name, split=split)
         for folder in folders
         for root, _, names in sorted(os.walk(folder))
         if not any(_is_hidden(part) for part in Path(root).relative_to(folder).parts)
@@ -149,10 +132,12 @@ def _csv_row(path: Path, number: int, row: dict) -> LabelledFile:
     if not (row["path"] or "").strip() or not (row["label"] or "").strip():
         raise KerasuiteError(f"{path}, line {number}: needs both a path and a label")
     split = (row.get("split") or "").strip().lower()
-    if split and split not in SPLIT_FOLDERS:
+    if split and split not in USED_SPLITS:
         raise KerasuiteError(f"{path}, line {number}: split '{split}' is not train or val")
     return LabelledFile(
-        str(path.parent / row["path"].strip()), row["label"].strip(), SPLIT_FOLDERS.get(split, "")
+        str(path.parent / row["path"].strip()),
+        row["label"].strip(),
+        split=USED_SPLITS.get(split, ""),
     )
 
 
@@ -184,7 +169,7 @@ def split_files(
         part = shuffled[fold * size // count : (fold + 1) * size // count]
         held_out.update((part if len(part) else shuffled[[fold % size]]).tolist())
     return [
-        replace(file, split="validation" if index in held_out else "train")
+        replace(file, split=VALIDATION if index in held_out else TRAIN)
         for index, file in enumerate(files)
     ]
 
@@ -206,34 +191,14 @@ def _check_classes(files: list[LabelledFile]) -> None:
 
 
 def _keep_own_split(files: list[LabelledFile]) -> list[LabelledFile]:
-    kept = [replace(file, split=file.split or "train") for file in files]
-    trained = {file.label for file in kept if file.split == "train"}
+    kept = [replace(file, split=file.split or TRAIN) for file in files]
+    trained = {file.label for file in kept if file.split == TRAIN}
     for file in kept:
         if file.label not in trained:
             raise KerasuiteError(
                 f"class '{file.label}' is in the validation data ({file.path}) but not in the "
                 f"training data"
             )
-    if not any(file.split == "validation" for file in kept):
+    if not any(file.split == VALIDATION for file in kept):
         raise KerasuiteError("the data name a training part but no validation part")
     return kept
-
-
-def write_files(files: list[LabelledFile], path: Path) -> None:
-    """Writes the split that a run uses as CSV: split,label,path,is_direct."""
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(["split", "label", "path", "is_direct"])
-        writer.writerows(
-            [file.split, file.label, os.path.abspath(file.path), int(file.is_direct)]
-            for file in files
-        )
-
-
-def read_files(path: Path) -> list[LabelledFile]:
-    """Reads what `write_files` wrote."""
-    with open(path, encoding="utf-8", newline="") as file:
-        return [
-            LabelledFile(row["path"], row["label"], row["split"], row["is_direct"] == "1")
-            for row in csv.DictReader(file)
-        ]

@@ -1,6 +1,5 @@
 """The detection application, as the engine sees it."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import tensorflow as tf
 from apps.vision.backbones.freeze import set_backbone_trainable
 from apps.vision.detection import data
 from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
-from apps.vision.detection.annotations.image_list import read_images, write_images
 from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.annotations.split import split_images
 from apps.vision.detection.config import DetectConfig
@@ -25,12 +23,13 @@ from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
 from shared.common.messages import warn
+from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import App
 from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
+from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.image_store import ImageStore
 
-IMAGES = "images.jsonl"
 PROBLEMS = "problems.txt"
 
 
@@ -52,7 +51,7 @@ class DetectApp(App):
         """Reads, checks and splits the annotations once; later from `images.jsonl`."""
         if not (run.folder / IMAGES).exists():
             self._write_images(run)
-        self.images = read_images(run.folder / IMAGES)
+        self.images = read_images(ImageBoxes, run.folder / IMAGES)
         self._stores: dict[str, ImageStore] = {}
 
     def _write_images(self, run: Run) -> None:
@@ -61,8 +60,8 @@ class DetectApp(App):
         images = split_images(found, config.data_options.validation_split, config.seed)
         run.artifacts = {
             "class_names": found.class_names,
-            "train_images": sum(image.split == "train" for image in images),
-            "validation_images": sum(image.split == "validation" for image in images),
+            "train_images": len(of_split(images, TRAIN)),
+            "validation_images": len(of_split(images, VALIDATION)),
             "boxes": int(sum(len(image.boxes) for image in images)),
             "problems": len(found.problems),
         }
@@ -70,15 +69,12 @@ class DetectApp(App):
         run.save_artifacts()
         write_images(images, run.folder / IMAGES)
 
-    def _of(self, split: str) -> list[ImageBoxes]:
-        return [image for image in self.images if image.split == split]
-
     def steps_per_epoch(self, run: Run) -> int:
-        return stream.steps_per_epoch(len(self._of("train")), run.config.batch_size)
+        return stream.steps_per_epoch(len(of_split(self.images, TRAIN)), run.config.batch_size)
 
     def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
-        store, images = self._store(run, split), self._of(split)
-        if split != "train":
+        store, images = self._store(run, split), of_split(self.images, split)
+        if split != TRAIN:
             return data.evaluation_dataset(store, images, run.config, run.worker)
         epochs = max(run.config.epochs - run.config.augment.mosaic_off_epochs, 0)
         last_mosaic_step = epochs * run.steps_per_epoch
@@ -89,13 +85,9 @@ class DetectApp(App):
     def _store(self, run: Run, split: str) -> ImageStore:
         """The images of a split at the network's size; kept so where they are cached."""
         if split not in self._stores:
-            images, side = self._of(split), run.config.model.image_size
-            for image in images:
-                if not os.path.exists(image.path):
-                    raise KerasuiteError(f"{image.path}: is no longer there; the run needs it")
+            images, side = of_split(self.images, split), run.config.model.image_size
             self._stores[split] = ImageStore(
-                [image.path for image in images],
-                [image.is_direct for image in images],
+                images,
                 run.config.data_options.cache,
                 len(images) * side * side,
                 lambda image: data.fitted(image, side),
@@ -105,8 +97,9 @@ class DetectApp(App):
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
         found = _read(data, run.config)
         images = _renumbered(found, run.artifacts["class_names"])
-        own = [image for image in images if image.split == "validation"] or images
-        self.images = self._of("train") + [replace(image, split="validation") for image in own]
+        own = of_split(images, VALIDATION) or images
+        held_out = [replace(image, split=VALIDATION) for image in own]
+        self.images = of_split(self.images, TRAIN) + held_out
         self._stores.clear()
         if run.is_chief:
             _report_problems(found, run.folder / "evaluation" / PROBLEMS)
@@ -169,7 +162,9 @@ class DetectApp(App):
 
     def evaluator(self, run: Run) -> DetectionEvaluator:
         return DetectionEvaluator(
-            run.artifacts["class_names"], self._of("validation"), run.config.model.image_size
+            run.artifacts["class_names"],
+            of_split(self.images, VALIDATION),
+            run.config.model.image_size,
         )
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, DetectorServing]:

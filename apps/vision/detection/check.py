@@ -12,7 +12,9 @@ from apps.vision.detection.annotations.image_boxes import DetectionData
 from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.draw import draw_boxes
 from shared.common.files import atomic_path
+from shared.common.splits import TRAIN, VALIDATION
 from shared.image.decode import decode_image
+from shared.image.image_file import of_split
 from shared.image.reader import DEFAULT_MAX_PIXELS, read_image
 
 # COCO's limits of an object's area, in pixels of the image.
@@ -79,8 +81,8 @@ def _missing_classes(data):
     lines = []
     if absent := _names(data, set(range(len(data.class_names))) - total):
         lines.append(f"classes without a box: {absent}")
-    for split in ("train", "validation"):
-        images = [image for image in data.images if image.split == split]
+    for split in (TRAIN, VALIDATION):
+        images = of_split(data.images, split)
         if images and (absent := _names(data, total - _classes(images))):
             lines.append(f"classes without a box in the {split} part: {absent}")
     return lines

@@ -24,6 +24,8 @@ from shared.common.errors import KerasuiteError
 from shared.engine.run import Run, load_best, open_run
 from shared.engine.training import train as training
 from shared.engine.training.finish import write_evaluation
+from shared.image import image_file
+from shared.image.image_file import ImageFile
 from shared.image.image_store import ImageStore
 from shared.testing.app_test import read_history
 
@@ -117,9 +119,9 @@ def test_a_lone_train_folder_is_split(tmp_path):
 
 def test_a_validation_class_that_is_never_trained():
     found = [
-        LabelledFile("1", "a", "train"),
-        LabelledFile("2", "b", "train"),
-        LabelledFile("3", "c", "validation"),
+        LabelledFile("1", "a", split="train"),
+        LabelledFile("2", "b", split="train"),
+        LabelledFile("3", "c", split="validation"),
     ]
     with pytest.raises(KerasuiteError, match="class 'c'"):
         files.split_files(found, 0.1, 0, 1)
@@ -140,9 +142,12 @@ def test_csv_paths_are_relative_to_the_table(tmp_path):
 
 
 def test_list_of_files_survives_writing(tmp_path):
-    found = [LabelledFile('/ü, "x"\n.jpg', "a,b", "train", False), LabelledFile("/y", "c", "x")]
-    files.write_files(found, tmp_path / "files.csv")
-    assert files.read_files(tmp_path / "files.csv") == found
+    found = [
+        LabelledFile('/ü, "x"\n.jpg', "a,b", split="train", is_direct=False),
+        LabelledFile("/y", "c", split="x"),
+    ]
+    image_file.write_images(found, tmp_path / "list")
+    assert image_file.read_images(LabelledFile, tmp_path / "list") == found
 
 
 @pytest.mark.parametrize("cache", ["memory", "off"])
@@ -155,7 +160,8 @@ def test_image_store_gives_the_pixels(tmp_path, cache):
     paths = [tmp_path / name for name in ("a.png", "b.bmp", "c.tiff")]
     for array, path in zip(arrays, paths, strict=True):
         Image.fromarray(array).save(path)
-    store = ImageStore(paths, [True, True, False], cache)
+    direct = zip(paths, (True, True, False), strict=True)
+    store = ImageStore([ImageFile(str(p), is_direct=is_direct) for p, is_direct in direct], cache)
     loaded = tf.data.Dataset.range(3).map(store.load)
     for array, image in zip(arrays, loaded, strict=True):
         np.testing.assert_array_equal(image, array)
@@ -168,7 +174,7 @@ def test_workers_share_the_global_batch(tmp_path, mix):
     found = files.find_files([str(tmp_path)])
     overrides = {"augment.rotation": 20.0, "augment.brightness": 0.2}
     overrides |= {} if mix == "none" else {f"augment.{mix}": 1.0}
-    store = ImageStore([file.path for file in found], [True] * 8)
+    store = ImageStore(found)
     labels = np.array([0] * 4 + [1] * 4, np.int32)
 
     def batches(worker):

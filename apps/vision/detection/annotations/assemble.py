@@ -126,9 +126,9 @@ def _finish(image: RawImage, facts: ImageFacts, labels, problems) -> ImageBoxes:
         np.array(rows["boxes"], np.float32).reshape(-1, 4),
         np.array(rows["labels"], np.int32),
         np.array(rows["crowd"], bool),
-        image.split,
-        header.is_direct,
         np.array(rows["areas"], np.float64),
+        split=image.split,
+        is_direct=header.is_direct,
     )
 
 

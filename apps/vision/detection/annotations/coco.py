@@ -19,6 +19,7 @@ from apps.vision.detection.annotations.image_boxes import (
 )
 from apps.vision.detection.annotations.image_index import ImageIndex, find_files
 from shared.common.errors import KerasuiteError
+from shared.common.splits import TEST
 
 KEYS = ("images", "annotations", "categories")
 
@@ -51,7 +52,7 @@ def read_coco(path) -> RawData:
             raw.problems.append(f"{file}: {reason}; it is not read")
             continue
         split = _split(file, path)
-        if split == "test" and len(files) > 1:
+        if split == TEST and len(files) > 1:
             raw.notes.append(f"{file}: is a test part; name it to read it")
             continue
         _read_content(file, content, split, index, raw)
@@ -97,7 +98,7 @@ def _split(file, root):
 
 def _read_content(file, content, split, index, raw):
     names = _categories(file, content["categories"], raw)
-    images = _images(file, content["images"], "" if split == "test" else split, index, raw)
+    images = _images(file, content["images"], "" if split == TEST else split, index, raw)
     for number, row in enumerate(content["annotations"]):
         where = f"{file}, annotations[{number}]"
         try:

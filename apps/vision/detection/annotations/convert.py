@@ -19,8 +19,9 @@ from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBo
 from apps.vision.detection.annotations.orientation import read_orientation, to_stored
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_folder, write_json, write_text
+from shared.common.splits import TRAIN, TRAIN_NAMES, VALIDATION, VALIDATION_NAMES
 
-PARTS = {"train": "train", "validation": "val"}
+PARTS = {TRAIN: TRAIN_NAMES[0], VALIDATION: VALIDATION_NAMES[0]}
 
 
 def convert(data: DetectionData, folder, format: str, hard_link: bool = False) -> list[str]:
@@ -75,7 +76,7 @@ def _stored(data) -> list[ImageBoxes]:
         size = (image.width, image.height)
         width, height = size[::-1] if orientation >= 5 else size
         boxes = to_stored(image.boxes.astype(np.float64), orientation)
-        split = (image.split or "train") if is_split else ""
+        split = (image.split or TRAIN) if is_split else ""
         images.append(replace(image, width=width, height=height, boxes=boxes, split=split))
     return images
 

@@ -1,4 +1,4 @@
-"""What is known of the images of a detection data set, whatever format it was read from."""
+"""The images and boxes of a detection data set, whatever format they were read from."""
 
 import os
 import re
@@ -6,42 +6,52 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
+from shared.common.splits import SPLIT_OF_NAME
+from shared.image.image_file import ImageFile
 
 
 @dataclass(frozen=True, eq=False)
-class ImageBoxes:
-    """One image and the objects in it.
+class ImageBoxes(ImageFile):
+    """An image and the objects in it.
 
     Attributes:
-        path: where it is.
         width, height: pixels of the upright image (EXIF orientation applied).
         boxes: float32 (n, 4). Normalised xyxy of the upright image, inside 0..1, with an area.
         labels: int32 (n,). Indices into `DetectionData.class_names`.
         crowd: bool (n,). Regions of many objects (COCO's `iscrowd`): neither target nor fault.
-        split: "train", "validation", or "" if the data do not say.
-        is_direct: whether the graph decodes the file's own bytes; otherwise Pillow reads it.
-        areas: float64 (n,) or None. What the annotations call the area of each object, in pixels
-            (in COCO's files, of its outline); 0 where they do not say. Decides what is small.
+        areas: float64 (n,) or None. Area of each object by the annotations, in pixels (in COCO's
+            files, of its outline); 0 where they do not say. Decides what is small.
     """
 
-    path: str
     width: int
     height: int
     boxes: np.ndarray
     labels: np.ndarray
     crowd: np.ndarray
-    split: str = ""
-    is_direct: bool = True
     areas: np.ndarray | None = None
+
+    # Arrays have no one truth value.
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+    def to_json(self):
+        return super().to_json() | {
+            # float32 to double and back is exact.
+            "boxes": self.boxes.astype(np.float64).tolist(),
+            "labels": self.labels.tolist(),
+            "crowd": self.crowd.astype(int).tolist(),
+            "areas": None if self.areas is None else self.areas.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, values):
+        areas = values["areas"]
+        arrays = {
+            "boxes": np.array(values["boxes"], np.float32).reshape(-1, 4),
+            "labels": np.array(values["labels"], np.int32),
+            "crowd": np.array(values["crowd"], bool),
+            "areas": None if areas is None else np.array(areas, np.float64),
+        }
+        return cls(**values | arrays)
 
 
 @dataclass
@@ -101,7 +111,7 @@ class RawImage:
 
 @dataclass
 class RawData:
-    """What a reader of one format found; see `apps.vision.detection.annotations.assemble`."""
+    """The findings of a reader of one format; see `apps.vision.detection.annotations.assemble`."""
 
     class_names: list[str] = field(default_factory=list)
     images: list[RawImage] = field(default_factory=list)
@@ -113,7 +123,7 @@ def split_of_folders(path: str, root: str) -> str:
     """The split that a folder between `root` and `path` names: train, validation, test or ""."""
     folders = os.path.relpath(os.path.dirname(path), root).split(os.sep)
     for name in folders:
-        split = SPLIT_NAMES.get(re.sub(r"[\d_-]+$", "", name.lower()))
+        split = SPLIT_OF_NAME.get(re.sub(r"[\d_-]+$", "", name.lower()))
         if split:
             return split
     return ""
@@ -122,4 +132,4 @@ def split_of_folders(path: str, root: str) -> str:
 def split_of_name(name: str) -> str:
     """The split that a word of a file name says: `instances_val2017` is "validation"."""
     words = re.findall(r"[a-z]+", name.lower())
-    return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "")
+    return next((SPLIT_OF_NAME[word] for word in words if word in SPLIT_OF_NAME), "")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from apps.vision.detection.annotations.image_boxes import DetectionData, ImageBoxes
 from shared.common.errors import KerasuiteError
+from shared.common.splits import TRAIN, VALIDATION
 
 
 def split_images(data: DetectionData, validation_split: float, seed: int) -> list[ImageBoxes]:
@@ -26,7 +27,7 @@ def split_images(data: DetectionData, validation_split: float, seed: int) -> lis
         KerasuiteError: if there are not enough images, or one part has no box.
     """
     images = _split(data, validation_split, seed)
-    for split in ("train", "validation"):
+    for split in (TRAIN, VALIDATION):
         if not any((~image.crowd).any() for image in images if image.split == split):
             raise KerasuiteError(
                 f"the {split} part has no box; annotate more images, or choose another "
@@ -37,8 +38,8 @@ def split_images(data: DetectionData, validation_split: float, seed: int) -> lis
 
 def _split(data, validation_split, seed):
     own = {image.split for image in data.images}
-    if {"train", "validation"} <= own:
-        return [replace(image, split=image.split or "train") for image in data.images]
+    if {TRAIN, VALIDATION} <= own:
+        return [replace(image, split=image.split or TRAIN) for image in data.images]
     if len(data.images) < 2:
         raise KerasuiteError("only 1 usable image; one is needed to train and one to validate")
     count = round(len(data.images) * validation_split)
@@ -51,6 +52,6 @@ def _split(data, validation_split, seed):
 
     held_out = {image.path for image in sorted(data.images, key=draw)[:count]}
     return [
-        replace(image, split="validation" if image.path in held_out else "train")
+        replace(image, split=VALIDATION if image.path in held_out else TRAIN)
         for image in data.images
     ]

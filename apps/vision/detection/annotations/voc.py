@@ -18,8 +18,9 @@ from apps.vision.detection.annotations.image_boxes import (
 )
 from apps.vision.detection.annotations.image_index import ImageIndex, find_files
 from shared.common.errors import KerasuiteError
+from shared.common.splits import TRAIN, TRAIN_NAMES, VALIDATION, VALIDATION_NAMES
 
-LISTS = {"train": "train", "val": "validation"}
+LISTS = {TRAIN_NAMES[0]: TRAIN, VALIDATION_NAMES[0]: VALIDATION}
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 

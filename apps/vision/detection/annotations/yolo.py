@@ -18,11 +18,13 @@ from apps.vision.detection.annotations.image_boxes import (
 )
 from apps.vision.detection.annotations.image_index import find_files
 from shared.common.errors import KerasuiteError
+from shared.common.splits import SPLIT_OF_NAME, TEST
 from shared.image.reader import IMAGE_SUFFIXES
 
-PARTS = {"train": "train", "val": "validation", "valid": "validation", "validation": "validation"}
+# Keys of a data.yaml to splits.
+PARTS = {name: split for name, split in SPLIT_OF_NAME.items() if split != TEST}
 NAME_FILES = ("classes.txt", "obj.names", "labels.txt")
-NO_LABELS = {*NAME_FILES, "train.txt", "val.txt", "valid.txt", "test.txt", "readme.txt"}
+NO_LABELS = {*NAME_FILES, "readme.txt", *(f"{name}.txt" for name in SPLIT_OF_NAME)}
 
 
 def read_yolo(path) -> RawData:
@@ -187,9 +189,9 @@ def _images_of_folder(folder, raw):
     found = {}
     for image in images:
         split = split_of_folders(image, folder)
-        if os.path.dirname(image) in labelled and split != "test":
+        if os.path.dirname(image) in labelled and split != TEST:
             found[image] = split
-    if any(split_of_folders(image, folder) == "test" for image in images):
+    if any(split_of_folders(image, folder) == TEST for image in images):
         raw.notes.append(f"{folder}: the part test is not read; name its folder to read it")
     return found
 

@@ -13,6 +13,7 @@ from apps.generative.cyclegan.check import describe
 from apps.generative.cyclegan.config import CycleGANConfig, DataConfig
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
+from shared.image.image_file import ImageFile, read_images, write_images
 from shared.image.image_store import ImageStore
 
 COUNTS = {"a": 7, "b": 4}
@@ -41,11 +42,10 @@ def stores_of(folder, options):
     files = domains.find_files([str(folder)])
     result = {}
     for domain in ("a", "b"):
-        paths = [file.path for file in files if file.domain == domain]
+        chosen = [file for file in files if file.domain == domain]
         result[domain] = ImageStore(
-            paths, [True] * len(paths), "memory",
-            transform=lambda image: data.resize_for_training(image, options),
-        )  # fmt: skip
+            chosen, "memory", transform=lambda image: data.resize_for_training(image, options)
+        )
     return result
 
 
@@ -70,7 +70,8 @@ def test_two_folders_of_any_names(tmp_path):
     }  # fmt: skip
     assert files == domains.split_files(found, 0.1, seed=1)
     assert files != domains.split_files(found, 0.1, seed=2)
-    assert domains.from_rows(domains.to_rows(files)) == files
+    write_images(files, tmp_path / "list")
+    assert read_images(domains.DomainFile, tmp_path / "list") == files
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_odd_images_are_read_and_bad_ones_left_out(tmp_path):
     assert "truncated" in reasons["truncated.jpg"]
     options = DataConfig(image_size=32)
     chosen = [file for file in found.files if file.domain == "a"]
-    store = ImageStore([f.path for f in chosen], [f.is_direct for f in chosen])
+    store = ImageStore(chosen)
     for index in range(4):
         kept = data.resize_for_training(store.load(index), options)
         image = data.training_image(kept, tf.constant([0, index]), options)
@@ -264,7 +265,7 @@ def test_evaluation_shows_each_image_once(tmp_path):
     stores = stores_of(tmp_path, config.data_options)
     stores = {
         domain: ImageStore(
-            [path.decode() for path in store._paths.numpy()], [True] * len(store), "memory",
+            [ImageFile(path.decode()) for path in store._paths.numpy()], "memory",
             transform=lambda image: data.evaluation_image(image, config.data_options),
         )
         for domain, store in stores.items()

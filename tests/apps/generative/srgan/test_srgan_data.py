@@ -1,6 +1,7 @@
 """Pictures found, paired, refused and cut; crops against the reduction of whole images."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,14 +13,13 @@ from apps.generative.srgan.app import SrganApp, training_pictures
 from apps.generative.srgan.config import SrganConfig
 from apps.generative.srgan.pictures import (
     Picture,
-    read_list,
     read_pictures,
     split_pictures,
-    write_list,
 )
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.image import bicubic
+from shared.image.image_file import ImageFile, read_images, write_images
 from shared.image.png_writer import PngWriter
 
 RANDOM = np.random.default_rng(0)
@@ -212,7 +212,7 @@ def test_grey_sixteen_bit_and_cmyk_images_become_rgb(tmp_path):
     for index, picture in enumerate(pictures):
         image = store.high.load(index).numpy()
         assert image.shape == (40, 50, 3)
-        if picture.high.endswith("deep.png"):
+        if picture.path.endswith("deep.png"):
             np.testing.assert_array_equal(image, scene())
 
 
@@ -259,14 +259,16 @@ def test_one_image_will_do_with_others_to_validate_on(tmp_path):
 
 def test_every_tenth_picture_is_held_out_and_lists_keep_all(tmp_path):
     pictures = split_pictures([Picture(f"{index:03}") for index in range(25)])
-    held_out = [picture.high for picture in pictures if picture.split == "validation"]
+    held_out = [picture.path for picture in pictures if picture.split == "validation"]
     assert held_out == ["009", "019"]
     assert [p.split for p in split_pictures([Picture("a"), Picture("b")])] == [
         "train",
         "validation",
     ]
-    write_list(pictures, tmp_path / "list")
-    assert read_list(tmp_path / "list") == pictures
+    pictures = [replace(picture, path=f"/{picture.path}") for picture in pictures]
+    pictures[3] = replace(pictures[3], low=ImageFile("/low/003", is_direct=False))
+    write_images(pictures, tmp_path / "list")
+    assert read_images(Picture, tmp_path / "list") == pictures
 
 
 def test_check_describes_and_lists_problems(tmp_path):

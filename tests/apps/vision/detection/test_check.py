@@ -13,7 +13,8 @@ def image_boxes(path, sides, labels, split):
     """Boxes of the given sides in pixels at the corner of an image of 200 x 100."""
     boxes = np.array([[0, 0, w / 200, h / 100] for w, h in sides], np.float32).reshape(-1, 4)
     labels = np.array(labels, np.int32)
-    return ImageBoxes(str(path), 200, 100, boxes, labels, np.zeros(len(labels), bool), split)
+    crowd = np.zeros(len(labels), bool)
+    return ImageBoxes(str(path), 200, 100, boxes, labels, crowd, split=split)
 
 
 def test_contents_and_problems():

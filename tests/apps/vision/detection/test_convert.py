@@ -36,7 +36,12 @@ def data(tmp_path):
         split = "validation" if number % 3 == 0 else "train"
         images.append(
             ImageBoxes(
-                str(path), *upright, boxes.astype(np.float32), labels, np.zeros(count, bool), split
+                str(path),
+                *upright,
+                boxes.astype(np.float32),
+                labels,
+                np.zeros(count, bool),
+                split=split,
             )
         )
     # All names in use, so that VOC, which sorts those it finds, has the same.

@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from apps.vision.detection import data
 from apps.vision.detection.annotations.image_boxes import ImageBoxes
-from apps.vision.detection.annotations.image_list import read_images, write_images
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.letterbox_boxes import to_original, to_square
 from apps.vision.detection.sampling import repeat_factors, weighted_indices
 from shared.common import config as configs
+from shared.image.image_file import read_images, write_images
 from shared.image.image_store import ImageStore
 
 SIDE = 64
@@ -48,10 +48,7 @@ def config(**changes):
 
 
 def store(images, cache="memory"):
-    return ImageStore(
-        [image.path for image in images], [True] * len(images), cache, 1,
-        lambda image: data.fitted(image, SIDE),
-    )  # fmt: skip
+    return ImageStore(images, cache, 1, lambda image: data.fitted(image, SIDE))
 
 
 def batches(images, count, last_mosaic_step=100, start=0, worker=(0, 1), **changes):
@@ -155,7 +152,8 @@ def test_rare_classes_are_drawn_more_often():
 
 def test_the_list_of_images_survives_exactly(tmp_path, images):
     write_images(images, tmp_path / "images.jsonl")
-    for left, right in zip(images, read_images(tmp_path / "images.jsonl"), strict=True):
+    again = read_images(ImageBoxes, tmp_path / "images.jsonl")
+    for left, right in zip(images, again, strict=True):
         assert (left.path, left.width, left.height) == (right.path, right.width, right.height)
         np.testing.assert_array_equal(left.boxes, right.boxes)
         assert left.boxes.dtype == right.boxes.dtype
