@@ -5,6 +5,7 @@ answers at once.
 """
 
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -17,7 +18,7 @@ from typer.core import TyperGroup
 from shared.common.errors import Interrupted, KerasuiteError, from_os_error
 from shared.engine.distribution.launch import end_with_launcher
 
-# Command name to (place of its Typer app, help line).
+# Command name to (import path of its Typer app, help line).
 GROUPS = {
     "embed": ("apps.embeddings.commands:commands", "Word embeddings: word2vec and GloVe."),
     "detect": ("apps.vision.detection.commands:commands", "Object detection, YOLO style."),
@@ -31,7 +32,9 @@ GROUPS = {
     "srgan": ("apps.generative.srgan.commands:commands", "Super-resolution of images."),
 }
 
-Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", metavar="", help="Show a traceback when something fails.")
+]
 
 # Help panels of the root page.
 TASKS, TOOLS = "Tasks", "Tools"
@@ -42,8 +45,8 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx, args):
         if args and args[0] in GROUPS:
-            place, help_line = GROUPS[args[0]]
-            module, _, name = place.partition(":")
+            import_path, help_line = GROUPS[args[0]]
+            module, _, name = import_path.partition(":")
             group = typer.main.get_command(getattr(importlib.import_module(module), name))
             group.name, group.help = args[0], help_line
             self.commands[args[0]] = group
@@ -53,13 +56,17 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Deep-learning applications on Keras 3 and TensorFlow, from raw files to SavedModels.",
     rich_markup_mode="rich",
 )
 for _name, (_, _help) in GROUPS.items():
-    app.add_typer(typer.Typer(no_args_is_help=True), name=_name, help=_help, rich_help_panel=TASKS)
+    app.add_typer(
+        typer.Typer(no_args_is_help=True, add_completion=False),
+        name=_name,
+        help=_help,
+        rich_help_panel=TASKS,
+    )
 
 
 def _print_version(wanted: bool) -> None:
@@ -75,7 +82,11 @@ def root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            metavar="",
+            help="Print the version.",
         ),
     ] = False,
 ) -> None:
@@ -87,12 +98,12 @@ def demo(
     tasks: Annotated[
         list[str] | None, typer.Argument(help="Tasks to show.", metavar="TASK")
     ] = None,
-    output: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path(
+    output: Annotated[Path, typer.Option(help="Folder for the page and all runs.")] = Path(
         "runs/demo"
     ),
     debug: Debug = False,
 ) -> None:
-    """Runs all applications end to end on offline samples and writes a page of results."""
+    """Run all applications end to end on offline samples and write a page of results."""
     from apps.demo import run_demo
 
     typer.echo(f"The page is {run_demo(output, tasks or [])}")
@@ -104,7 +115,7 @@ def samples(
     folder: Annotated[Path | None, typer.Argument(help="New folder.", metavar="DIR")] = None,
     debug: Debug = False,
 ) -> None:
-    """Makes an offline sample data set."""
+    """Make an offline sample data set."""
     from shared.samples.registry import SAMPLES, write_sample
 
     if not name:
@@ -118,10 +129,12 @@ def samples(
 @app.command(rich_help_panel=TOOLS)
 def inspect(
     model: Annotated[Path, typer.Argument(help="A SavedModel or a run folder.")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print JSON instead of tables.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Shows what is in a model: signatures, sizes, configuration, metrics."""
+    """Show the contents of a model: signatures, sizes, configuration, metrics."""
     from rich.console import Console
 
     from shared.engine.saved_model import inspect as inspection
@@ -135,10 +148,12 @@ def inspect(
 
 @app.command(rich_help_panel=TOOLS)
 def devices(
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", metavar="", help="Print JSON instead of lines.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
-    """Shows the processors, GPUs and workers that TensorFlow sees, and what would be used."""
+    """Show the processors, GPUs and workers that TensorFlow sees, and those it would use."""
     from shared.common.quiet import import_tensorflow
 
     import_tensorflow()
@@ -169,16 +184,20 @@ def launch(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Trains, evaluates or predicts on several workers: one command, one result."""
+    """Train, evaluate or predict on several workers: one command, one result."""
     from shared.engine.distribution.launch import launch as start_workers
 
     if not workers and not hosts:
-        raise KerasuiteError("launch: say how many with --workers N, or where with --hosts")
+        raise KerasuiteError(
+            "launch: give their number with --workers N or their addresses with --hosts"
+        )
     raise typer.Exit(start_workers(command, workers, hosts, index))
 
 
 def main() -> None:
     """Runs the command line; the exit codes are those of `shared.common.errors`."""
+    # Before Keras is imported: the user's own setting may name another backend.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     end_with_launcher()

@@ -50,6 +50,20 @@ commands.add_train(
     "Train a small encoder on the layers of a pretrained one, on plain text (TinyBERT).",
     verb="distill-general",
 )
+
+
+@commands.command(
+    hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True}
+)
+def train():
+    """Name the verbs that train: BERT has several in place of `train`."""
+    raise UsageError(
+        "bert train: use 'bert finetune' for a task, 'bert pretrain' for plain text, "
+        "'bert distill' for a small student of a fine-tuned teacher, or 'bert distill-general' "
+        "for a small encoder"
+    )
+
+
 commands.add_evaluate(app_of, "Score a run with the metrics of its task.")
 commands.add_export(
     app_of, "Export a run as a SavedModel: raw text in, labels, spans, answers or vectors out."

@@ -15,4 +15,14 @@ def load_app(import_path: str) -> Any:
 def load_module(name: str) -> Any:
     """Imports a module that needs TensorFlow, with TensorFlow's log lines hidden."""
     import_tensorflow()
+    _pin_keras()
     return importlib.import_module(name)
+
+
+def _pin_keras() -> None:
+    """Sets what `~/.keras/keras.json` may have set otherwise; the backend is pinned by `cli`."""
+    import keras
+
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)

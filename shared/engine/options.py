@@ -165,8 +165,17 @@ def config_options(
 def sign(command: Callable, parameters: list[inspect.Parameter]) -> None:
     """Gives a command the signature that Typer reads its options from; all are keywords."""
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    for parameter in parameters:
+        _hide_type_of_flag(parameter.annotation)
     command.__signature__ = inspect.Signature(parameters)
     command.__annotations__ = {p.name: p.annotation for p in parameters}
+
+
+def _hide_type_of_flag(annotation: Any) -> None:
+    """Lets help show `--resume` in place of `--resume <bool>`."""
+    kind, *described = typing.get_args(annotation)
+    if kind in (bool, bool | None):
+        described[0].metavar = ""
 
 
 def _parameter(path, name, annotation, help_text, default) -> inspect.Parameter:

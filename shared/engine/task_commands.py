@@ -37,7 +37,7 @@ class TaskCommands(typer.Typer):
     """
 
     def __init__(self, help: str):
-        super().__init__(no_args_is_help=True, help=help)
+        super().__init__(no_args_is_help=True, add_completion=False, help=help)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable:
         """Registers a command as `typer.Typer.command` does, with the option `--debug`."""
