@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 from shared.common.errors import DONE, SOME_REJECTED, Interrupted, KerasuiteError
 from shared.common.signals import CaughtSignal, catch_signals
@@ -22,6 +23,7 @@ from shared.engine.distribution.cluster import Cluster
 
 # How long the others may take to end after one has failed; well below a minute in all.
 GRACE = 20.0
+ROOT = Path(__file__).resolve().parents[3]  # The folder that cli.py is in.
 WATCHED = "KERASUITE_LAUNCHER"  # Descriptor that closes when the launcher ends.
 
 
@@ -119,6 +121,12 @@ def visible_gpus() -> list[str]:
     return [str(number) for number in range(len(lines))]
 
 
+def _command_line(words: list[str]) -> list[str]:
+    """`kerasuite WORDS...` as a process that imports nothing from the current folder (`-P`)."""
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); import cli; cli.main()"
+    return [sys.executable, "-P", "-c", code, str(ROOT), *words]
+
+
 class _Worker:
     """One process and the thread that passes its output on."""
 
@@ -128,7 +136,7 @@ class _Worker:
         # however that happens.
         read_end, self._lifeline = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli", *command],
+            _command_line(command),
             env=environment | {WATCHED: str(read_end), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from shared.common.errors import Interrupted, KerasuiteError
+from shared.engine.distribution import launch as launching
 from shared.engine.distribution.launch import launch
 from shared.testing.app_test import ROOT
 
@@ -29,10 +30,13 @@ sys.exit(int(code))
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
-    """A folder whose `cli` is the stand-in, first on the path of the workers."""
+    """A folder whose `cli` is the stand-in; the current folder has a user's own `cli.py`."""
     (tmp_path / "cli.py").write_text(WORKER)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / "cli.py").write_text("raise SystemExit(99)")
+    monkeypatch.chdir(tmp_path / "user")
+    monkeypatch.setattr(launching, "ROOT", tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     return tmp_path
 
@@ -68,7 +72,7 @@ def test_one_that_is_killed_ends_all(stand_in):
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(KerasuiteError, match="worker 1 was ended by signal 9"):
-        launch(["0:100", "0:100", "pid"], workers=2)
+        launch(["0:100", "0:100", str(stand_in / "pid")], workers=2)
     killer.join()
 
 
@@ -85,16 +89,17 @@ def test_signals_are_passed_on(stand_in):
     interrupter.start()
     # The stand-in has no handler: it dies by the signal, which is a failure of a worker.
     with pytest.raises((KerasuiteError, Interrupted)):
-        launch(["0:100", "0:100", "pid"], workers=2)
+        launch(["0:100", "0:100", str(stand_in / "pid")], workers=2)
     interrupter.join()
 
 
 def test_workers_end_with_their_launcher(stand_in):
     code = (
-        "from shared.engine.distribution.launch import launch; "
-        "launch(['0:100', '0:100', 'pid'], workers=2)"
+        "import pathlib; from shared.engine.distribution import launch; "
+        f"launch.ROOT = pathlib.Path({str(stand_in)!r}); "
+        f"launch.launch(['0:100', '0:100', {str(stand_in / 'pid')!r}], workers=2)"
     )
-    launcher = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    launcher = subprocess.Popen([sys.executable, "-P", "-c", code], stdout=subprocess.DEVNULL)
     files = [stand_in / f"pid{index}" for index in range(2)]
     while not all(file.exists() and file.read_text() for file in files):
         time.sleep(0.05)
