@@ -1,4 +1,4 @@
-"""What each head of an encoder looks at in a sentence, as pictures."""
+"""Plots of the attention weights of an encoder."""
 
 from pathlib import Path
 
@@ -10,17 +10,19 @@ from shared.common.messages import warn
 from shared.engine.load_app import load_app
 
 
-def draw_attention(place: str, folder: Path, texts: list[str], output: Path, layer: int) -> None:
-    """Draws the heads of one layer, or of all.
+def draw_attention(
+    import_path: str, run_folder: Path, texts: list[str], output: Path, layer: int
+) -> None:
+    """Draws the attention weights of the heads of one layer or of all.
 
     Args:
-        place: of the application that made the run.
-        folder: the run.
+        import_path: import path of the application that made the run.
+        run_folder: the run folder.
         texts: a sentence, or a sentence and its pair.
         output: folder for `layer-1.png`, `layer-2.png`, ...
-        layer: counted from 1; 0 for all.
+        layer: number of the layer from 1; 0 for all.
     """
-    app = load_app(place)
+    app = load_app(import_path)
     import tensorflow as tf
 
     from apps.bert.start import encoder_shape
@@ -31,14 +33,14 @@ def draw_attention(place: str, folder: Path, texts: list[str], output: Path, lay
         raise KerasuiteError(
             f"SENTENCE: {len(texts)} are given; give one, or a sentence and a pair"
         )
-    run = open_run(app, folder)
+    run = open_run(app, run_folder)
     model, tokenizer = load_best(app, run), app.tokenizer
-    tokens = [tokenizer(tf.constant([text])) for text in texts]
-    longest = encoder_shape(run).max_positions
-    x = tokenizer.pack(tokens[0], tokens[1] if len(tokens) == 2 else None, longest)
-    pieces = tokenizer.pieces(x["tokens"][0].numpy())
-    if len(pieces) < sum(row.row_lengths().numpy()[0] for row in tokens) + 1 + len(tokens):
-        warn(f"SENTENCE: has more than {longest} word pieces; the rest is not drawn")
+    rows = [tokenizer(tf.constant([text])) for text in texts]
+    max_length = encoder_shape(run).max_positions
+    x = tokenizer.pack(rows[0], rows[1] if len(rows) == 2 else None, max_length)
+    pieces = tokenizer.pieces(x["token_ids"][0].numpy())
+    if len(pieces) < sum(row.row_lengths().numpy()[0] for row in rows) + 1 + len(rows):
+        warn(f"SENTENCE: has more than {max_length} word pieces; the rest is not drawn")
     weights = model.encoder(x, output_attentions="weights")["attentions"]
     if not 0 <= layer <= len(weights):
         raise KerasuiteError(f"--layer {layer}: the encoder has the layers 1 to {len(weights)}")

@@ -1,6 +1,6 @@
-"""The shape of a BERT encoder, and its dropout."""
+"""Configuration of a BERT encoder."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from shared.common.config import config_class, option
 
@@ -22,23 +22,23 @@ class EncoderConfig:
     num_layers: int = option(12, "Transformer blocks (L).", ge=1)
     hidden_dim: int = option(768, "Width (H).", ge=8)
     num_heads: int = option(12, "Attention heads of a block (A).", ge=1)
-    intermediate_dim: int = option(3072, "Width inside a feed-forward network.", ge=8)
-    max_positions: int = option(512, "Longest sequence that positions are learnt for.", ge=8)
-    num_segments: int = option(2, "Kinds of segment; 2 for a sentence and its pair.", ge=1)
+    intermediate_dim: int = option(3072, "Inner width of the feed-forward networks.", ge=8)
+    max_positions: int = option(512, "Longest sequence, the number of position embeddings.", ge=8)
+    num_segments: int = option(2, "Number of segment types; 2 for a sentence and its pair.", ge=1)
     activation: Literal["gelu", "gelu_tanh", "relu"] = option(
-        "gelu", "Of the feed-forward networks; gelu_tanh is an approximation of gelu."
+        "gelu", "Activation of the feed-forward networks; gelu_tanh approximates gelu."
     )
-    epsilon: float = option(1e-12, "Of the layer normalisations.", gt=0)
+    epsilon: float = option(1e-12, "Epsilon of the layer normalisations.", gt=0)
     embedding_dim: int = option(
-        0, "Width of factorised token embeddings (ALBERT); 0 takes the encoder's.", ge=0
+        0, "Width of factorised token embeddings (ALBERT); 0 uses the encoder's width.", ge=0
     )
     heads_per_layer: tuple[int, ...] = option(
-        (), "Heads of each block, where some were pruned; empty for --num-heads everywhere."
+        (), "Heads of each block, where some were pruned; empty: --num-heads in every block."
     )
-    dropout: float = option(0.1, "Dropout of embeddings and of what blocks add.", ge=0, lt=1)
-    attention_dropout: float = option(0.1, "Dropout of attention weights.", ge=0, lt=1)
+    dropout: float = option(0.1, "Dropout of the embeddings and sublayer outputs.", ge=0, lt=1)
+    attention_dropout: float = option(0.1, "Dropout of the attention weights.", ge=0, lt=1)
 
-
-def encoder_arguments(config: EncoderConfig) -> dict[str, Any]:
-    """What `BertEncoder` is made with, beside the size of the vocabulary."""
-    return {name: getattr(config, name) for name in EncoderConfig.__dataclass_fields__}
+    @property
+    def block_heads(self) -> tuple[int, ...]:
+        """Heads of each block."""
+        return self.heads_per_layer or (self.num_heads,) * self.num_layers

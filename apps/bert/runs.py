@@ -1,13 +1,13 @@
-"""Which application a run folder or a SavedModel of `kerasuite bert` belongs to."""
+"""The applications of the run folders and SavedModels of `kerasuite bert`."""
 
 from pathlib import Path
 
 from shared.common.config import read_yaml
 from shared.common.errors import KerasuiteError
 
-# Where a SavedModel has the configuration of its run.
-EXPORTED = "assets.extra/config.yaml"
-# Task, as `config.yaml` names it, to the place of its App.
+# Path of the run's configuration in a SavedModel.
+EXPORTED_CONFIG = "assets.extra/config.yaml"
+# Import path of the application of each task, by its name in `config.yaml`.
 APPS = {
     "bert-finetune": "apps.bert.finetuning.app:FinetuneApp",
     "bert-pretrain": "apps.bert.pretraining.app:PretrainApp",
@@ -17,19 +17,19 @@ APPS = {
 
 
 def app_of(folder: Path, wanted: tuple[str, ...] = ()) -> str:
-    """The place of the App that made a folder.
+    """The import path of the application that wrote a folder.
 
     Args:
         folder: a run folder or a SavedModel.
-        wanted: the tasks that will do; by default all.
+        wanted: the accepted tasks; by default all.
 
     Raises:
         KerasuiteError: if it is neither, or of another task.
     """
-    versions = sorted(folder.glob(f"*/{EXPORTED}"))
-    for place in (folder / "config.yaml", folder / EXPORTED, *versions[-1:]):
-        if place.is_file():
-            task = read_yaml(place).get("task")
+    versions = sorted(folder.glob(f"*/{EXPORTED_CONFIG}"))
+    for path in (folder / "config.yaml", folder / EXPORTED_CONFIG, *versions[-1:]):
+        if path.is_file():
+            task = read_yaml(path).get("task")
             break
     else:
         raise KerasuiteError(

@@ -1,4 +1,4 @@
-"""Where a run starts: the encoder's shape, word pieces and weights, from --init or from nothing."""
+"""Start of a run: encoder, vocabulary and weights, from --init or from scratch."""
 
 import dataclasses
 import importlib
@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from apps.bert.checkpoint.places import resolve_checkpoint
+from apps.bert.checkpoint.resolve import resolve_checkpoint
 from apps.bert.checkpoint.tokenizer_files import (
     SETTINGS,
     VOCABULARY,
@@ -25,7 +25,7 @@ from apps.bert.checkpoint.tokenizer_files import (
 from apps.bert.checkpoint.weights import load_encoder
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.vocabulary import VocabularyConfig
-from shared.common.config import taken_over
+from shared.common.config import from_dict, inherit_group, to_dict
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
 from shared.common.messages import warn
@@ -33,9 +33,9 @@ from shared.engine.run import Run, load_init
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 from shared.text.wordpiece_training import learn_wordpiece
 
-# What of an encoder is not in its weights.
+# Settings of an encoder that its weights do not determine.
 DROPOUT = ("dropout", "attention_dropout")
-# Where the models of runs are defined: Keras must know a class before it reads one.
+# Modules of the models of runs, which Keras must know before it loads one.
 MODELS = (
     "apps.bert.finetuning.fine_tuner",
     "apps.bert.pretraining.pretrainer",
@@ -47,13 +47,13 @@ MODELS = (
 def prepare_start(
     run: Run, texts: Callable[[], Iterable[str]], length: tuple[str, int]
 ) -> dict[str, Any]:
-    """Writes the run's vocabulary into its folder and returns the encoder's shape.
+    """Writes the vocabulary of a run into its folder and returns its encoder.
 
-    With --init the configuration gets the shape that is found there.
+    With --init the configuration is updated to the encoder found there.
 
     Args:
         run: a new run.
-        texts: gives the training texts, if word pieces have to be learnt.
+        texts: returns the training texts, if word pieces are learnt.
         length: option and value of the longest sequence in word pieces.
 
     Returns:
@@ -75,34 +75,34 @@ def prepare_start(
         _write_own_vocabulary(config.tokens, texts, run.folder)
     check_shape(shape, length)
     if config.init:
-        run.config = settled(config, shape)
+        run.config = resolved_with_init(config, shape)
     tokenizer = load_tokenizer(run.folder)
     dropout = {name: getattr(config.encoder, name) for name in DROPOUT}
-    encoder = dataclasses.asdict(dataclasses.replace(shape, **dropout))
+    encoder = to_dict(dataclasses.replace(shape, **dropout))
     return {"encoder": encoder, "vocabulary_size": tokenizer.vocabulary_size}
 
 
-def settled(config: Any, shape: EncoderConfig) -> Any:
-    """The configuration of a run that starts from an encoder of this shape.
+def resolved_with_init(config: Any, shape: EncoderConfig) -> Any:
+    """The configuration of a run with the encoder of --init.
 
-    Warns of options that say otherwise: they change nothing.
+    Warns of options that contradict --init and have no effect.
     """
-    settled, unused = taken_over(config, "encoder", shape, DROPOUT)
+    resolved, unused = inherit_group(config, "encoder", shape, DROPOUT)
     if config.tokens.vocabulary:
         unused.insert(0, "--vocabulary")
     if unused:
         warn(f"--init {config.init}: brings its encoder and vocabulary; not used: "
              f"{', '.join(unused)}")  # fmt: skip
-    return settled
+    return resolved
 
 
 def check_shape(shape: EncoderConfig, length: tuple[str, int], name: str = "encoder") -> None:
-    """Raises KerasuiteError if no encoder has this shape, or not so many positions.
+    """Raises KerasuiteError if the shape is impossible or has too few positions.
 
     Args:
-        shape: of the encoder.
+        shape: configuration of the encoder.
         length: option and value of the longest sequence in word pieces.
-        name: what the encoder is called in messages.
+        name: name of the encoder in messages.
     """
     if shape.hidden_dim % shape.num_heads:
         raise KerasuiteError(
@@ -115,15 +115,15 @@ def check_shape(shape: EncoderConfig, length: tuple[str, int], name: str = "enco
             f"--heads-per-layer: names the heads of {named} layers, there are {shape.num_layers} "
             f"(--num-layers)"
         )
-    option, longest = length
-    if longest > shape.max_positions:
+    option, max_length = length
+    if max_length > shape.max_positions:
         raise KerasuiteError(
-            f"{option} {longest}: the {name} has {shape.max_positions} positions; lower it"
+            f"{option} {max_length}: the {name} has {shape.max_positions} positions; lower it"
         )
 
 
 def start_weights(run: Run, model: keras.Model) -> None:
-    """Takes the weights of --init: all that fit of a run, or the encoder of a checkpoint."""
+    """Loads the weights of --init: all that fit of a run, or the encoder of a checkpoint."""
     if is_run(run.config.init):
         for module in MODELS:
             importlib.import_module(module)
@@ -131,30 +131,31 @@ def start_weights(run: Run, model: keras.Model) -> None:
     elif run.config.init:
         missing = load_encoder(resolve_checkpoint(run.config.init), model.encoder)
         if missing:
-            warn(f"--init {run.config.init}: has no {', '.join(missing)}; begins untrained")
+            warn(f"--init {run.config.init}: has no {', '.join(missing)}; starts untrained")
 
 
-def is_run(place: str) -> bool:
-    return bool(place) and (Path(place) / "config.yaml").is_file()
+def is_run(init: str) -> bool:
+    """Whether the value of --init is a run folder."""
+    return bool(init) and (Path(init) / "config.yaml").is_file()
 
 
 def encoder_shape(run: Run) -> EncoderConfig:
-    """The shape of a prepared run's encoder."""
-    return EncoderConfig(**run.artifacts["encoder"])
+    """The configuration of a prepared run's encoder."""
+    return from_dict(EncoderConfig, run.artifacts["encoder"])
 
 
 # === Vocabulary files ===
 
 
 def load_tokenizer(folder: Path) -> WordPieceTokenizer:
-    """The word pieces of a run folder, or of a checkpoint's."""
+    """The tokenizer of a run folder or of a checkpoint's folder."""
     vocabulary = read_vocabulary(folder)
     return make_tokenizer(vocabulary, read_settings(folder, vocabulary))
 
 
-def vocabulary_assets(tokenizer: WordPieceTokenizer, longest: int = 512) -> dict[str, str]:
-    """File name to text: the vocabulary and how text is cut, as Hugging Face writes them."""
-    settings = settings_json(settings_of(tokenizer), longest)
+def vocabulary_assets(tokenizer: WordPieceTokenizer, max_length: int = 512) -> dict[str, str]:
+    """Vocabulary and settings files of a tokenizer in Hugging Face's format, texts by name."""
+    settings = settings_json(settings_of(tokenizer), max_length)
     return {
         VOCABULARY: vocabulary_text(tokenizer.vocabulary),
         SETTINGS: json.dumps(settings, indent=2) + "\n",
@@ -162,6 +163,7 @@ def vocabulary_assets(tokenizer: WordPieceTokenizer, longest: int = 512) -> dict
 
 
 def write_vocabulary(tokenizer: WordPieceTokenizer, folder: Path) -> None:
+    """Writes the vocabulary and settings files of a tokenizer into a folder."""
     for name, text in vocabulary_assets(tokenizer).items():
         write_text(folder / name, text)
 
@@ -174,7 +176,7 @@ def _copy_from_run(source: Path, folder: Path) -> EncoderConfig:
                              f"encoder such as minilm")  # fmt: skip
     for name in (VOCABULARY, SETTINGS):
         shutil.copyfile(source / name, folder / name)
-    return EncoderConfig(**values["encoder"])
+    return from_dict(EncoderConfig, values["encoder"])
 
 
 def _write_own_vocabulary(

@@ -1,12 +1,12 @@
-"""Word pieces of a run: taken from where it starts, from a file, or learnt from its data."""
+"""Configuration of the vocabulary: from --init, from a file, or learnt from the data."""
 
 from shared.common.config import config_class, option
 
 
 @config_class
 class VocabularyConfig:
-    """Word pieces, where --init brings none."""
+    """Word pieces of a run without --init."""
 
-    vocabulary: str = option("", "A vocab.txt; by default the one of --init, or one learnt.")
-    vocabulary_size: int = option(8000, "Word pieces, if they are learnt from the data.", ge=64)
-    lowercase: bool = option(True, "Lower-cases and strips accents, with a learnt vocabulary.")
+    vocabulary: str = option("", "A vocab.txt; by default that of --init, or learnt from the data.")
+    vocabulary_size: int = option(8000, "Number of word pieces to learn from the data.", ge=64)
+    lowercase: bool = option(True, "Lower-case text and strip accents, with a learnt vocabulary.")

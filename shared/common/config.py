@@ -31,7 +31,6 @@ Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 StrategyName = Literal["auto", "single", "mirrored", "multiworker"]
 T = TypeVar("T")
 
-
 config_class = pydantic_dataclass(
     frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid")
 )
@@ -230,27 +229,27 @@ def replaced(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
     return from_dict(type(config), values, source="command line")
 
 
-def taken_over(
-    config: RunConfig, name: str, theirs: Any, but: typing.Collection[str] = ()
+def inherit_group(
+    config: RunConfig, name: str, inherited: Any, keep: typing.Collection[str] = ()
 ) -> tuple[RunConfig, list[str]]:
-    """A configuration with a group's values of what --init names.
+    """Replaces a group of a configuration by that of the model that --init names.
 
     Args:
-        config: of the run that starts.
-        name: of the group.
-        theirs: the group as it has it.
-        but: fields that stay the run's own.
+        config: configuration of the run that starts.
+        name: name of the group.
+        inherited: the group of the model that --init names.
+        keep: fields that keep the run's own values.
 
     Returns:
-        The configuration, and the options that say otherwise and change nothing.
+        The configuration, and the options that contradict --init and have no effect.
     """
     found, unused = {}, []
-    for field in dataclasses.fields(theirs):
-        ours, value = getattr(getattr(config, name), field.name), getattr(theirs, field.name)
-        if field.name in but or ours == value:
+    for field in dataclasses.fields(inherited):
+        ours, value = getattr(getattr(config, name), field.name), getattr(inherited, field.name)
+        if field.name in keep or ours == value:
             continue
         found[f"{name}.{field.name}"] = value
-        if ours != getattr(type(theirs)(), field.name):
+        if ours != getattr(type(inherited)(), field.name):
             unused.append(f"--{field.name.replace('_', '-')} {ours} (it has {value})")
     return replaced(config, found), unused
 

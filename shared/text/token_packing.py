@@ -24,7 +24,7 @@ def pack_texts(
         cls, sep, pad: int. Numbers of the special tokens.
 
     Returns:
-        "tokens" int32 (N, T); "segments" int32 (N, T): 1 for `b [SEP]`, else 0.
+        "token_ids" int32 (N, T); "segment_ids" int32 (N, T): 1 for `b [SEP]`, else 0.
 
     Raises:
         ValueError: if the special tokens alone are longer than `max_length`.
@@ -44,8 +44,8 @@ def pack_texts(
         columns += [part, sep_column]
         numbers += [tf.fill([rows, 1], segment) + tf.zeros_like(part), _column(segment, rows)]
     return {
-        "tokens": tf.concat(columns, 1).to_tensor(pad),
-        "segments": tf.concat(numbers, 1).to_tensor(0),
+        "token_ids": tf.concat(columns, 1).to_tensor(pad),
+        "segment_ids": tf.concat(numbers, 1).to_tensor(0),
     }
 
 

@@ -144,8 +144,8 @@ def _training_rate(shape: str) -> float:
     )
     generator = np.random.default_rng(0)
     rows = TRAINING_BATCH
-    tokens = tf.constant(generator.integers(5, WORDS, (rows, LENGTH)), tf.int32)
-    x = {"tokens": tokens, "segments": tf.zeros_like(tokens)}
+    token_ids = tf.constant(generator.integers(5, WORDS, (rows, LENGTH)), tf.int32)
+    x = {"token_ids": token_ids, "segment_ids": tf.zeros_like(token_ids)}
     batch = x, {"labels": tf.range(rows) % 2, "index": tf.range(rows)}
     return rows / median_seconds(lambda: float(step(batch)["loss"][0]))
 
@@ -173,12 +173,13 @@ def tinybert_gain() -> Result:
 
 def _model(shape: str, dropout: float = 0.0):
     from apps.bert.encoder_config import EncoderConfig
+    from apps.bert.finetuning.config import HeadConfig
     from apps.bert.finetuning.fine_tuner import FineTuner
     from shared.common.quiet import import_tensorflow
 
     import_tensorflow()
     encoder = EncoderConfig(**SHAPES[shape], dropout=dropout, attention_dropout=dropout)
-    model = FineTuner(encoder, WORDS, "classification", 2)
+    model = FineTuner(encoder, HeadConfig(), WORDS, "classification", 2)
     model.build()
     return model
 
@@ -187,7 +188,7 @@ def _serving(shape: str):
     """The signature of an untrained model, and texts of exactly 128 pieces."""
     import tensorflow as tf
 
-    from apps.bert.finetuning.serving import TextServing
+    from apps.bert.finetuning.texts.serving import TextServing
     from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS, WordPieceTokenizer
 
     words = [f"word{_letters(number)}" for number in range(WORDS - len(SPECIAL_TOKENS))]

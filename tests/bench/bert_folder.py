@@ -91,7 +91,7 @@ def padded_call(app, model, length: int, texts: list[str]) -> Callable[[], None]
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def probabilities(texts):
         packed = app.tokenizer.pack(app.tokenizer(texts), None, length)
-        missing = length - tf.shape(packed["tokens"])[1]
+        missing = length - tf.shape(packed["token_ids"])[1]
         x = {name: tf.pad(rows, [[0, 0], [0, missing]]) for name, rows in packed.items()}
         return tf.nn.softmax(model(x, training=False))
 

@@ -62,7 +62,7 @@ def test_sentiment(sentiment_run):
     ("name", "metric", "floor", "options"),
     [
         ("mrpc", "f1", 0.84, ("--preset", "sentences")),
-        ("stsb", "pearson", 0.85, ("--preset", "sentences", "--kind", "regression")),
+        ("stsb", "pearson", 0.85, ("--preset", "sentences", "--task-type", "regression")),
         ("cola", "matthews", None, ("--preset", "sentences")),
         ("rte", "accuracy", None, ("--preset", "sentences")),
         ("conll2003", "f1", 0.88, ("--preset", "tagging")),

@@ -1,1 +1,1 @@
-"""BERT checkpoints as people have them, read and written."""
+"""Reading and writing BERT checkpoints of Hugging Face and Google."""

@@ -1,4 +1,4 @@
-"""What a BERT checkpoint is, whoever wrote it."""
+"""A BERT checkpoint, independent of its format."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from apps.bert.encoder_config import EncoderConfig
 
 @dataclass(frozen=True)
 class TokenizerSettings:
-    """How text is cut into words, before these are cut into pieces.
+    """How text is split into words before word pieces.
 
     Attributes:
         lowercase: whether words are lower-cased.
-        strip_accents: whether accents are removed; None does what `lowercase` says.
+        strip_accents: whether accents are removed; None: like `lowercase`.
         chinese: whether every Chinese character is a word.
     """
 
@@ -24,10 +24,10 @@ class TokenizerSettings:
 
 
 class LazyTensors(Mapping[str, np.ndarray]):
-    """Tensors by name, each read from disk when it is asked for.
+    """Tensors by name, each read from disk when accessed.
 
     Args:
-        readers: tensor name to a function that reads it.
+        readers: functions that read the tensors, by name.
     """
 
     def __init__(self, readers: Mapping[str, Callable[[], np.ndarray]]):
@@ -48,15 +48,15 @@ class LazyTensors(Mapping[str, np.ndarray]):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """An encoder's shape, vocabulary and weights.
+    """Configuration, vocabulary and weights of an encoder.
 
     Attributes:
-        config: the encoder's shape.
-        vocabulary: word pieces by number; as many as the token embedding has rows.
-        settings: how text is cut into words.
+        config: configuration of the encoder.
+        vocabulary: word pieces by id, one for each row of the token embedding.
+        settings: settings of the tokenizer.
         tensors: float32 arrays by the names of Hugging Face's `BertForPreTraining`, without
-            "bert."; see `names.py`. Besides the encoder's there may be those of heads.
-        source: what the user called it.
+            "bert."; see `names.py`. There may be tensors of heads too.
+        source: the name that the user gave.
     """
 
     config: EncoderConfig

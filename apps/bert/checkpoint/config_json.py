@@ -1,4 +1,4 @@
-"""The shape of an encoder in config.json (Hugging Face) and bert_config.json (Google)."""
+"""Configuration of an encoder in config.json (Hugging Face) and bert_config.json (Google)."""
 
 import dataclasses
 import json
@@ -52,10 +52,10 @@ FIXED = {
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object in a JSON file.
+    """Reads an object from a JSON file.
 
     Raises:
-        KerasuiteError: if the file is none.
+        KerasuiteError: if the file is no JSON object.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -67,25 +67,25 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def model_type(path: Path, values: Mapping[str, Any]) -> str:
-    """ "bert" or "distilbert"; old files that do not say are BERT's.
+    """The model type, "bert" or "distilbert"; files without one are BERT's.
 
     Raises:
         KerasuiteError: for any other type.
     """
-    kind = str(values.get("model_type", "bert"))
-    if kind not in SETTINGS:
+    name = str(values.get("model_type", "bert"))
+    if name not in SETTINGS:
         raise KerasuiteError(
-            f"{path}: model_type '{kind}' is not supported; give a checkpoint of type bert (also "
+            f"{path}: model_type '{name}' is not supported; give a checkpoint of type bert (also "
             f"MiniLM, the small and the multilingual BERTs) or distilbert"
         )
-    return kind
+    return name
 
 
 def vocabulary_size(path: Path, values: Mapping[str, Any]) -> int:
     """Rows of the token embedding.
 
     Raises:
-        KerasuiteError: if the file does not say.
+        KerasuiteError: if the file does not have the number.
     """
     size = values.get("vocab_size")
     if not isinstance(size, int):
@@ -94,29 +94,27 @@ def vocabulary_size(path: Path, values: Mapping[str, Any]) -> int:
 
 
 def to_encoder_config(path: Path, values: Mapping[str, Any]) -> EncoderConfig:
-    """The shape of the encoder.
+    """The configuration of the encoder.
 
     Args:
         path: the file, for error messages.
-        values: what it holds.
+        values: its content.
 
     Raises:
-        KerasuiteError: if the file asks for what `BertEncoder` is not, or a value is missing.
+        KerasuiteError: if `BertEncoder` does not support the model, or a value is missing.
     """
-    kind = model_type(path, values)
+    family = model_type(path, values)
     for name, only in FIXED.items():
         if values.get(name, only) != only:
             raise KerasuiteError(
                 f"{path}: {name} {_short(values[name])} is not supported, only {_short(only)}; "
                 f"give another checkpoint"
             )
-    given = {ours: values[theirs] for ours, theirs in SETTINGS[kind].items() if theirs in values}
+    given = {ours: values[theirs] for ours, theirs in SETTINGS[family].items() if theirs in values}
     for ours in REQUIRED:
         if ours not in given:
-            raise KerasuiteError(f"{path}: has no '{SETTINGS[kind][ours]}'; fetch it again")
-    given["activation"] = _activation(
-        path, values, "hidden_act" if kind == "bert" else "activation"
-    )
+            raise KerasuiteError(f"{path}: has no '{SETTINGS[family][ours]}'; fetch it again")
+    given["activation"] = _activation(path, values, ACTIVATION_KEYS[family])
     config = configs.from_dict(EncoderConfig, given, str(path))
     if config.hidden_dim % config.num_heads:
         raise KerasuiteError(
@@ -138,14 +136,14 @@ def _activation(path: Path, values: Mapping[str, Any], key: str) -> str:
 
 
 def _with_pruned_heads(path: Path, config: EncoderConfig, pruned: Any) -> EncoderConfig:
-    """`pruned_heads` lists by layer the numbers of the heads that are gone."""
+    """The configuration without the heads of `pruned_heads`, which are listed by layer."""
     if not pruned:
         return config
     try:
-        gone = {int(layer): len(set(heads)) for layer, heads in pruned.items()}
+        removed = {int(layer): len(set(heads)) for layer, heads in pruned.items()}
     except (AttributeError, TypeError, ValueError):
         raise KerasuiteError(f"{path}: pruned_heads {_short(pruned)} names no heads") from None
-    heads = tuple(config.num_heads - gone.get(index, 0) for index in range(config.num_layers))
+    heads = tuple(config.num_heads - removed.get(index, 0) for index in range(config.num_layers))
     if min(heads) < 1:
         raise KerasuiteError(f"{path}: pruned_heads leaves a layer without heads; not supported")
     return dataclasses.replace(config, heads_per_layer=heads)
@@ -156,7 +154,13 @@ def _short(value: Any) -> str:
 
 
 def to_json(config: EncoderConfig, vocabulary_size: int, architecture: str) -> dict[str, Any]:
-    """What config.json says of an encoder; see `weights.encoder_tensors` for pruned heads."""
+    """Content of config.json; see `weights.encoder_tensors` for pruned heads.
+
+    Args:
+        config: configuration of the encoder.
+        vocabulary_size: number of word pieces.
+        architecture: name of the class of transformers.
+    """
     return {
         "architectures": [architecture],
         "model_type": "bert",

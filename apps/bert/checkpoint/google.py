@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 CONFIG = "bert_config.json"
 WEIGHTS = "bert_model.ckpt"
 INDEX = ".index"
-# How the folders of Google's releases are called, the first that fits, and whether their text
-# is lower-cased (`validate_case_matches_checkpoint` in its tokenization.py).
+# Parts of the names of Google's releases, the first match counts, and whether their text is
+# lower-cased (`validate_case_matches_checkpoint` in its tokenization.py).
 CASES = {"uncased": True, "cased": False, "multilingual": True, "chinese": True}
 
 
 def read_google(folder: Path) -> Checkpoint:
-    """Reads a folder of a Google checkpoint; the weights when they are asked for.
+    """Reads a folder of a Google checkpoint; the weights are read when accessed.
 
     Raises:
         KerasuiteError: if a file is missing or damaged, or the weights are not BERT's.
@@ -115,7 +115,7 @@ def _reader(
         except (tf.errors.OpError, LookupError, ValueError, RuntimeError) as error:
             raise _damaged(prefix, error) from error
         array = np.asarray(array, np.float32)
-        # The table has PyTorch's (out, in), as the next-sentence head has here too.
+        # The table has PyTorch's (out, in), and so has Google's next-sentence head.
         return array.T if name.endswith("/kernel") else array
 
     return read

@@ -11,18 +11,18 @@ from shared.common.errors import KerasuiteError
 
 PREFIX = "hf:"
 NAME = re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
-# Nothing else is fetched, above all no pickle.
+# Nothing else is downloaded, above all no pickle.
 FILES = (CONFIG, VOCABULARY, TOKENIZER, SETTINGS, WEIGHTS, INDEX, "model-*-of-*.safetensors")
 
 
 def read_hub(text: str) -> Checkpoint:
-    """Fetches a checkpoint, or takes it from the Hub's cache on this machine, and reads it.
+    """Downloads a checkpoint, unless it is in the local cache of the Hub, and reads it.
 
     Args:
         text: "hf:ORG/NAME" or "hf:ORG/NAME@REVISION", a branch, a tag or a commit.
 
     Raises:
-        KerasuiteError: if it cannot be had, or is not supported.
+        KerasuiteError: if it cannot be downloaded, or is not supported.
     """
     match = NAME.fullmatch(text.removeprefix(PREFIX))
     if not match:

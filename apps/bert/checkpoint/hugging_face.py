@@ -1,7 +1,4 @@
-"""Folders of Hugging Face: config.json, vocab.txt, tokenizer_config.json, model.safetensors.
-
-This is also how the suite itself keeps an encoder outside of a run.
-"""
+"""Folders of Hugging Face: config.json, vocab.txt, tokenizer_config.json, model.safetensors."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -46,13 +43,13 @@ CONFIG = "config.json"
 
 
 def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
-    """Reads a folder of a BERT or a DistilBERT; the weights when they are asked for.
+    """Reads a folder of a BERT or a DistilBERT; the weights are read when accessed.
 
     A DistilBERT has no segments: it gets segment embeddings of zeros.
 
     Args:
         folder: the folder.
-        source: how messages call it; by default by its path.
+        source: its name in messages; by default its path.
 
     Raises:
         KerasuiteError: if a file is missing, damaged, or of a model that is not supported.
@@ -68,14 +65,16 @@ def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
     return Checkpoint(config, vocabulary, settings, LazyTensors(readers), source or str(folder))
 
 
-def _readers(folder: Path, kind: str, config: EncoderConfig) -> dict[str, Callable[[], np.ndarray]]:
-    """What reads each tensor, by the names of the table."""
-    rename = distilbert_name if kind == "distilbert" else canonical_name
+def _readers(
+    folder: Path, family: str, config: EncoderConfig
+) -> dict[str, Callable[[], np.ndarray]]:
+    """Functions that read the tensors, by the names of `names.py`."""
+    rename = distilbert_name if family == "distilbert" else canonical_name
     readers = {rename(name): reader for name, reader in read_tensors(folder).items()}
     for name, second in TIED.items():
         if second in readers:
             readers.setdefault(name, readers[second])
-    if kind == "distilbert":
+    if family == "distilbert":
         zeros = np.zeros((config.num_segments, config.hidden_dim), np.float32)
         readers[SEGMENT_EMBEDDINGS] = lambda: zeros
     return readers
@@ -92,9 +91,9 @@ def save_hugging_face(
 
     Args:
         folder: a new folder.
-        encoder: the encoder; what was pruned or factorised is written whole, see
-            `encoder_tensors`.
-        vocabulary, settings: of its tokenizer.
+        encoder: the encoder; pruned and factorised weights are restored, see `encoder_tensors`.
+        vocabulary: its word pieces.
+        settings: settings of its tokenizer.
         heads: pretraining heads, see `weights.load_pretraining_heads`, or None.
 
     Raises:
@@ -113,7 +112,14 @@ def write_folder(
     settings: TokenizerSettings,
     tensors: Mapping[str, np.ndarray],
 ) -> None:
-    """Writes a folder, all of it or nothing; `tensors` have the names of `names.py`.
+    """Writes a folder atomically.
+
+    Args:
+        folder: a new folder.
+        config: configuration of the encoder.
+        vocabulary: its word pieces.
+        settings: settings of its tokenizer.
+        tensors: tensors by the names of `names.py`.
 
     Raises:
         KerasuiteError: if the folder exists already.
@@ -139,7 +145,7 @@ def write_folder(
 
 
 def _architecture(tensors: Mapping[str, np.ndarray]) -> str:
-    """The class of transformers that has just these tensors."""
+    """The class of transformers with exactly these tensors."""
     masked_lm, next_sentence = (
         any(name.startswith(OPTIONAL[part]) for name in tensors)
         for part in ("masked-LM head", "next-sentence head")

@@ -1,16 +1,17 @@
-"""Which tensors of a checkpoint make up which variable.
+"""Table of the tensors of a checkpoint that make up each variable.
 
-The table serves both directions, so what is written is what is read. It has the names of Hugging
-Face's `BertForPreTraining` without their prefix "bert."; the names of other writers are brought
-to these first (`canonical_name`, `distilbert_name`, `google_name`).
+The table serves reading and writing. Its names are those of Hugging Face's `BertForPreTraining`
+without the prefix "bert."; the names of other writers are converted to these first
+(`canonical_name`, `distilbert_name`, `google_name`).
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from apps.bert.encoder_config import EncoderConfig
 
 WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
 SEGMENT_EMBEDDINGS = "embeddings.token_type_embeddings.weight"
@@ -20,10 +21,10 @@ TIED = {
     WORD_EMBEDDINGS: TIED_DECODER,
     "cls.predictions.bias": "cls.predictions.decoder.bias",
 }
-# Second names, and the numbers 0, 1, 2...: nothing is lost without them.
+# Second names of tensors, and the position ids 0, 1, 2...: redundant.
 COPIES = (*TIED.values(), "embeddings.position_ids")
 
-# Parts that a checkpoint may lack as a whole, by how their tensors' names begin.
+# Parts that a checkpoint may lack, by the prefix of their tensors.
 OPTIONAL = {
     "pooler": "pooler.",
     "masked-LM head": "cls.predictions.",
@@ -33,13 +34,13 @@ OPTIONAL = {
 
 @dataclass(frozen=True)
 class Weight:
-    """A variable, and the tensors that it is made of.
+    """A variable and the tensors of a checkpoint that it consists of.
 
     Attributes:
-        variable: its path in the encoder (or head).
-        tensors: names in a checkpoint; of several, the parts stand side by side.
-        shape: of the variable.
-        transposed: whether checkpoints keep (out, in) where Keras has (in, out).
+        variable: path of the variable in the encoder or head.
+        tensors: names in a checkpoint; several are concatenated along the last axis.
+        shape: shape of the variable.
+        transposed: whether checkpoints have (out, in) where Keras has (in, out).
     """
 
     variable: str
@@ -68,18 +69,18 @@ class Weight:
 # === The table ===
 
 
-def encoder_weights(shape: Any, vocabulary_size: int) -> list[Weight]:
+def encoder_weights(config: EncoderConfig, vocabulary_size: int) -> list[Weight]:
     """The weights of an encoder.
 
     Args:
-        shape: an `EncoderConfig`, or the `BertEncoder` itself.
+        config: configuration of the encoder.
         vocabulary_size: number of word pieces.
     """
-    width = shape.hidden_dim
+    width = config.hidden_dim
     embeddings = {
         "token_embedding": ("word", vocabulary_size),
-        "segment_embedding": ("token_type", shape.num_segments),
-        "positions/positions": ("position", shape.max_positions),
+        "segment_embedding": ("token_type", config.num_segments),
+        "positions/positions": ("position", config.max_positions),
     }
     return [
         *(
@@ -87,17 +88,16 @@ def encoder_weights(shape: Any, vocabulary_size: int) -> list[Weight]:
             for ours, (theirs, rows) in embeddings.items()
         ),
         *_norm("embedding_norm", "embeddings.LayerNorm", width),
-        *(weight for index in range(shape.num_layers) for weight in _block(shape, index)),
+        *(weight for index in range(config.num_layers) for weight in _block(config, index)),
         *_dense("pooler", width, width, "pooler.dense"),
     ]
 
 
-def _block(shape: Any, index: int) -> list[Weight]:
+def _block(config: EncoderConfig, index: int) -> list[Weight]:
     ours, theirs = f"block_{index}", f"encoder.layer.{index}"
     attention = f"{theirs}.attention.self"
-    width, inner = shape.hidden_dim, shape.intermediate_dim
-    num_heads = (shape.heads_per_layer or (shape.num_heads,) * shape.num_layers)[index]
-    heads = num_heads * (width // shape.num_heads)
+    width, inner = config.hidden_dim, config.intermediate_dim
+    heads = config.block_heads[index] * (width // config.num_heads)
     parts = (f"{attention}.{part}" for part in ("query", "key", "value"))
     return [
         *_dense(f"{ours}/attention/query_key_value", width, 3 * heads, *parts),
@@ -110,7 +110,7 @@ def _block(shape: Any, index: int) -> list[Weight]:
 
 
 def masked_lm_weights(width: int, vocabulary_size: int) -> list[Weight]:
-    """Of the masked-LM head, without its output matrix, which is the word embeddings."""
+    """The weights of the masked-LM head, without its output matrix, the word embeddings."""
     theirs = "cls.predictions.transform"
     return [
         *_dense("transform", width, width, f"{theirs}.dense"),
@@ -120,7 +120,7 @@ def masked_lm_weights(width: int, vocabulary_size: int) -> list[Weight]:
 
 
 def next_sentence_weights(width: int) -> list[Weight]:
-    """Of the next-sentence head: class 0 is that the second text follows the first."""
+    """The weights of the next-sentence head; class 0: the second text follows the first."""
     return _dense("next_sentence", width, 2, "cls.seq_relationship")
 
 
@@ -173,7 +173,7 @@ GOOGLE = {
 
 
 def canonical_name(name: str) -> str:
-    """The table's name of a tensor of a Hugging Face BERT, as it was ever called."""
+    """The table's name of a tensor of a Hugging Face BERT of any version."""
     name = name.removeprefix("bert.")
     for old, new in OLD_ENDINGS.items():
         if name.endswith(old):
@@ -187,7 +187,7 @@ def distilbert_name(name: str) -> str:
 
 
 def google_name(name: str) -> str:
-    """The table's name of a tensor of Google's code; a "kernel" is to be transposed."""
+    """The table's name of a tensor of Google's code; a "kernel" must be transposed."""
     return _replace(name, GOOGLE)
 
 

@@ -1,7 +1,7 @@
 """Tensors in a folder of Hugging Face: model.safetensors, in one file or in several.
 
-The format holds numbers and names and nothing that could run; files that are loaded by running
-them (pickle) are refused.
+The format holds numbers and names and no code; pickles, which run code when they are loaded, are
+refused.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-# How a zip file (PyTorch's since 1.6) and a bare pickle begin.
+# First bytes of a zip file (PyTorch's since 1.6) and of a bare pickle.
 PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 FLOATS = ("F64", "F32", "F16", "BF16")
-# What PyTorch expects to read in the file's own remarks.
-REMARK = {"format": "pt"}
+# Metadata of the file that PyTorch expects.
+METADATA = {"format": "pt"}
 
 
 def read_tensors(folder: Path) -> dict[str, Callable[[], np.ndarray]]:
-    """Tensor name to a function that reads it as float32.
+    """Functions that read the tensors as float32, by name.
 
     Raises:
         KerasuiteError: if the folder holds no safetensors, or a damaged file.
@@ -51,7 +51,7 @@ def has_tensors(folder: Path) -> bool:
 
 
 def refuse_pickle(path: Path) -> KerasuiteError:
-    """The error for a file that would have to be run."""
+    """The error for a pickle, which could run any code."""
     return KerasuiteError(
         f"{path}: is a pickle, and loading one can run any code; convert it where you trust it, "
         f'with transformers: AutoModelForPreTraining.from_pretrained("OLD").save_pretrained("NEW"),'
@@ -77,7 +77,7 @@ def _shards(index: Path) -> list[Path]:
         raise KerasuiteError(f"{index}: has no weight_map; fetch it again")
     files = [index.parent / str(name) for name in sorted(set(names.values()))]
     for path in files:
-        # A name in the index must not lead out of the folder.
+        # A name in the index must not point outside the folder.
         if path.parent != index.parent or not path.is_file():
             raise KerasuiteError(f"{path}: is missing, but {index.name} names it; fetch it again")
     return files
@@ -105,10 +105,10 @@ def _open(path: Path) -> "safe_open":
 
 def _reader(path: Path, file: "safe_open", name: str) -> Callable[[], np.ndarray]:
     def read() -> np.ndarray:
-        kind = file.get_slice(name).get_dtype()
-        if kind not in FLOATS:
+        dtype = file.get_slice(name).get_dtype()
+        if dtype not in FLOATS:
             raise KerasuiteError(
-                f"{path}: the tensor '{name}' is {kind}, not a floating-point number; "
+                f"{path}: the tensor '{name}' is {dtype}, not a floating-point number; "
                 f"quantised checkpoints are not supported: give the original"
             )
         return np.asarray(file.get_tensor(name)).astype(np.float32, copy=False)
@@ -122,4 +122,4 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, REMARK)
+        save_file(contiguous, temporary, METADATA)

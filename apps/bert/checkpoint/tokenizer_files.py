@@ -1,4 +1,4 @@
-"""The vocabulary and the tokenizer's settings in a checkpoint's folder."""
+"""Vocabulary and tokenizer settings in a checkpoint's folder."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,8 +14,8 @@ TOKENIZER = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
-# Tokenizers that cut words into word pieces, as tokenizer_config.json calls them; the last two
-# names are given to tokenizers of any kind.
+# Names of WordPiece tokenizers in tokenizer_config.json; the last two are used for other
+# tokenizers as well.
 WORD_PIECE = (
     "BertTokenizer",
     "BertTokenizerFast",
@@ -25,7 +25,7 @@ WORD_PIECE = (
     "TokenizersBackend",
 )
 
-# What the settings are called in tokenizer_config.json, and in tokenizer.json's normalizer.
+# Names of the settings in tokenizer_config.json, and in tokenizer.json's normalizer.
 CONFIG_KEYS = {
     "lowercase": "do_lower_case",
     "strip_accents": "strip_accents",
@@ -41,16 +41,16 @@ NORMALIZER_KEYS = {
 
 
 def read_vocabulary(folder: Path, size: int = 0) -> list[str]:
-    """The word pieces of a folder, by number.
+    """The word pieces of a folder, by id.
 
     Args:
-        folder: has vocab.txt, or a tokenizer.json with word pieces.
-        size: rows of the token embedding, if known; those beyond the file's last entry get names
-            that no text can hold.
+        folder: a folder with vocab.txt, or a tokenizer.json with word pieces.
+        size: rows of the token embedding, if known; rows beyond the file's last entry get names
+            that no text can contain.
 
     Raises:
-        KerasuiteError: if there is no vocabulary, one of `SPECIAL` is not in it, an entry is
-            empty or repeated, or there are more than `size`.
+        KerasuiteError: if there is no vocabulary, it lacks one of `SPECIAL`, an entry is empty or
+            repeated, or there are more than `size`.
     """
     path = folder / VOCABULARY
     if path.is_file():
@@ -69,7 +69,7 @@ def read_vocabulary(folder: Path, size: int = 0) -> list[str]:
 
 
 def read_vocabulary_file(path: Path) -> list[str]:
-    """The word pieces of a vocab.txt, checked as those of a folder."""
+    """The word pieces of a vocab.txt, checked like those of a folder."""
     words = _lines(path)
     _check(path, words)
     return words
@@ -87,9 +87,9 @@ def _lines(path: Path) -> list[str]:
 def _of_tokenizer(path: Path) -> list[str]:
     model = read_json(path).get("model")
     if not isinstance(model, dict) or model.get("type") != "WordPiece":
-        kind = model.get("type") if isinstance(model, dict) else None
+        found = model.get("type") if isinstance(model, dict) else None
         raise KerasuiteError(
-            f"{path}: holds a tokenizer of type {kind}, not WordPiece; give another checkpoint"
+            f"{path}: holds a tokenizer of type {found}, not WordPiece; give another checkpoint"
         )
     numbers = {number: word for word, number in (model.get("vocab") or {}).items()}
     if not numbers:
@@ -98,7 +98,7 @@ def _of_tokenizer(path: Path) -> list[str]:
 
 
 def _name_all(words: list[str]) -> list[str]:
-    """Gives entries without a word a name, in the way of BERT's own "[unused99]"."""
+    """Names entries without a word like BERT's own "[unused99]"."""
     taken = set(words)
     return [word or _unused(number, taken) for number, word in enumerate(words)]
 
@@ -112,7 +112,7 @@ def _check(path: Path, words: list[str]) -> None:
     for word, count in Counter(words).items():
         if count > 1 or not word:
             raise KerasuiteError(
-                f"{path}: {word!r} is there {count} times; each word piece must be there once, "
+                f"{path}: {word!r} occurs {count} times; each word piece must occur once, "
                 f"none may be empty: fetch it again"
             )
     missing = [word for word in SPECIAL if word not in words]
@@ -120,7 +120,7 @@ def _check(path: Path, words: list[str]) -> None:
         raise KerasuiteError(
             f"{path}: has no {', '.join(missing)}; it is no vocabulary of BERT: give another file"
         )
-    # The encoder takes every 0 for padding.
+    # The encoder treats every 0 as padding.
     if words[0] != SPECIAL[0]:
         raise KerasuiteError(
             f"{path}: {SPECIAL[0]} is number {words.index(SPECIAL[0])}, but must be the first; "
@@ -132,7 +132,7 @@ def _check(path: Path, words: list[str]) -> None:
 
 
 def read_settings(folder: Path, vocabulary: list[str]) -> TokenizerSettings:
-    """How the text is to be cut: from tokenizer_config.json, else tokenizer.json, else guessed.
+    """The tokenizer's settings: of tokenizer_config.json, else tokenizer.json, else guessed.
 
     Raises:
         KerasuiteError: for a tokenizer that is not BERT's.
@@ -155,7 +155,7 @@ def _known(path: Path, values: dict[str, Any], keys: dict[str, str]) -> dict[str
             raise KerasuiteError(
                 f"{path}: {keys[name]} is {value!r}; it must be true, false or null"
             )
-    # What is null is not said.
+    # null means not specified.
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -179,6 +179,7 @@ def make_tokenizer(vocabulary: list[str], settings: TokenizerSettings) -> WordPi
 
 
 def settings_of(tokenizer: WordPieceTokenizer) -> TokenizerSettings:
+    """The settings of a tokenizer."""
     return TokenizerSettings(
         tokenizer.lowercase, tokenizer.strip_accents, tokenizer.tokenize_chinese_chars
     )
@@ -200,13 +201,13 @@ def vocabulary_text(words: list[str]) -> str:
     return "".join(f"{word}\n" for word in words)
 
 
-def settings_json(settings: TokenizerSettings, longest: int) -> dict[str, Any]:
-    """The content of tokenizer_config.json; `longest` is the number of positions."""
+def settings_json(settings: TokenizerSettings, max_length: int) -> dict[str, Any]:
+    """The content of tokenizer_config.json; `max_length` is the number of positions."""
     pad, unknown, first, separator, mask = SPECIAL
     return {
         "tokenizer_class": WORD_PIECE[0],
         **{theirs: getattr(settings, ours) for ours, theirs in CONFIG_KEYS.items()},
-        "model_max_length": longest,
+        "model_max_length": max_length,
         "pad_token": pad,
         "unk_token": unknown,
         "cls_token": first,

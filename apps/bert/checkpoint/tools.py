@@ -1,4 +1,4 @@
-"""What `import` and `export-hf` do."""
+"""Implementation of `kerasuite bert import` and `export-hf`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import save_hugging_face
 from apps.bert.checkpoint.names import COPIES
-from apps.bert.checkpoint.places import resolve_checkpoint
+from apps.bert.checkpoint.resolve import resolve_checkpoint
 from apps.bert.checkpoint.tokenizer_files import settings_of
 from apps.bert.checkpoint.weights import checked_tensors
 from apps.bert.runs import APPS, app_of
@@ -20,7 +20,7 @@ NAMES_SHOWN = 4
 
 
 def import_checkpoint(source: str, output: Path, lowercase: bool | None = None) -> None:
-    """Makes a run folder of a checkpoint, as if it had been pretrained here.
+    """Imports a checkpoint as the run folder of a pretraining.
 
     Args:
         source: see `resolve_checkpoint`.
@@ -73,7 +73,7 @@ def export_hugging_face(run_folder: Path, output: Path) -> None:
 def describe(
     checkpoint: Checkpoint, tensors: Mapping[str, np.ndarray], missing: list[str]
 ) -> list[str]:
-    """What a checkpoint is, what it lacks and what of it is left out, in lines for the user.
+    """A checkpoint's shape, its missing parts and the unused tensors, in lines for the user.
 
     Args:
         checkpoint: the checkpoint.
@@ -87,7 +87,7 @@ def describe(
         f"{len(checkpoint.vocabulary):,} word pieces, {case}",
     ]
     if missing:
-        lines.append(f"It has no {' and no '.join(missing)}; training would start with fresh ones.")
+        lines.append(f"It has no {' and no '.join(missing)}; these parts start untrained.")
     unused = [name for name in checkpoint.tensors if name not in tensors and name not in COPIES]
     if unused:
         more = f" and {len(unused) - NAMES_SHOWN} more" if len(unused) > NAMES_SHOWN else ""

@@ -1,5 +1,6 @@
 """Weights between a checkpoint and the suite's own layers."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,44 +29,46 @@ if TYPE_CHECKING:
 
 
 def load_encoder(checkpoint: Checkpoint, encoder: "BertEncoder") -> list[str]:
-    """Gives an encoder the weights of a checkpoint.
+    """Loads the weights of a checkpoint into an encoder.
 
     Args:
         checkpoint: the checkpoint.
-        encoder: an encoder of its shape; one with fewer blocks gets the first ones.
+        encoder: an encoder of its shape; an encoder with fewer blocks takes the first ones.
 
     Returns:
-        The parts that the checkpoint lacks and that stay as they were, such as "pooler".
+        The parts that the checkpoint lacks, such as "pooler"; they stay unchanged.
 
     Raises:
-        KerasuiteError: if another tensor is missing, or one has a wrong shape; names it.
+        KerasuiteError: if another tensor is missing, or a tensor has a wrong shape.
     """
-    if encoder.embedding_dim:
+    if encoder.config.embedding_dim:
         raise KerasuiteError(
             f"{checkpoint.source}: holds token embeddings in one matrix, not factorised ones; "
             f"start without --embedding-dim and factorise the encoder afterwards"
         )
     variables = _encoder_variables(encoder)
-    present, missing = _present(checkpoint, encoder_weights(encoder, encoder.vocabulary_size))
+    present, missing = _present(
+        checkpoint, encoder_weights(encoder.config, encoder.vocabulary_size)
+    )
     for weight in present:
         variables[weight.variable].assign(_read_weight(checkpoint, weight))
     return missing
 
 
 def load_pretraining_heads(checkpoint: Checkpoint, heads: Any) -> list[str]:
-    """Gives the pretraining heads the weights of a checkpoint.
+    """Loads the weights of a checkpoint into the pretraining heads.
 
     Args:
         checkpoint: the checkpoint.
-        heads: has the built layers `transform` (Dense) and `norm` (LayerNormalization) and the
-            variable `bias` (V,) of the masked-LM head, and `next_sentence`, a Dense or None.
+        heads: object with the built layers `transform` (Dense) and `norm` (LayerNormalization) and
+            the variable `bias` (V,) of the masked-LM head, and `next_sentence`, a Dense or None.
 
     Returns:
         The parts that the checkpoint lacks: "masked-LM head", "next-sentence head".
 
     Raises:
-        KerasuiteError: if a part is there in part only, a shape is wrong, or the masked-LM head
-            has an output matrix of its own.
+        KerasuiteError: if a part is incomplete, a shape is wrong, or the masked-LM head has an
+            output matrix of its own.
     """
     present, missing = _present(checkpoint, _heads_weights(heads))
     _check_tied(checkpoint)
@@ -100,7 +103,7 @@ def checked_tensors(checkpoint: Checkpoint) -> tuple[dict[str, np.ndarray], list
 
 
 def _read_weight(checkpoint: Checkpoint, weight: Weight) -> np.ndarray:
-    """The value of a variable; a tensor that is missing or has a wrong shape is named."""
+    """The value of a variable."""
     return weight.join([_tensor(checkpoint, name, weight.tensor_shape) for name in weight.tensors])
 
 
@@ -125,7 +128,7 @@ def _tensor(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> np.nda
 
 
 def _present(checkpoint: Checkpoint, weights: Iterable[Weight]) -> tuple[list[Weight], list[str]]:
-    """The weights that must be there, and the optional parts that are missing as a whole."""
+    """The weights that the checkpoint must have, and the optional parts that it lacks."""
     present, missing = [], {}
     for weight in weights:
         part = next((p for p in OPTIONAL if weight.tensors[0].startswith(OPTIONAL[p])), None)
@@ -155,22 +158,21 @@ def _check_tied(checkpoint: Checkpoint) -> None:
 
 
 def encoder_tensors(encoder: "BertEncoder") -> dict[str, np.ndarray]:
-    """All tensors of an encoder, as Hugging Face's BERT computes the same.
+    """All tensors of an encoder, for an equivalent BERT of Hugging Face.
 
-    That BERT has neither factorised embeddings nor blocks with fewer heads: the factors are
-    multiplied, and heads that were pruned come back as zeros, which add nothing.
+    Hugging Face's BERT has neither factorised embeddings nor blocks with fewer heads: the factors
+    are multiplied, and pruned heads are restored as zeros, which add nothing.
     """
     values = {path: np.asarray(variable) for path, variable in _encoder_variables(encoder).items()}
     _multiply_embeddings(values)
-    for index in range(encoder.num_layers):
-        _pad_heads(values, f"block_{index}/attention", encoder.hidden_dim)
+    for index in range(encoder.config.num_layers):
+        _pad_heads(values, f"block_{index}/attention", encoder.config.hidden_dim)
     return _split(values, encoder_weights(whole_config(encoder), encoder.vocabulary_size))
 
 
 def whole_config(encoder: "BertEncoder") -> EncoderConfig:
-    """The shape of an encoder, as if no head had been pruned and no embedding factorised."""
-    shape = {name: getattr(encoder, name) for name in EncoderConfig.__dataclass_fields__}
-    return EncoderConfig(**{**shape, "heads_per_layer": (), "embedding_dim": 0})
+    """The configuration of an encoder without pruned heads and factorised embeddings."""
+    return dataclasses.replace(encoder.config, heads_per_layer=(), embedding_dim=0)
 
 
 def heads_tensors(heads: Any) -> dict[str, np.ndarray]:
@@ -197,7 +199,7 @@ def _multiply_embeddings(values: dict[str, np.ndarray]) -> None:
 
 
 def _pad_heads(values: dict[str, np.ndarray], attention: str, width: int) -> None:
-    """Zeros at the end of queries, keys and values, and where the output reads them."""
+    """Pads queries, keys, values and the rows of the output matrix with zeros."""
     absent = width - values[f"{attention}/query_key_value/bias"].shape[-1] // 3
     for name in ("kernel", "bias"):
         path = f"{attention}/query_key_value/{name}"

@@ -1,1 +1,1 @@
-"""Smaller models of a trained one: pruning, factorisation, int8."""
+"""Compression of trained models: pruning, factorisation, int8."""

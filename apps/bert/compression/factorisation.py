@@ -13,20 +13,21 @@ from apps.bert.encoder_config import EncoderConfig
 
 
 def factorised_config(config: EncoderConfig, width: int) -> EncoderConfig:
+    """The configuration with factorised embeddings of this width."""
     return dataclasses.replace(config, embedding_dim=width)
 
 
 def copy_factorised(source: keras.Model, target: keras.Model) -> float:
-    """Gives a model with factorised embeddings the weights of `source`.
+    """Copies the weights of a model into one with factorised embeddings.
 
     Returns:
-        The share of the embeddings' squares that is lost.
+        The share of the embeddings' squared norm that is lost.
     """
     values = {weight.path: np.array(weight) for weight in source.weights}
     encoder = target.encoder
     table = values[source.encoder.token_embedding.embeddings.path]
     left, sizes, right = np.linalg.svd(table, full_matrices=False)
-    width = encoder.embedding_dim
+    width = encoder.config.embedding_dim
     root = np.sqrt(sizes[:width])
     values[encoder.token_embedding.embeddings.path] = left[:, :width] * root
     values[encoder.embedding_projection.kernel.path] = root[:, None] * right[:width]

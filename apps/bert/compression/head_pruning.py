@@ -1,4 +1,4 @@
-"""Head pruning: the attention heads that the loss depends on least are cut out.
+"""Head pruning: removes the attention heads that the loss depends on least.
 
 Reference: [Michel et al., 2019](https://arxiv.org/abs/1905.10650)
 """
@@ -15,7 +15,7 @@ from apps.bert.encoder_config import EncoderConfig
 
 
 def head_importance(model: keras.Model, batches: Iterable[Any]) -> list[np.ndarray]:
-    """How much the loss would change if each head's output were scaled: |dL / d gate|.
+    """Sensitivity of the loss to a gate on each head's output: |dL / d gate|.
 
     A gate on a head's output scales its rows of the output matrix, so that the derivative is the
     product of these rows with their gradient. Layers are put on one scale by their norm, as in the
@@ -23,10 +23,10 @@ def head_importance(model: keras.Model, batches: Iterable[Any]) -> list[np.ndarr
 
     Args:
         model: a built model with `encoder` and `compute_loss`.
-        batches: (x, y); the smaller, the nearer to the paper's mean over examples.
+        batches: (x, y); smaller batches are closer to the paper's mean over examples.
 
     Returns:
-        For each block the importance of its heads, float (A,).
+        The importance of the heads of each block, float (A,).
     """
     attentions = [block.attention for block in model.encoder.blocks]
     kernels = [attention.output_dense.kernel for attention in attentions]
@@ -46,10 +46,14 @@ def head_importance(model: keras.Model, batches: Iterable[Any]) -> list[np.ndarr
 
 
 def heads_to_keep(importance: list[np.ndarray], pruned: int) -> list[np.ndarray]:
-    """The heads that stay when the `pruned` least important go; each block keeps one.
+    """The heads that remain when the least important are removed; each block keeps one.
+
+    Args:
+        importance: see `head_importance`.
+        pruned: number of heads to remove.
 
     Returns:
-        For each block the numbers of its heads that stay, rising.
+        The ascending indices of the remaining heads of each block.
     """
     ranked = sorted(
         (float(value), block, head)
@@ -65,11 +69,18 @@ def heads_to_keep(importance: list[np.ndarray], pruned: int) -> list[np.ndarray]
 
 
 def pruned_config(config: EncoderConfig, kept: list[np.ndarray]) -> EncoderConfig:
+    """The configuration with the remaining heads, see `heads_to_keep`."""
     return dataclasses.replace(config, heads_per_layer=tuple(len(heads) for heads in kept))
 
 
 def copy_heads(source: keras.Model, target: keras.Model, kept: list[np.ndarray]) -> None:
-    """Gives a model with fewer heads all weights of `source` but those of the heads cut out."""
+    """Copies the weights of a model into one with fewer heads.
+
+    Args:
+        source: the model.
+        target: a model of its `pruned_config`.
+        kept: the remaining heads, see `heads_to_keep`.
+    """
     values = {weight.path: np.array(weight) for weight in source.weights}
     for block, heads in enumerate(kept):
         attention = source.encoder.blocks[block].attention

@@ -1,4 +1,4 @@
-"""How large, how fast and how good a model is: the figures before and after compression."""
+"""Size, speed and score of a model, before and after compression."""
 
 import dataclasses
 import time
@@ -13,20 +13,20 @@ from shared.engine.app import App, ServingModule
 from shared.engine.run import Run
 from shared.engine.training.evaluate import evaluate
 
-# The rows of the speed measurement, and how often they are run.
+# Batch size and repetitions of the speed measurement.
 BATCH, REPEATS = 32, 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Figures:
-    """What is compared.
+    """Size, speed and metrics of a model.
 
     Attributes:
-        parameters: weights, those that are zero left out.
-        megabytes: of all weights, as they are stored.
-        packed_megabytes: the same, compressed by zlib: zeros cost next to nothing.
-        texts_per_second: raw texts in, answers out.
-        metrics: of the validation data; "score" is the one that is shown.
+        parameters: number of weights that are not zero.
+        megabytes: size of all weights as stored.
+        packed_megabytes: size of all weights compressed by zlib; zeros cost next to nothing.
+        texts_per_second: speed from raw texts to results.
+        metrics: metrics of the validation data; "score" is shown.
     """
 
     parameters: int
@@ -37,7 +37,13 @@ class Figures:
 
 
 def measure(app: App, run: Run, model: keras.Model) -> Figures:
-    """The figures of a model."""
+    """The figures of a model.
+
+    Args:
+        app: the application.
+        run: the run.
+        model: its model.
+    """
     arrays = [np.array(weight) for weight in model.weights]
     metrics, _ = evaluate(app, run, model)
     return Figures(
@@ -50,7 +56,7 @@ def measure(app: App, run: Run, model: keras.Model) -> Figures:
 
 
 def texts_per_second(serving: ServingModule) -> float:
-    """Raw texts a second through the default signature, the fastest of some runs."""
+    """Raw texts per second through the default signature, in the fastest of some runs."""
     _, function = serving.signatures()["serving_default"]
     call = tf.function(function)
     examples = serving.examples()["serving_default"]

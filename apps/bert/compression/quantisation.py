@@ -1,6 +1,6 @@
-"""int8 weights: each column of a matrix has a scale of its own, and is turned back when it is used.
+"""int8 weights with a scale for each column of a matrix, dequantised when used.
 
-Activations stay float32, so that nothing but the rounding of weights changes what comes out
+Activations stay float32, so that only the rounding of the weights changes the outputs
 ([Jacob et al., 2018](https://arxiv.org/abs/1712.05877) quantise both).
 """
 
@@ -9,10 +9,10 @@ from keras.quantizers import Int8QuantizationConfig
 
 
 def quantise_weights(model: keras.Model) -> int:
-    """Turns the dense layers and embeddings of a model's encoder to int8, in place.
+    """Quantises the dense layers and embeddings of a model's encoder to int8, in place.
 
     Returns:
-        How many layers these are.
+        The number of these layers.
     """
     layers = [layer for layer in _all_layers(model.encoder) if _can_be_quantised(layer)]
     for layer in layers:

@@ -1,4 +1,4 @@
-"""What `kerasuite bert compress` does: a smaller run of a run, and what that costs."""
+"""Implementation of `kerasuite bert compress`: a smaller copy of a run and its figures."""
 
 import dataclasses
 import shutil
@@ -28,17 +28,17 @@ from shared.engine.saved_model.export import export
 from shared.engine.training.card import write_card
 from shared.engine.training.finish import write_evaluation
 
-# Batches of the training data that the importance of heads is measured on.
+# Batches of the training data to measure the importance of heads on.
 IMPORTANCE_BATCHES = 32
-# What a run folder says of the model that it was trained to, and of how.
-OF_THE_LARGE = (
+# Files of a run folder about the uncompressed model and its training.
+NOT_COPIED = (
     "checkpoints", "tensorboard", "plots", "samples", "evaluation", "export", "history.csv",
     "metrics.json", "README.md", "*.partial*",
 )  # fmt: skip
 
 
 def compress(
-    place: str,
+    import_path: str,
     folder: Path,
     output: Path,
     *,
@@ -51,25 +51,25 @@ def compress(
     """Writes a compressed copy of a run, or its int8 SavedModel, and prints the figures.
 
     Args:
-        place: of the application that made the run.
+        import_path: import path of the application that made the run.
         folder: a fine-tuned or distilled run.
         output: a new run folder.
         sparsity: share of the weights to set to zero.
-        prune_heads: attention heads to cut out.
+        prune_heads: number of attention heads to remove.
         embedding_dim: width of factorised token embeddings.
         int8: whether to write a SavedModel with int8 weights as well.
-        saved_models: where that goes.
+        saved_models: root folder of the SavedModel.
 
     Raises:
-        KerasuiteError: if nothing is to be done, or it cannot be.
+        KerasuiteError: if no compression is chosen, or it is impossible.
     """
     if not (sparsity or prune_heads or embedding_dim or int8):
         raise KerasuiteError(
-            "compress: say how with --sparsity, --prune-heads, --embedding-dim or --int8"
+            "compress: no method; give --sparsity, --prune-heads, --embedding-dim or --int8"
         )
     if output.exists():
         raise KerasuiteError(f"{output}: exists already; choose a new --output")
-    app = load_app(place)
+    app = load_app(import_path)
     run = open_run(app, folder)
     model = load_best(app, run)
     rows = {"before": measure(app, run, model)}
@@ -125,19 +125,17 @@ def _factorised(app, run: Run, model: keras.Model, width: int) -> tuple[Run, ker
 
 def _rebuilt(app, run: Run, config, fill) -> tuple[Run, keras.Model]:
     """The same run with an encoder of another shape."""
-    run = dataclasses.replace(
-        run, artifacts=run.artifacts | {"encoder": dataclasses.asdict(config)}
-    )
+    run = dataclasses.replace(run, artifacts=run.artifacts | {"encoder": configs.to_dict(config)})
     model = app.build(run)
     fill(model)
     return run, model
 
 
 def _write_run(app, run: Run, model: keras.Model, output: Path) -> None:
-    """A run folder of the smaller model: what was found in the data stays, figures are its own."""
+    """Writes the run folder of the smaller model, with its own metrics."""
     with atomic_folder(output) as temporary:
         shutil.copytree(
-            run.folder, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*OF_THE_LARGE)
+            run.folder, temporary, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*NOT_COPIED)
         )
         config = configs.replaced(run.config, {"name": ""})
         configs.save(config, temporary / "config.yaml")
@@ -151,7 +149,7 @@ def _write_run(app, run: Run, model: keras.Model, output: Path) -> None:
 
 
 def show(rows: dict[str, Figures]) -> None:
-    """Prints a row of figures for each step, each with its share of the first."""
+    """Prints a row of figures for each step, with the speed relative to the first."""
     table = Table(box=None)
     for name in ("", "weights", "MB", "MB packed", "texts/s", "score"):
         table.add_column(name, justify="left" if not name else "right")

@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights become zero.
+"""Magnitude pruning: sets the smallest weights to zero.
 
 Reference: [Han et al., 2015](https://arxiv.org/abs/1506.02626);
 [Gordon et al., 2020](https://arxiv.org/abs/2002.08307) for BERT
@@ -9,11 +9,11 @@ import numpy as np
 
 
 def prune_weights(model: keras.Model, sparsity: float) -> float:
-    """Sets the smallest weights of all matrices of the encoder to zero, by one threshold for all.
+    """Sets the smallest weights of all matrices of the encoder to zero, with one threshold.
 
     Args:
-        model: has `encoder`; is changed.
-        sparsity: float in [0, 1). Share of the weights that become zero.
+        model: a model with `encoder`, changed in place.
+        sparsity: float in [0, 1). Share of the weights to set to zero.
 
     Returns:
         The share of zeros afterwards.

@@ -13,51 +13,52 @@ from apps.bert.distillation.layer_transfer import needed_outputs
 from apps.bert.distillation.student import check_layer_losses, prepare_student
 from apps.bert.distillation.teacher import teacher_artifacts, teacher_of
 from apps.bert.distillation.teacher_outputs import (
-    AnsweredExamples,
+    DistillationExamples,
     TeacherOutputs,
     planned_outputs,
     write_outputs,
 )
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.app import FinetuneApp
-from apps.bert.finetuning.task_types import KINDS, Kind
+from apps.bert.finetuning.task_types import TASK_TYPES, TaskType
+from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.engine.distribution.strategy import set_precision, set_seeds
 from shared.engine.run import Run
 from shared.text.text_batches import training_batches
 
-# Where a run keeps its teacher's outputs: with what else only a resumed training needs.
+# Folder of the teacher's outputs in a run: beside all else that only a resumed training needs.
 TEACHER_OUTPUTS = Path("checkpoints") / "teacher_outputs"
 
 
 class DistillApp(FinetuneApp):
-    """BERT distillation: a small student that does a fine-tuned teacher's task."""
+    """BERT distillation: a small student learns the task of a fine-tuned teacher."""
 
     name = "bert-distill"
     config_class = DistillConfig
 
-    # === What the student has from its teacher ===
+    # === Student and teacher ===
 
     def prepare(self, run: Run) -> None:
-        """Also asks the teacher about all training examples, once, if that is to be kept."""
+        """Also computes the teacher's outputs for all training examples, with --cache-teacher."""
         super().prepare(run)
         self.teacher = teacher_of(run, run.strategy)
-        # Opened again, a finished run needs neither the teacher nor its outputs.
+        # A finished run needs neither the teacher nor its outputs.
         if run.config.transfer.cache_teacher and "teacher_outputs_bytes" not in run.artifacts:
             run.artifacts["teacher_outputs_bytes"] = self._keep_outputs(run)
             run.save_artifacts()
 
-    def labels_of(self, run: Run, kind: type[Kind], examples: list) -> list[str]:
+    def labels_of(self, run: Run, task_type: type[TaskType], examples: list) -> list[str]:
         teacher = self._teacher_artifacts(run)
-        if KINDS[teacher["kind"]] is not kind:
+        if TASK_TYPES[teacher["task_type"]] is not task_type:
             raise KerasuiteError(
-                f"--teacher {run.config.transfer.teacher}: learnt {teacher['kind']}, the data are "
-                f"for {kind.name}; give a teacher of this task, or name the data's with --kind"
+                f"--teacher {run.config.transfer.teacher}: learnt {teacher['task_type']}, the "
+                f"data are for {task_type.name}; give a teacher of this task, or set --task-type"
             )
         return teacher["labels"]
 
     def prepare_start(self, run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
-        """The student's own shape, or that of --init, and the teacher's vocabulary."""
+        """Vocabulary, encoder and layer mapping, see `prepare_student`."""
         check_stages(run.config)
         length = "--max-length", run.config.task_data.max_length
         start = prepare_student(run, texts, self._teacher_artifacts(run), length)
@@ -70,27 +71,27 @@ class DistillApp(FinetuneApp):
         return teacher_artifacts(run.config.transfer.teacher, "fine-tuned")
 
     def _keep_outputs(self, run: Run) -> int:
-        """Writes the teacher's outputs, unless they are there; returns how many bytes."""
+        """Write the teacher's outputs unless they exist, and return their size in bytes."""
         folder, transfer = run.folder / TEACHER_OUTPUTS, run.config.transfer
         needed = needed_outputs(transfer, run.artifacts["layer_mapping"])
-        encoder = EncoderConfig(**self._teacher_artifacts(run)["encoder"])
-        head = self.kind.name, self.kind.num_outputs
+        encoder = configs.from_dict(EncoderConfig, self._teacher_artifacts(run)["encoder"])
+        head = self.task_type.name, self.task_type.num_outputs
         outputs = planned_outputs(self.train_features(run), *head, encoder, needed)
         if not folder.is_dir():
             write_outputs(outputs, teacher_of(run), needed, folder)
-            forget_models(run)
+            reset_session(run)
         return outputs.nbytes
 
     # === Data ===
 
     def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
-        """Training examples come with the teacher's outputs, where these are kept."""
+        """Training examples with the teacher's outputs, where these are cached."""
         if split != "train" or not self._has_outputs(run):
             return super().dataset(run, split, start_step)
         outputs = TeacherOutputs.load(run.folder / TEACHER_OUTPUTS, self.train_features(run))
 
         def batches(with_layers: bool, begin: int) -> tf.data.Dataset:
-            examples = AnsweredExamples(outputs, with_layers)
+            examples = DistillationExamples(outputs, with_layers)
             return training_batches(examples, self.plan(run), begin, run.worker)
 
         epochs = run.config.transfer.intermediate_epochs
@@ -116,18 +117,18 @@ class DistillApp(FinetuneApp):
         return model
 
     def begin_epoch(self, run: Run, model: keras.Model, epoch: int) -> None:
-        """Brings the teacher, and passes from the layers to the predictions."""
+        """Loads the teacher, and switches from the layers to the predictions."""
         super().begin_epoch(run, model, epoch)
         if not self._has_outputs(run):
             self.teacher.load()
         epochs = run.config.transfer.intermediate_epochs
         model.stage = "both" if not epochs else "intermediate" if epoch < epochs else "prediction"
-        # What a stage does not train would otherwise shrink by weight decay.
+        # Otherwise weight decay would shrink what a stage does not train.
         model.head.trainable = model.stage != "intermediate"
         model.transfer.trainable = model.stage != "prediction"
 
     def may_be_best(self, run: Run, epoch: int) -> bool:
-        """Before the predictions are learnt, scores are those of an untrained head."""
+        """Only in the prediction stage: before it the scores are those of an untrained head."""
         return epoch > run.config.transfer.intermediate_epochs
 
 
@@ -141,8 +142,8 @@ def check_stages(config: DistillConfig) -> None:
         )
 
 
-def forget_models(run: Run) -> None:
-    """Names and random numbers as in a new process: the student is what it is without a cache."""
+def reset_session(run: Run) -> None:
+    """Reset names and seeds, so that the student is the same with and without a cache."""
     keras.utils.clear_session()
     set_seeds(run.config.seed, run.config.deterministic)
     set_precision(run.config.precision)

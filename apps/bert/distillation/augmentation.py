@@ -1,7 +1,7 @@
-"""More sentences to distil on: words are replaced by others that fit.
+"""Data augmentation for distillation: words are replaced by likely others.
 
-A word that is one piece of the vocabulary gets what a masked language model expects in its place;
-a longer word gets its neighbours among word vectors.
+A word that is one piece of the vocabulary is replaced by a prediction of a masked language model,
+a longer word by a neighbour among word vectors.
 
 Reference: [Jiao et al., 2020, algorithm 1](https://arxiv.org/abs/1909.10351)
 """
@@ -13,16 +13,16 @@ import numpy as np
 from apps.bert.pretraining.pretrainer import Pretrainer
 from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS, SUFFIX, WordPieceTokenizer
 
-# Words to the candidates that may stand in their places.
+# Maps words to the candidates that may replace them.
 Candidates = Callable[[Sequence[str]], list[list[str]]]
 
 
 class MaskedCandidates:
-    """What a pretrained encoder expects at each word of a sentence.
+    """Predictions of a masked language model for each word of a sentence.
 
     Args:
         model: a pretrained model with its masked-language head.
-        tokenizer: its word pieces.
+        tokenizer: its tokenizer.
         count: int. Candidates for each word.
         max_length: int. Longest sequence; later words have no candidates.
         batch_size: int. Masked copies of a sentence in one call.
@@ -46,29 +46,30 @@ class MaskedCandidates:
         self._names, self._usable = names, np.array(usable)
 
     def __call__(self, words: Sequence[str]) -> list[list[str]]:
-        """Candidates of each word; none where it has several pieces, or is no word."""
+        """Candidates for each word; none for words of several pieces or non-letters."""
         import tensorflow as tf
 
         row = tf.RaggedTensor.from_row_lengths(tf.constant(list(words)), [len(words)])
-        tokens, index = (part[0].numpy() for part in self.tokenizer.tokenize_words(row))
-        tokens, index = tokens[: self.max_length - 2], index[: self.max_length - 2]
+        token_ids, index = (part[0].numpy() for part in self.tokenizer.tokenize_words(row))
+        token_ids, index = token_ids[: self.max_length - 2], index[: self.max_length - 2]
         single = np.bincount(index, minlength=len(words)) == 1
-        places = [place for place, word in enumerate(index) if single[word]]
-        places = [place for place in places if self._usable[tokens[place]]]
+        positions = [position for position, word in enumerate(index) if single[word]]
+        positions = [position for position in positions if self._usable[token_ids[position]]]
         found: list[list[str]] = [[] for _ in words]
-        for begin in range(0, len(places), self.batch_size):
-            part = places[begin : begin + self.batch_size]
-            for place, names in zip(part, self._expected(tokens, part), strict=True):
-                found[index[place]] = [name for name in names if name != words[index[place]]]
+        for begin in range(0, len(positions), self.batch_size):
+            part = positions[begin : begin + self.batch_size]
+            for position, names in zip(part, self._predictions(token_ids, part), strict=True):
+                word = index[position]
+                found[word] = [name for name in names if name != words[word]]
         return found
 
-    def _expected(self, tokens: np.ndarray, places: list[int]) -> list[list[str]]:
-        """The likeliest pieces at places of a sentence, masked one at a time."""
-        ids = np.concatenate([[self.tokenizer.cls], tokens, [self.tokenizer.sep]])
-        rows = np.tile(ids, (len(places), 1)).astype(np.int32)
-        at = np.array(places, np.int32)[:, None] + 1
+    def _predictions(self, token_ids: np.ndarray, positions: list[int]) -> list[list[str]]:
+        """The likeliest pieces at positions of a sentence, masked one at a time."""
+        ids = np.concatenate([[self.tokenizer.cls], token_ids, [self.tokenizer.sep]])
+        rows = np.tile(ids, (len(positions), 1)).astype(np.int32)
+        at = np.array(positions, np.int32)[:, None] + 1
         np.put_along_axis(rows, at, self.tokenizer.mask, axis=1)
-        x = {"tokens": rows, "segments": np.zeros_like(rows), "places": at}
+        x = {"token_ids": rows, "segment_ids": np.zeros_like(rows), "masked_positions": at}
         logits = np.array(self.model(x, training=False)["masked"])[:, 0]
         logits[:, ~self._usable] = -np.inf
         best = np.argsort(-logits, axis=1)[:, : self.count]
@@ -120,10 +121,10 @@ def augmented(
 
     Args:
         sentences: texts; words are what stands between spaces.
-        candidates: what may stand in the place of each word.
+        candidates: returns the candidates for each word.
         copies: int. N_a of the paper.
-        probability: float. Of replacing a word, p_t.
-        generator: of the random choices.
+        probability: float. Probability of replacing a word, p_t.
+        generator: generator of the random choices.
     """
     for sentence in sentences:
         words = sentence.split()

@@ -9,49 +9,51 @@ from shared.common.config import config_class, group, option
 # Shapes of the students of the TinyBERT paper, for a teacher with 12 heads.
 TINYBERT_4 = {"num_layers": 4, "hidden_dim": 312, "num_heads": 12, "intermediate_dim": 1200}
 TINYBERT_6 = {"num_layers": 6, "hidden_dim": 768, "num_heads": 12, "intermediate_dim": 3072}
-# Without what TinyBERT learns from layers; and what BERT-PKD learns in its place.
+# Without the layer losses of TinyBERT; and with those of BERT-PKD instead.
 NO_LAYERS = {"embedding_weight": 0.0, "hidden_weight": 0.0, "attention_weight": 0.0}
 PATIENT = {**NO_LAYERS, "patient_weight": 10.0, "soft_weight": 0.5, "temperature": 10.0}
 
 
 @config_class
 class LayerTransferConfig:
-    """What the student's layers learn from the teacher's; the defaults are TinyBERT's."""
+    """Layer-wise distillation losses; the defaults are TinyBERT's."""
 
-    teacher: str = option("", "The teacher: a pretrained run.")
+    teacher: str = option("", "Teacher: a pretrained run.")
     mapping: Literal["uniform", "last", "custom"] = option(
-        "uniform", "Which layer of the teacher each layer of the student learns from."
+        "uniform", "How the student's layers are mapped to the teacher's."
     )
     teacher_layers: tuple[int, ...] = option(
         (), "With --mapping custom: the teacher's layer for each of the student's, from 1."
     )
-    embedding_weight: float = option(1.0, "Of the embeddings' squared error.", ge=0)
-    hidden_weight: float = option(1.0, "Of the hidden states' squared error.", ge=0)
-    attention_weight: float = option(1.0, "Of the attention scores' squared error.", ge=0)
-    patient_weight: float = option(0.0, "Of the normalised first positions (BERT-PKD).", ge=0)
-    cosine_weight: float = option(0.0, "Of the last layer's cosine (DistilBERT).", ge=0)
+    embedding_weight: float = option(1.0, "Weight of the embeddings' squared error.", ge=0)
+    hidden_weight: float = option(1.0, "Weight of the hidden states' squared error.", ge=0)
+    attention_weight: float = option(1.0, "Weight of the attention scores' squared error.", ge=0)
+    patient_weight: float = option(0.0, "Weight of the first positions' distance (BERT-PKD).", ge=0)
+    cosine_weight: float = option(0.0, "Weight of the last layer's cosine loss (DistilBERT).", ge=0)
 
 
 @config_class
 class TransferConfig(LayerTransferConfig):
-    """What the student learns from a teacher that does a task."""
+    """Losses of a student that learns a task from a fine-tuned teacher."""
 
-    teacher: str = option("", "The teacher: a fine-tuned run.")
+    teacher: str = option("", "Teacher: a fine-tuned run.")
     intermediate_epochs: int = option(
-        0, "Learns only the layers for so many epochs, then only the predictions; 0 for both.", ge=0
+        0,
+        "Epochs of layer distillation before prediction distillation; 0 trains both together.",
+        ge=0,
     )
     soft_weight: float = option(
-        1.0, "Share of the teacher's predictions; the labels have the rest.", ge=0, le=1
+        1.0, "Weight of the teacher's predictions; the labels have the rest.", ge=0, le=1
     )
-    temperature: float = option(1.0, "Softens the predictions of both.", gt=0)
+    temperature: float = option(1.0, "Divides the logits of both before the softmax.", gt=0)
     cache_teacher: bool = option(
-        False, "Asks the teacher once, before training, and keeps its outputs on disk."
+        False, "Compute the teacher's outputs once, before training, and keep them on disk."
     )
 
 
 @config_class
 class DistillConfig(FinetuneConfig):
-    """Everything about one distillation for a task."""
+    """Configuration of a distillation for a task."""
 
     task: ClassVar[str] = "bert-distill"
 
@@ -86,7 +88,7 @@ class DistillConfig(FinetuneConfig):
         # kerasuite bert distill sst2 --teacher runs/bert-finetune/sst2 --preset tinybert4
         "tinybert4": {"encoder": TINYBERT_4, "transfer": {"intermediate_epochs": 7}},
         "tinybert6": {"encoder": TINYBERT_6, "transfer": {"intermediate_epochs": 7}},
-        # Sun et al., 2019: every so many layers, or the last ones; both losses at once.
+        # Sun et al., 2019: every k-th layer, or the last ones; both losses together.
         "pkd-skip": {"encoder": TINYBERT_6, "transfer": PATIENT},
         "pkd-last": {"encoder": TINYBERT_6, "transfer": {**PATIENT, "mapping": "last"}},
         # Sanh et al., 2019: predictions at a temperature and the cosine of the last layer.

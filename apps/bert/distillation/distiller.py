@@ -5,32 +5,33 @@ from keras import ops
 
 from apps.bert.distillation.config import TransferConfig
 from apps.bert.distillation.layer_transfer import LayerTransfer
-from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.fine_tuner import FineTuner
+from shared.common import config as configs
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class Distiller(FineTuner):
-    """A fine-tuned student that has a teacher while it is trained.
+    """A `FineTuner` that learns from a teacher while it is trained.
 
-    In the stage "intermediate" the student's layers learn from the teacher's; in "prediction" its
-    predictions do. What it is afterwards is a `FineTuner` like any other.
+    In the stage "intermediate" the student's layers learn from the teacher's, in "prediction" its
+    predictions. A trained student needs no teacher.
 
     Args: those of `FineTuner`, and
-        transfer: which losses, and their weights.
+        transfer: `TransferConfig`. The losses and their weights.
         teacher_dim: int. Width of the teacher.
         mapping: ints. The teacher's layer for each of the student's, counted from 1.
 
     Attributes:
-        teacher: `Teacher`, set before training; not asked where batches bring its outputs along,
-            as `y["teacher"]`.
-        stage: "intermediate", "prediction" or "both" at once.
+        teacher: `Teacher`, set before training. Not called where batches contain its outputs as
+            `y["teacher"]`.
+        stage: "intermediate", "prediction", or "both" at once.
 
     Reference: [Jiao et al., 2020](https://arxiv.org/abs/1909.10351)
     """
 
     def __init__(self, *args, transfer: TransferConfig, teacher_dim: int, mapping, **kwargs):
         super().__init__(*args, **kwargs)
+        transfer = configs.from_dict(TransferConfig, transfer)
         self.transfer = LayerTransfer(transfer, teacher_dim, mapping, name="transfer")
         self.teacher, self.stage = None, "both"
 
@@ -39,7 +40,7 @@ class Distiller(FineTuner):
         self.transfer.build((None, None, self.config.hidden_dim))
 
     def call(self, x, training=None):
-        """Logits; while training a dict of them and of what layers are compared by."""
+        """Logits; in training a dict of "logits" and the layer outputs that are compared."""
         if not training:
             return super().call(x, training=False)
         if self.stage == "prediction":
@@ -63,47 +64,37 @@ class Distiller(FineTuner):
         if "teacher" not in y:
             return self.teacher(x, () if self.stage == "prediction" else self.transfer.needed)
         kept = dict(y["teacher"])
-        if self.kind != "choice":
+        if self.task_type != "choice":
             return kept
-        # Layers have the choices one below the other, logits side by side.
+        # Layer outputs have a row for each choice, logits a column.
         logits = kept.pop("logits")
         return {name: _flat(value) for name, value in kept.items()} | {"logits": logits}
 
     def _prediction_terms(self, labels, logits, teacher):
         config, terms = self.transfer.config, {}
         if config.soft_weight:
-            soft = self.head.soft_loss(labels, logits, teacher, config.temperature)
-            terms["soft"] = config.soft_weight * soft
+            loss = self.head.distillation_loss(labels, logits, teacher, config.temperature)
+            terms["soft"] = config.soft_weight * loss
         if config.soft_weight < 1:
             terms["hard"] = (1 - config.soft_weight) * self.head.loss(labels, logits)
         return terms
 
     def _rows(self, x, labels):
-        """Where the encoder's rows are real, and what each counts; a choice is a row of its own."""
-        real, items = self.encoder.padding_mask(x), self.head.row_items(labels)
-        if self.kind != "choice":
+        """Padding mask and item counts of the encoder's rows; each choice is a row."""
+        real, items = self.encoder.padding_mask(x), self.head.item_counts(labels)
+        if self.task_type != "choice":
             return real, items
         return _flat(real), _flat(ops.broadcast_to(items[:, None], ops.shape(real)[:2]))
 
-    def get_config(self):
-        import dataclasses
+    # === Saving ===
 
+    def get_config(self):
         return {
             **super().get_config(),
-            "transfer": dataclasses.asdict(self.transfer.config),
+            "transfer": configs.to_dict(self.transfer.config),
             "teacher_dim": self.transfer.teacher_dim,
             "mapping": self.transfer.mapping,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(
-            **config
-            | {
-                "encoder": EncoderConfig(**config["encoder"]),
-                "transfer": TransferConfig(**config["transfer"]),
-            }
-        )
 
 
 def _flat(tensor):

@@ -1,6 +1,6 @@
-"""Which layer of the teacher each layer of the student learns from.
+"""Mapping from the layers of a student to the layers of a teacher.
 
-Layers are counted from 1; layer 0 is what the embeddings give.
+Layers are counted from 1; layer 0 is the embeddings.
 
 Reference: [Jiao et al., 2020, section 3.1](https://arxiv.org/abs/1909.10351) for "uniform";
 [Sun et al., 2019, section 3.2](https://arxiv.org/abs/1908.09355) for "last"
@@ -30,7 +30,7 @@ def map_layers(
     if student_layers > teacher_layers:
         raise KerasuiteError(
             f"--num-layers {student_layers}: the teacher has {teacher_layers}; give the student no "
-            f"more, or say with --mapping custom --teacher-layers what learns from what"
+            f"more, or map the layers with --mapping custom --teacher-layers"
         )
     layers = range(1, student_layers + 1)
     if mapping == "last":
@@ -39,7 +39,7 @@ def map_layers(
 
 
 def mapping_note(student_layers: int, teacher_layers: int, mapping: str, found: list[int]) -> str:
-    """A line that says what "uniform" rounded; empty where the depths divide."""
+    """A line about layers that "uniform" rounded; empty where the depths divide."""
     if mapping != "uniform" or teacher_layers % student_layers == 0:
         return ""
     pairs = ", ".join(f"{student} from {teacher}" for student, teacher in enumerate(found, 1))

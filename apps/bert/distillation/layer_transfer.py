@@ -1,4 +1,4 @@
-"""What a student's layers learn from a teacher's, and what of the teacher that needs."""
+"""Layer-wise distillation losses and the teacher outputs they need."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,12 +16,12 @@ from apps.bert.encoder_config import EncoderConfig
 
 
 class LayerOutput(NamedTuple):
-    """One thing that a layer of a teacher gives.
+    """One output of one layer of a teacher.
 
     Attributes:
-        part: "hidden" for the hidden states, "first" for those of the first position only, or
-            "attention" for the raw scores.
-        layer: counted from 1; of hidden states 0 is the embeddings and -1 the last layer.
+        part: "hidden" for the hidden states, "first" for the hidden state of the first position,
+            or "attention" for the raw scores.
+        layer: counted from 1; for hidden states 0 is the embeddings and -1 the last layer.
     """
 
     part: str
@@ -31,23 +31,27 @@ class LayerOutput(NamedTuple):
     def name(self) -> str:
         return f"{self.part}_{self.layer}"
 
-    def of(self, encoded):
-        """It, of what `BertEncoder` gives."""
+    def select(self, encoded):
+        """This output, out of those of a `BertEncoder`."""
         if self.part == "attention":
             return encoded["attentions"][self.layer - 1]
         hidden = encoded["hidden_states"][self.layer]
         return hidden[:, :1] if self.part == "first" else hidden
 
     def shape(self, encoder: EncoderConfig) -> tuple[int | None, ...]:
-        """Its sizes for one sequence; None stands for the length."""
+        """Shape for one sequence; None stands for the length."""
         if self.part == "attention":
-            heads = encoder.heads_per_layer or (encoder.num_heads,) * encoder.num_layers
-            return heads[self.layer - 1], None, None
+            return encoder.block_heads[self.layer - 1], None, None
         return (1 if self.part == "first" else None), encoder.hidden_dim
 
 
 def needed_outputs(config: LayerTransferConfig, mapping: Sequence[int]) -> list[LayerOutput]:
-    """What the losses that have a weight need of a teacher, each once."""
+    """The teacher outputs that the losses with a weight need, without repetition.
+
+    Args:
+        config: the losses and their weights.
+        mapping: the teacher's layer for each of the student's, counted from 1.
+    """
     needed = []
     if config.embedding_weight:
         needed.append(LayerOutput("hidden", 0))
@@ -56,7 +60,7 @@ def needed_outputs(config: LayerTransferConfig, mapping: Sequence[int]) -> list[
     if config.attention_weight:
         needed += [LayerOutput("attention", layer) for layer in mapping]
     if config.patient_weight:
-        # The last layers are left to the predictions.
+        # The last layer learns from the predictions.
         needed += [LayerOutput("first", layer) for layer in mapping[:-1]]
     if config.cosine_weight:
         needed.append(LayerOutput("hidden", -1))
@@ -64,18 +68,18 @@ def needed_outputs(config: LayerTransferConfig, mapping: Sequence[int]) -> list[
 
 
 class LayerTransfer(keras.layers.Layer):
-    """What a student's layers learn from those of a teacher of another width.
+    """Layer-wise losses between a student and a teacher of another width.
 
     Args:
-        config: which losses, and their weights.
+        config: `LayerTransferConfig`. The losses and their weights.
         teacher_dim: int. Width of the teacher.
         mapping: ints. The teacher's layer for each of the student's, counted from 1.
 
     Call arguments:
-        student: what `BertEncoder` gives, with hidden states and attention scores.
-        teacher: dict of name to tensor of the `needed` outputs of a teacher.
-        real: bool (B, T), True for a real token.
-        row_items: int (B,). What each row counts.
+        student: outputs of `BertEncoder`, with hidden states and attention scores.
+        teacher: dict of the `needed` outputs of a teacher, by name.
+        padding_mask: bool (B, T), True for a real token.
+        item_counts: int (B,). Weight of each row.
 
     Returns:
         Dict of scalar loss terms.
@@ -92,7 +96,7 @@ class LayerTransfer(keras.layers.Layer):
         return needed_outputs(self.config, self.mapping)
 
     def build(self, student_shape):
-        # One projection for the embeddings, and one that all other layers share.
+        # One projection of the embeddings, and one shared by all other layers.
         self.projections = [
             keras.layers.Dense(self.teacher_dim, use_bias=True, name=name)
             for name in ("embedding_projection", "hidden_projection")
@@ -101,27 +105,32 @@ class LayerTransfer(keras.layers.Layer):
             projection.build(student_shape)
         self.built = True
 
-    def call(self, student, teacher, real, row_items):
+    def call(self, student, teacher, padding_mask, item_counts):
         config, terms, ours = self.config, {}, student["hidden_states"]
+        rows = padding_mask, item_counts
         embedding_projection, projection = self.projections
         pairs = list(enumerate(self.mapping, 1))
         if config.embedding_weight:
-            loss = hidden_loss(embedding_projection(ours[0]), teacher["hidden_0"], real, row_items)
+            loss = hidden_loss(
+                embedding_projection(ours[0]), teacher["hidden_0"], padding_mask, item_counts
+            )
             terms["embedding"] = config.embedding_weight * loss
         if config.hidden_weight:
-            losses = [hidden_loss(projection(ours[m]), teacher[f"hidden_{n}"], real, row_items)
+            losses = [hidden_loss(projection(ours[m]), teacher[f"hidden_{n}"], *rows)
                       for m, n in pairs]  # fmt: skip
             terms["hidden"] = config.hidden_weight * sum(losses)
         if config.attention_weight:
             scores = student["attentions"]
-            losses = [attention_loss(scores[m - 1], teacher[f"attention_{n}"], real, row_items)
+            losses = [attention_loss(scores[m - 1], teacher[f"attention_{n}"], *rows)
                       for m, n in pairs]  # fmt: skip
             terms["attention"] = config.attention_weight * sum(losses)
         if config.patient_weight:
-            losses = [patient_loss(projection(ours[m]), teacher[f"first_{n}"], row_items)
+            losses = [patient_loss(projection(ours[m]), teacher[f"first_{n}"], item_counts)
                       for m, n in pairs[:-1]]  # fmt: skip
             terms["patient"] = config.patient_weight * sum(losses)
         if config.cosine_weight:
-            loss = cosine_loss(projection(ours[-1]), teacher["hidden_-1"], real, row_items)
+            loss = cosine_loss(
+                projection(ours[-1]), teacher["hidden_-1"], padding_mask, item_counts
+            )
             terms["cosine"] = config.cosine_weight * loss
         return terms

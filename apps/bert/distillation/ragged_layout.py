@@ -1,4 +1,4 @@
-"""Arrays of unequal length, one after the other in one file."""
+"""Arrays of unequal length, concatenated in one file."""
 
 import functools
 from collections.abc import Iterable
@@ -10,13 +10,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class RaggedLayout:
-    """Where the rows of a file are: a function of their lengths, so that no index is kept.
+    """Offsets of the rows in a file, computed from their lengths, so that no index is kept.
 
     Attributes:
         lengths: int (N,). Tokens of each row's sequence.
-        shape: sizes of a row; None stands for its length.
-        dtype: name of the type of the numbers.
-        padding: float. What stands beyond the length of a row in a padded batch.
+        shape: shape of a row; None stands for its length.
+        dtype: name of the data type.
+        padding: float. Value beyond the length of a row in a padded batch.
     """
 
     lengths: np.ndarray
@@ -36,24 +36,30 @@ class RaggedLayout:
         return int(self.ends[-1]) * np.dtype(self.dtype).itemsize
 
     def write(self, file: BinaryIO, rows: Iterable[int], batch: np.ndarray) -> None:
-        """Writes these rows, which stand padded in a batch, to their places."""
-        # With the calls of a file: a memory map of a full disk ends the process without a word.
+        """Write rows of a padded batch at their offsets.
+
+        Args:
+            file: the file, open for writing.
+            rows: indices of the rows.
+            batch: the rows, padded: (B, *shape).
+        """
+        # Not through a memory map: on a full disk that ends the process without a message.
         for row, values in zip(rows, batch, strict=True):
             inside = values[self._inside(self.lengths[row])]
             file.seek(int(self.ends[row]) * np.dtype(self.dtype).itemsize)
             file.write(inside.astype(self.dtype).tobytes())
 
     def padded(self, numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Rows of the numbers of a file as a batch (B, *shape), as long as the longest."""
+        """Rows of a file as a batch (B, *shape), padded to the longest."""
         batch = self._batch(len(rows), int(self.lengths[rows].max(initial=0)))
-        for place, row in enumerate(rows):
+        for index, row in enumerate(rows):
             length = self.lengths[row]
             values = numbers[self.ends[row] : self.ends[row + 1]]
-            batch[place][self._inside(length)] = values.reshape(self._sizes(length))
+            batch[index][self._inside(length)] = values.reshape(self._sizes(length))
         return batch
 
     def empty(self, count: int) -> np.ndarray:
-        """A batch of rows of no length, where nobody needs them."""
+        """A batch of rows of length 0, where the values are not needed."""
         return self._batch(count, 0)
 
     def _batch(self, count: int, length: int) -> np.ndarray:

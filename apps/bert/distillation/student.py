@@ -1,6 +1,5 @@
-"""What a student has from its teacher: the vocabulary, and which layer learns from which."""
+"""What a student takes from its teacher: the vocabulary and the layer mapping."""
 
-import dataclasses
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from apps.bert.distillation.layer_mapping import map_layers, mapping_note
 from apps.bert.distillation.layer_transfer import LayerOutput, needed_outputs
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.start import SETTINGS, VOCABULARY, check_shape, load_tokenizer, prepare_start
+from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
 from shared.engine.run import Run
@@ -19,7 +19,9 @@ from shared.engine.run import Run
 def prepare_student(
     run: Run, texts: Callable[[], Iterable[str]], teacher: dict[str, Any], length: tuple[str, int]
 ) -> dict[str, Any]:
-    """The student's own shape, or that of --init, and the teacher's vocabulary.
+    """Prepares the vocabulary, the encoder and the layer mapping of a student.
+
+    The encoder is the configuration's or that of --init, the vocabulary is the teacher's.
 
     Args:
         run: a new run.
@@ -34,7 +36,9 @@ def prepare_student(
         KerasuiteError: if the student cannot learn from this teacher.
     """
     start = _start(run, texts, length)
-    encoders = EncoderConfig(**start["encoder"]), EncoderConfig(**teacher["encoder"])
+    encoders = [
+        configs.from_dict(EncoderConfig, artifacts["encoder"]) for artifacts in (start, teacher)
+    ]
     for name, encoder in zip(("student", "teacher"), encoders, strict=True):
         check_shape(encoder, length, name)
     mapping = _mapping(run.config.transfer, *encoders)
@@ -43,17 +47,17 @@ def prepare_student(
 
 
 def check_layer_losses(options: LayerTransferConfig, mapping: list[int]) -> None:
-    """Raises KerasuiteError if there is nothing to learn from the layers."""
+    """Raises KerasuiteError if no layer loss has a weight."""
     if needed_outputs(options, mapping):
         return
     if options.patient_weight:
         raise KerasuiteError(
-            f"--patient-weight {options.patient_weight:g}: is of layers before the last one, the "
-            f"student has none (--num-layers {len(mapping)}); give it two layers or more"
+            f"--patient-weight {options.patient_weight:g}: compares layers before the last one, "
+            f"but the student has none (--num-layers {len(mapping)}); give it two layers or more"
         )
     raise KerasuiteError(
-        "--hidden-weight 0: nothing is learnt from the layers; give it or another loss of "
-        "theirs a weight"
+        "--hidden-weight 0: nothing is learnt from the layers; give this or another layer loss a "
+        "weight"
     )
 
 
@@ -69,7 +73,7 @@ def _start(run: Run, texts: Callable[[], Iterable[str]], length: tuple[str, int]
         return start
     for name in (VOCABULARY, SETTINGS):
         shutil.copyfile(folder / name, run.folder / name)
-    encoder = dataclasses.asdict(run.config.encoder)
+    encoder = configs.to_dict(run.config.encoder)
     return {"encoder": encoder, "vocabulary_size": load_tokenizer(run.folder).vocabulary_size}
 
 
@@ -89,7 +93,7 @@ def _check_heads(
     student: EncoderConfig,
     teacher: EncoderConfig,
 ) -> None:
-    """Attention is compared head by head; unequal numbers might still broadcast."""
+    """Attention is compared head by head; unequal numbers of heads might still broadcast."""
     for layer, source in enumerate(mapping, 1):
         output = LayerOutput("attention", source)
         if output not in needed_outputs(options, mapping):
@@ -99,5 +103,5 @@ def _check_heads(
         if ours != theirs:
             raise KerasuiteError(
                 f"--num-heads {ours}: layer {source} of the teacher has {theirs}, and attention is "
-                f"learnt head by head; give as many, or --attention-weight 0"
+                f"compared head by head; give as many, or --attention-weight 0"
             )

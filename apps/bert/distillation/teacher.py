@@ -1,4 +1,4 @@
-"""The teacher: a finished run that is asked and never trained."""
+"""The teacher: the model of a finished run, never trained further."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from shared.engine.distribution.strategy import set_precision
 from shared.engine.load_app import load_app
 from shared.engine.run import Run, load_best, open_run
 
-# Kind of teacher to what makes one.
+# Which command makes which teacher.
 MADE_BY = {
     "fine-tuned": "'kerasuite bert finetune'",
     "pretrained": "'kerasuite bert pretrain' or 'kerasuite bert import'",
@@ -24,66 +24,67 @@ MADE_BY = {
 
 
 class Teacher:
-    """A trained model that is asked and never trained, nor saved with the student.
+    """A trained model that is evaluated only: neither trained nor saved with the student.
 
     Args:
-        read: gives the model, a `FineTuner`, or another with `encode` that is asked about layers.
+        read: returns the model: a `FineTuner`, or a model with `encode` where only layers are
+            needed.
     """
 
     def __init__(self, read: Callable[[], keras.Model]):
         self._read, self.model = read, None
 
     def load(self) -> None:
-        """Reads the model, once; before the first call, which may be inside a graph."""
+        """Load the model, once; before the first call, which may be inside a graph."""
         if self.model is None:
             self.model = self._read()
             self.model.trainable = False
 
     def __call__(self, x, needed: Sequence[LayerOutput] = ()) -> dict[str, Any]:
-        """The outputs of layers by name, and "logits" where the model has a head."""
+        """The needed layer outputs by name, and "logits" where the model has a head."""
         if needed:
             layers = {"output_hidden_states": True, "output_attentions": "scores"}
             encoded = self.model.encode(x, training=False, **layers)
         else:
             encoded = self.model.encode_for_head(x, training=False)
-        found = {output.name: output.of(encoded) for output in needed}
+        found = {output.name: output.select(encoded) for output in needed}
         if hasattr(self.model, "head"):
             found["logits"] = self.model.head(encoded, x, training=False)
         return {name: ops.stop_gradient(value) for name, value in found.items()}
 
 
 def teacher_of(run: Run, strategy: tf.distribute.Strategy | None = None) -> Teacher:
-    """The teacher of a run, under its strategy or, by default, on one device."""
+    """The teacher of a run, under the given strategy or on one device."""
 
     def read() -> keras.Model:
         folder = Path(run.config.transfer.teacher)
         if not (folder / "model.keras").is_file():
-            raise KerasuiteError(f"--teacher {folder}: is gone; put the run back in its place")
+            raise KerasuiteError(f"--teacher {folder}: is gone; put the run back there")
         app = load_app(app_of(folder))
         model = load_best(app, open_run(app, folder, strategy))
-        # What is built from here on is the student's again.
+        # Layers built from here on are the student's again.
         set_precision(run.config.precision)
         return model
 
     return Teacher(read)
 
 
-def teacher_artifacts(place: str, wanted: str) -> dict[str, Any]:
-    """What the run of a teacher found in its data.
+def teacher_artifacts(run_folder: str, wanted: str) -> dict[str, Any]:
+    """The artifacts of a teacher's run.
 
     Args:
-        place: the run folder.
+        run_folder: the run folder.
         wanted: a key of `MADE_BY`.
 
     Raises:
         KerasuiteError: if it is no such run.
     """
-    if not place:
+    if not run_folder:
         raise KerasuiteError(f"--teacher: name the {wanted} run that the student learns from")
-    folder = Path(place)
+    folder = Path(run_folder)
     path = folder / "artifacts.json"
     artifacts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    fits = "encoder" in artifacts and ("kind" in artifacts) == (wanted == "fine-tuned")
+    fits = "encoder" in artifacts and ("task_type" in artifacts) == (wanted == "fine-tuned")
     if not fits or not (folder / "model.keras").is_file():
         raise KerasuiteError(
             f"--teacher {folder}: is no {wanted} run; make one with {MADE_BY[wanted]}"

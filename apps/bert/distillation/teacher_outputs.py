@@ -1,6 +1,6 @@
-"""The outputs of a teacher for every training example, on disk: a forward pass that is saved.
+"""The outputs of a teacher for every training example, cached on disk.
 
-Logits are kept as float32, what layers give as float16. Each output is a file of its own.
+Logits are kept as float32, layer outputs as float16. Each output is a file of its own.
 """
 
 import dataclasses
@@ -26,9 +26,9 @@ from shared.engine.saved_model.export import check_target
 from shared.text.text_batches import evaluation_batches
 
 LOGITS, INDEX = "logits", "outputs.json"
-# Examples that the teacher is asked about at a time.
+# Examples of a batch of the teacher.
 BATCH = 32
-# What a `SpanHead` gives where no answer can be, so that padding has no share in the softmax.
+# Logit of a `SpanHead` where no answer can be, so that padding has no share in the softmax.
 NO_ANSWER = -1e9
 
 
@@ -38,13 +38,14 @@ class TeacherOutputs:
 
     Attributes:
         features: the training examples.
-        layouts: output to where its rows are: "logits" of the examples, others of packed rows.
-        numbers: output to the numbers of its file, in a memory map; none before `load`.
+        layouts: by output, the layout of its file: "logits" have a row for each example, layer
+            outputs for each packed row.
+        arrays: by output, the values of its file as a memory map; empty before `load`.
     """
 
     features: Features
     layouts: dict[str, RaggedLayout]
-    numbers: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -63,7 +64,7 @@ class TeacherOutputs:
         for name, layout in self.layouts.items():
             rows = self.rows(name, chosen)
             if name == LOGITS or with_layers:
-                values = layout.padded(self.numbers[name], rows)
+                values = layout.padded(self.arrays[name], rows)
             else:
                 values = layout.empty(len(rows))
             found[name] = values.reshape(len(chosen), *self._choices(name), *values.shape[1:])
@@ -81,36 +82,37 @@ class TeacherOutputs:
 
     @classmethod
     def load(cls, folder: Path, features: Features) -> "TeacherOutputs":
-        """Reads what `write_outputs` left."""
+        """Opens the files that `write_outputs` wrote."""
         kept = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         outputs = cls(features, {
             name: RaggedLayout(_lengths(name, features), **values | {"shape": (*values["shape"],)})
             for name, values in kept.items()
         })  # fmt: skip
         for name, layout in outputs.layouts.items():
-            outputs.numbers[name] = np.memmap(folder / name, layout.dtype, mode="r")
+            outputs.arrays[name] = np.memmap(folder / name, layout.dtype, mode="r")
         return outputs
 
 
 def planned_outputs(
     features: Features,
-    kind: str,
+    task_type: str,
     num_outputs: int,
     encoder: EncoderConfig,
     needed: Sequence[LayerOutput],
 ) -> TeacherOutputs:
-    """What there is to keep, and so its size, before a teacher is asked.
+    """The outputs to keep, with their sizes, before the teacher has computed them.
 
     Args:
         features: the training examples.
-        kind: of the task; num_outputs: of the head.
-        encoder: of the teacher.
-        needed: what the losses need of its layers.
+        task_type: task type of the teacher.
+        num_outputs: outputs of its head.
+        encoder: configuration of its encoder.
+        needed: the layer outputs that the losses need.
     """
-    by_token = kind in ("tagging", "question-answering")
-    items = features.choices if kind == "choice" else num_outputs
+    by_token = task_type in ("tagging", "question-answering")
+    items = features.choices if task_type == "choice" else num_outputs
     shape = (None, items) if by_token else (items,)
-    padding = NO_ANSWER if kind == "question-answering" else 0.0
+    padding = NO_ANSWER if task_type == "question-answering" else 0.0
     layouts = {LOGITS: RaggedLayout(_lengths(LOGITS, features), shape, padding=padding)}
     for output in needed:
         lengths = _lengths(output.name, features)
@@ -121,12 +123,18 @@ def planned_outputs(
 def write_outputs(
     outputs: TeacherOutputs, teacher: Teacher, needed: Sequence[LayerOutput], folder: Path
 ) -> None:
-    """Asks a teacher about all examples and keeps what it says.
+    """Computes and writes the outputs of a teacher for all examples.
+
+    Args:
+        outputs: from `planned_outputs`.
+        teacher: the teacher.
+        needed: the layer outputs that the losses need.
+        folder: the folder to write; exists only once it is complete.
 
     Raises:
-        KerasuiteError: if the disk has not the room.
+        KerasuiteError: if the disk has too little space.
     """
-    # What a killed process left may be most of the disk.
+    # The remains of a killed process may fill the disk.
     for left in folder.parent.glob(".partial-*"):
         shutil.rmtree(left, ignore_errors=True)
     mend = "leave out --cache-teacher"
@@ -136,12 +144,12 @@ def write_outputs(
     with (
         atomic_folder(folder) as temporary,
         ExitStack() as stack,
-        Progress(count, "example", "ask the teacher") as progress,
+        Progress(count, "example", "teacher outputs") as progress,
     ):
         progress.log(f"--cache-teacher: {outputs.nbytes / 1e6:,.1f} MB in {folder}")
         files = {name: stack.enter_context(open(temporary / name, "wb")) for name in layouts}
-        for chosen, answers in _answers(outputs.features, teacher, needed):
-            for name, values in answers.items():
+        for chosen, batch in _batches(outputs.features, teacher, needed):
+            for name, values in batch.items():
                 layouts[name].write(files[name], outputs.rows(name, chosen), values.numpy())
             progress.advance(len(chosen))
         for file in files.values():
@@ -150,24 +158,24 @@ def write_outputs(
         write_json(temporary / INDEX, {name: _saved(layouts[name]) for name in layouts})
 
 
-def _answers(
+def _batches(
     features: Features, teacher: Teacher, needed: Sequence[LayerOutput]
 ) -> Iterator[tuple[np.ndarray, dict[str, tf.Tensor]]]:
-    """Numbers of examples and what the teacher says of them, those of like length together."""
+    """Indices of examples and the teacher's outputs for them, in order of length."""
     batches = evaluation_batches(features, features.lengths, BATCH)
     x_spec, _ = batches.element_spec
-    ask = tf.function(lambda x: teacher(x, needed), input_signature=[x_spec])
+    answer = tf.function(lambda x: teacher(x, needed), input_signature=[x_spec])
     for x, y in batches:
-        yield y["index"].numpy(), ask(x)
+        yield y["index"].numpy(), answer(x)
 
 
 @dataclasses.dataclass(frozen=True)
-class AnsweredExamples:
-    """Training examples, each with what the teacher says of it.
+class DistillationExamples:
+    """Training examples, each with the outputs of the teacher.
 
     Attributes:
-        outputs: of the teacher.
-        with_layers: whether those of its layers are wanted, which are most of the bytes.
+        outputs: the teacher's outputs.
+        with_layers: whether to read the layer outputs, which are most of the bytes.
     """
 
     outputs: TeacherOutputs
@@ -183,7 +191,7 @@ class AnsweredExamples:
 
 
 def _lengths(name: str, features: Features) -> np.ndarray:
-    return features.lengths if name == LOGITS else features.rows.tokens.lengths
+    return features.lengths if name == LOGITS else features.rows.token_ids.lengths
 
 
 def _saved(layout: RaggedLayout) -> dict[str, Any]:

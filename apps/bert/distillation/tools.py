@@ -1,4 +1,4 @@
-"""What `kerasuite bert augment` does."""
+"""Implementation of `kerasuite bert augment`."""
 
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -30,28 +30,28 @@ def augment_data(
     """Writes the training sentences of `data`, and changed copies of each, as a TSV.
 
     Args:
-        data, output: files or folders of sentences or pairs, and the TSV to write.
-        masked_model: a pretrained run; vectors: word vectors as text. One of them at least.
+        data: files or folders of sentences or pairs.
+        output: the TSV to write.
+        masked_model: a pretrained run, or None.
+        vectors: word vectors as text, or None; one of both is needed.
         copies, candidates, probability: N_a, K and p_t of the TinyBERT paper.
-        seed: of the random choices.
+        seed: seed of the random choices.
 
     Raises:
         KerasuiteError: if neither source of words is given, or the data are no sentences.
     """
     if masked_model is None and vectors is None:
-        raise KerasuiteError(
-            "augment: name --masked-model, --vectors or both: where words come from"
-        )
+        raise KerasuiteError("augment: no source of words; give --masked-model, --vectors or both")
     import_tensorflow()
     from apps.bert.distillation.augmentation import first_found
-    from apps.bert.finetuning.app import report
+    from apps.bert.finetuning.data import report
     from apps.bert.tasks.read import read_files
     from apps.bert.tasks.splits import training_files, validation_files
 
     found = read_files(training_files(data))
-    if found.kind not in ("classification", "pair", "regression"):
+    if found.task_type not in ("classification", "pair", "regression"):
         raise KerasuiteError(
-            f"{data[0]}: holds {found.kind}; only sentences and pairs are augmented"
+            f"{data[0]}: holds {found.task_type}; only sentences and pairs are augmented"
         )
     report(found)
     sources = []
@@ -77,7 +77,7 @@ def augment_data(
 def augmented_rows(found: "Examples", *changes) -> Iterator[tuple[str, ...]]:
     """The header of a table, and below it each example and its changed copies.
 
-    Of a pair both texts change; the one that has fewer copies stands beside the others as it was.
+    Both texts of a pair change; the text with fewer copies is repeated unchanged.
 
     Args:
         found: sentences or pairs.
@@ -86,7 +86,7 @@ def augmented_rows(found: "Examples", *changes) -> Iterator[tuple[str, ...]]:
     from apps.bert.distillation.augmentation import augmented
 
     paired = found.examples[0].text_pair is not None
-    label = "score" if found.kind == "regression" else "label"
+    label = "score" if found.task_type == "regression" else "label"
     yield ("sentence1", "sentence2", label) if paired else ("sentence", label)
     for example in found.examples:
         texts = (example.text, example.text_pair) if paired else (example.text,)

@@ -1,1 +1,1 @@
-"""Vectors of sentences and word pieces, and search by meaning."""
+"""Vectors of sentences and word pieces, and semantic search."""

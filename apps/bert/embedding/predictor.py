@@ -1,4 +1,4 @@
-"""Batch inference of an encoder: lines of text files to vectors."""
+"""Batch inference of an encoder: a vector for each line of text files."""
 
 import io
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ POOLING = {"mean": "embedding", "cls": "cls", "last-four": "last_four"}
 
 
 class EmbeddingPredictor(LinePredictor):
-    """One vector for each line of text; all of them in `vectors.npy` as well.
+    """A vector for each line of text; all of them also in `vectors.npy`.
 
     Args:
         pooling: "mean" over the word pieces of the last layer, "cls", its first position, or
             "last-four", the mean over the last four layers.
-        tokens: bool. Writes the vectors of the word pieces of line n of `a.txt` into
-            `tokens/a.txt/n.npz`, as `pieces` and `vectors`, in place of one vector a line.
+        tokens: bool. Write the vectors of the word pieces of line n of `a.txt` to
+            `tokens/a.txt/n.npz`, as `pieces` and `vectors`, instead of a vector for the line.
     """
 
     suffixes = (".txt", ".md", ".gz")

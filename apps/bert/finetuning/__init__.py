@@ -1,1 +1,1 @@
-"""Fine-tuning: one encoder, a head for each kind of task."""
+"""Fine-tuning: one encoder, a head for each type of task."""

@@ -1,5 +1,6 @@
-"""Fine-tuning, as the engine sees it."""
+"""The fine-tuning application."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -7,82 +8,83 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from apps.bert.finetuning.check import describe
 from apps.bert.finetuning.config import FinetuneConfig
+from apps.bert.finetuning.data import balanced_weights, check_class_weights, read_data, report
 from apps.bert.finetuning.features import Features
 from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.finetuning.layer_decay import layer_factors, scale_rates
-from apps.bert.finetuning.predictor import predictor_for
+from apps.bert.finetuning.predictor import FineTunedPredictor
 from apps.bert.finetuning.saved_examples import load_examples, save_examples
-from apps.bert.finetuning.serving import LABELS, FineTunedServing
-from apps.bert.finetuning.task_types import KINDS, Kind, balanced_weights
+from apps.bert.finetuning.serving import LABELS, TASK, FineTunedServing
+from apps.bert.finetuning.task_types import TASK_TYPES, TaskType
 from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
-from apps.bert.tasks.examples import Examples
-from apps.bert.tasks.read import FoundTask, find_task, read_files
+from apps.bert.tasks.read import FoundTask, read_files
 from apps.bert.tasks.splits import validation_files
-from shared.common.errors import KerasuiteError, UsageError
+from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
-from shared.common.messages import warn
 from shared.engine.app import App, Evaluator
 from shared.engine.run import Run, read_metrics
+from shared.engine.saved_model.export import EXTRA
 from shared.engine.training.optimizer import build_optimizer
 from shared.text.batch_plan import BatchPlan
 from shared.text.text_batches import evaluation_batches, training_batches
 
 TRAIN, VALIDATION, EXAMPLES = "train.npz", "validation.npz", "validation.jsonl"
-# Examples that are validated at a time.
+# Batch size of the validation.
 VALIDATION_BATCH = 32
 
 
 class FinetuneApp(App):
-    """BERT fine-tuning: labelled texts to a model of one task."""
+    """BERT fine-tuning: a model of one task from labelled texts."""
 
     name = "bert-finetune"
     config_class = FinetuneConfig
     monitor = ("val_score", "max")
     independent_rows = True
     limits = (
-        "Probabilities are not calibrated, and a text of another kind than the training data still "
-        "gets an answer. What is longer than `max_length` word pieces is cut. The model has the "
-        "prejudices of the text that its encoder was trained on, and of its labels."
+        "Probabilities are not calibrated, and a text unlike the training data still gets an "
+        "answer. Text beyond `max_length` word pieces is cut. The model has the biases of the text "
+        "that its encoder was trained on, and of its labels."
     )
 
     # === Data ===
 
     def prepare(self, run: Run) -> None:
-        """Reads the examples and turns them into numbers, once."""
-        if "kind" not in run.artifacts:
+        """Reads the examples and tokenises them, once."""
+        if "task_type" not in run.artifacts:
             found = read_data(run.config)
             report(found)
             run.artifacts = self._write(run, found)
             run.save_artifacts()
-        self.kind = KINDS[run.artifacts["kind"]](run.config, run.artifacts["labels"])
+        self.task_type = TASK_TYPES[run.artifacts["task_type"]](run.config, run.artifacts["labels"])
         self.tokenizer = load_tokenizer(run.folder)
         self._train: Features | None = None
         self._validation: tuple[list, Features] | None = None
         self._has_own_validation = True
 
     def _write(self, run: Run, found: FoundTask) -> dict[str, Any]:
-        kind_class = KINDS[found.kind]
+        task_class = TASK_TYPES[found.task_type]
         train, validation = found.train.examples, found.validation.examples
-        check_class_weights(run.config.head.class_weights, kind_class)
-        labels = self.labels_of(run, kind_class, train)
-        kind = kind_class(run.config, labels)
-        start = self.prepare_start(run, lambda: kind.texts(train))
+        check_class_weights(run.config.head.class_weights, task_class)
+        labels = self.labels_of(run, task_class, train)
+        task_type = task_class(run.config, labels)
+        start = self.prepare_start(run, lambda: task_type.texts(train))
         tokenizer = load_tokenizer(run.folder)
         for examples, name in ((train, TRAIN), (validation, VALIDATION)):
-            kind.features(examples, tokenizer).save(run.folder / name)
+            task_type.features(examples, tokenizer).save(run.folder / name)
         save_examples(validation, run.folder / EXAMPLES)
         return start | {
-            "kind": found.kind,
+            "task_type": found.task_type,
             "labels": labels,
             "train_examples": len(train),
             "validation_examples": len(validation),
         }
 
-    def labels_of(self, run: Run, kind: type[Kind], examples: list) -> list[str]:
-        """Names of the classes or tags."""
-        labels = kind.labels_of(examples)
-        if kind.name == "classification" and len(labels) < 2:
+    def labels_of(self, run: Run, task_type: type[TaskType], examples: list) -> list[str]:
+        """The names of the classes or tags."""
+        labels = task_type.labels_of(examples)
+        if task_type.name == "classification" and len(labels) < 2:
             raise KerasuiteError(
                 f"{' '.join(run.config.data)}: all labels are '{labels[0]}'; give at least two "
                 f"classes, or name the right column with --label-column"
@@ -99,9 +101,9 @@ class FinetuneApp(App):
         return self._train
 
     def validation_data(self, run: Run) -> tuple[list, Features]:
-        """Examples, and the same as numbers."""
+        """The validation examples and their features."""
         if self._validation is None:
-            examples = load_examples(run.artifacts["kind"], run.folder / EXAMPLES)
+            examples = load_examples(run.artifacts["task_type"], run.folder / EXAMPLES)
             self._validation = examples, Features.load(run.folder / VALIDATION)
         return self._validation
 
@@ -120,15 +122,13 @@ class FinetuneApp(App):
         return evaluation_batches(features, features.lengths, VALIDATION_BATCH, run.worker)
 
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
-        options, kind = run.config.task_data, run.artifacts["kind"]
-        found = read_files(validation_files([], data), kind, options.columns)
+        options, task_type = run.config.task_data, run.artifacts["task_type"]
+        found = read_files(validation_files([], data), task_type, options.columns)
         report(found)
-        self._validation = found.examples, self.kind.features(found.examples, self.tokenizer)
+        self._validation = found.examples, self.task_type.features(found.examples, self.tokenizer)
         self._has_own_validation = False
 
     def check(self, config: FinetuneConfig) -> tuple[list[str], list[str]]:
-        from apps.bert.finetuning.check import describe
-
         return describe(config)
 
     # === Model ===
@@ -151,19 +151,16 @@ class FinetuneApp(App):
         return FineTuner(*self.model_arguments(run))
 
     def model_arguments(self, run: Run) -> tuple:
-        """What `FineTuner` is made with."""
-        head, kind = run.config.head, run.artifacts["kind"]
-        weights = None
-        # Runs of before may ask for them where there are no classes.
-        if head.class_weights == "balanced" and self.kind.name == "classification":
-            weights = balanced_weights(self.train_features(run).labels, len(self.kind.labels))
+        """The arguments of `FineTuner`."""
+        head, weights = run.config.head, None
+        if head.class_weights == "balanced":
+            weights = balanced_weights(self.train_features(run).labels, len(self.task_type.labels))
         return (
             encoder_shape(run),
+            head,
             run.artifacts["vocabulary_size"],
-            kind,
-            self.kind.num_outputs,
-            head.pooling,
-            head.head_dropout,
+            run.artifacts["task_type"],
+            self.task_type.num_outputs,
             weights,
         )
 
@@ -176,64 +173,34 @@ class FinetuneApp(App):
     # === Results ===
 
     def evaluator(self, run: Run) -> Evaluator:
-        evaluator = self.kind.evaluator(*self.validation_data(run))
+        evaluator = self.task_type.evaluator(*self.validation_data(run))
         metrics = _metrics(run)
         if metrics and not self._has_own_validation:
-            evaluator.keep_choices(metrics)
+            evaluator.use_thresholds(metrics)
         return evaluator
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, FineTunedServing]:
-        labels, labels_file = self.kind.labels, run.folder / LABELS
+        labels, labels_file = self.task_type.labels, run.folder / LABELS
         write_text(labels_file, "".join(f"{label}\n" for label in labels))
         arguments = model, self.tokenizer, labels, str(labels_file)
         length = run.config.task_data.max_length
         examples, _ = self.validation_data(run)
-        return {"": self.kind.serving(*arguments, length, examples=examples, metrics=_metrics(run))}
+        return {
+            "": self.task_type.serving(*arguments, length, examples=examples, metrics=_metrics(run))
+        }
 
-    def predictor(self, saved_model: Path, **options: Any):
-        return predictor_for(saved_model, **options)
+    def predictor(self, saved_model: Path) -> FineTunedPredictor:
+        task = json.loads((Path(saved_model) / EXTRA / TASK).read_text(encoding="utf-8"))
+        return TASK_TYPES[task["task_type"]].predictor_class(task)
 
 
 def _metrics(run: Run) -> dict[str, Any]:
-    """Those of the run's own validation data; none before the training has ended."""
+    """The metrics of the run on its own validation data; empty before the training has ended."""
     return read_metrics(run.folder) if (run.folder / "metrics.json").is_file() else {}
 
 
-def read_data(config: FinetuneConfig) -> FoundTask:
-    """The examples of a configuration."""
-    options = config.task_data
-    return find_task(
-        config.data,
-        options.validation,
-        options.validation_split,
-        config.seed,
-        options.kind,
-        options.columns,
-    )
-
-
-def check_class_weights(weights: str, kind: type[Kind]) -> None:
-    """Raises UsageError if classes shall be weighed where there are none."""
-    if weights != "none" and kind.name != "classification":
-        raise UsageError(
-            f"--class-weights {weights}: weighs classes of sentences or pairs, these data are for "
-            f"{kind.name}; leave it out"
-        )
-
-
-def report(found: FoundTask | Examples) -> None:
-    """Warns of rows that are left out, and of what else there is to know."""
-    for note in found.notes:
-        warn(note)
-    if found.problems:
-        warn(
-            f"{len(found.problems)} rows are left out; the first: {found.problems[0]} "
-            f"('kerasuite bert check' lists them)"
-        )
-
-
 def freeze_layers(encoder: keras.layers.Layer, count: int) -> None:
-    """Leaves the embeddings and `count` blocks of an encoder as they are; all of it with -1."""
+    """Freezes the embeddings and the first `count` blocks of an encoder; all of it with -1."""
     if not count:
         return
     if count < 0:

@@ -1,13 +1,13 @@
-"""What is in the data of a task, and what is wrong with it."""
+"""Report on the data of a fine-tuning: contents and problems."""
 
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
-from apps.bert.finetuning.app import read_data
 from apps.bert.finetuning.config import FinetuneConfig
-from apps.bert.finetuning.task_types import KINDS
+from apps.bert.finetuning.data import read_data
+from apps.bert.finetuning.task_types import TASK_TYPES
 from apps.bert.tasks.examples import (
     ChoiceExample,
     Example,
@@ -18,17 +18,17 @@ from apps.bert.tasks.examples import (
 from apps.bert.tasks.read import FoundTask
 
 LABELS_SHOWN = 20
-# A class with a smaller share is named.
+# Classes with a smaller share are reported.
 RARE = 0.01
 
 
 def describe(config: FinetuneConfig) -> tuple[list[str], list[str]]:
-    """(contents, problems) of the data of a configuration, a line each."""
+    """Contents and problems of the data of a configuration, a line each."""
     found = read_data(config)
     train, validation = found.train.examples, found.validation.examples
-    origin = "held out of them" if found.from_split else "from files of their own"
+    origin = "held out of them" if found.from_split else "from separate files"
     contents = [
-        f"kind: {found.kind}",
+        f"task type: {found.task_type}",
         f"{len(train):,} examples to train on, {len(validation):,} to validate ({origin})",
         *_labels(found),
         _lengths(found),
@@ -39,7 +39,7 @@ def describe(config: FinetuneConfig) -> tuple[list[str], list[str]]:
 
 
 def _labels(found: FoundTask) -> list[str]:
-    if found.kind == "regression":
+    if found.task_type == "regression":
         numbers = [example.label for example in found.train.examples]
         return [f"labels from {min(numbers):g} to {max(numbers):g}, mean {np.mean(numbers):.3g}"]
     counts = _label_counts(found.train.examples)
@@ -63,12 +63,12 @@ def _label_counts(examples: Sequence[Example]) -> Counter:
 
 def _lengths(found: FoundTask) -> str:
     examples = found.train.examples
-    words = [len(text.split()) for text in KINDS[found.kind].texts(examples)]
-    return f"{np.median(words):.0f} words a text in the middle, {max(words):,} at most"
+    words = [len(text.split()) for text in TASK_TYPES[found.task_type].texts(examples)]
+    return f"{np.median(words):.0f} words a text in the median, {max(words):,} at most"
 
 
 def _unseen(found: FoundTask) -> list[str]:
-    if found.kind in ("regression", "question-answering"):
+    if found.task_type in ("regression", "question-answering"):
         return []
     known = _label_counts(found.train.examples)
     unseen = sorted(set(_label_counts(found.validation.examples)) - set(known))
@@ -77,7 +77,7 @@ def _unseen(found: FoundTask) -> list[str]:
 
 
 def _rare(found: FoundTask) -> list[str]:
-    if found.kind not in ("classification", "pair"):
+    if found.task_type not in ("classification", "pair"):
         return []
     counts = _label_counts(found.train.examples)
     total = sum(counts.values())
@@ -93,12 +93,12 @@ def _repeated(train: Sequence[Example], validation: Sequence[Example]) -> list[s
     seen = Counter(_content(example) for example in train)
     copies = sum(count - 1 for count in seen.values())
     if copies:
-        problems.append(f"{copies:,} training examples stand there more than once")
+        problems.append(f"{copies:,} training examples are duplicates")
     leaks = sum(_content(example) in seen for example in validation)
     if leaks:
         problems.append(
-            f"{leaks:,} validation examples are in the training data as well; their scores say "
-            f"nothing about new text"
+            f"{leaks:,} validation examples are in the training data as well; scores on them "
+            f"say nothing about new text"
         )
     return problems
 

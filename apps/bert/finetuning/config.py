@@ -7,59 +7,60 @@ from apps.bert.tasks.columns import Columns
 from apps.bert.vocabulary import VocabularyConfig
 from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
 
-Kind = Literal[
+TaskTypeName = Literal[
     "auto", "classification", "pair", "regression", "choice", "tagging", "question-answering"
 ]
 
 
 @config_class
 class TaskDataConfig:
-    """What the data are, and how they are read."""
+    """The data of a fine-tuning and how they are read."""
 
-    kind: Kind = option("auto", "What is to be learnt; auto tells it from the data.")
-    text_column: str = option("", "Column of the text; auto knows the usual names.")
+    task_type: TaskTypeName = option("auto", "Type of the task; auto infers it from the data.")
+    text_column: str = option("", "Column of the text; by default found by its name.")
     pair_column: str = option("", "Column of the second text of a pair.")
     label_column: str = option("", "Column of the label.")
     validation: tuple[str, ...] = option(
-        (), "Held-out files; by default dev.* or validation.* of a folder, or a split."
+        (), "Validation files; by default dev.* or validation.* of a folder, or a split."
     )
     validation_split: float = option(
-        0.1, "Share held out where there are no such files.", gt=0, le=0.5
+        0.1, "Share held out for validation where there are no such files.", gt=0, le=0.5
     )
-    max_length: int = option(128, "Longest sequence in word pieces; the rest is cut.", ge=8)
+    max_length: int = option(128, "Longest sequence in word pieces; longer texts are cut.", ge=8)
     stride: int = option(
-        64, "Question answering: word pieces that windows of a long context share.", ge=0
+        64, "Question answering: overlap of the windows of a long context, in word pieces.", ge=0
     )
     max_answer_length: int = option(30, "Question answering: longest answer in word pieces.", ge=1)
 
     @property
     def columns(self) -> Columns:
-        """Those that the user named."""
+        """The columns that the user named."""
         return Columns(self.text_column, self.pair_column, self.label_column)
 
 
 @config_class
 class HeadConfig:
-    """The layers on top of the encoder, and what of it is trained."""
+    """The head on top of the encoder, and the layers that are trained."""
 
     pooling: Literal["pooler", "cls", "mean"] = option(
-        "pooler", "What stands for a sentence: BERT's pooler, its first position, or the mean."
+        "pooler",
+        "Sentence vector: BERT's pooler, the first position, or the mean of all.",
     )
-    head_dropout: float = option(0.1, "Dropout before the last layer.", ge=0, lt=1)
+    head_dropout: float = option(0.1, "Dropout before the output layer.", ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = option(
-        "none", "Weighs each class by the inverse of its frequency."
+        "none", "Weight of each class in the loss; balanced: the inverse of its frequency."
     )
     layer_decay: float = option(
-        1.0, "Learning rate of each block as a factor of that of the block above it.", gt=0, le=1
+        1.0, "Learning rate of each block relative to the block above it.", gt=0, le=1
     )
     freeze_layers: int = option(
-        0, "Leaves the embeddings and so many blocks as they are; -1 trains the head only.", ge=-1
+        0, "Freeze the embeddings and this many blocks; -1 trains the head only.", ge=-1
     )
 
 
 @config_class
 class FinetuneConfig(RunConfig):
-    """Everything about one fine-tuning."""
+    """Configuration of a fine-tuning."""
 
     task: ClassVar[str] = "bert-finetune"
 
@@ -110,7 +111,7 @@ class FinetuneConfig(RunConfig):
         "tagging": {
             "learning_rate": 2e-4,
             "epochs": 3,
-            "task_data": {"kind": "tagging", "max_length": 256},
+            "task_data": {"task_type": "tagging", "max_length": 256},
         },
         # kerasuite bert finetune squad --init minilm --preset questions
         "questions": {
@@ -118,7 +119,7 @@ class FinetuneConfig(RunConfig):
             "learning_rate": 1e-4,
             "epochs": 2,
             "task_data": {
-                "kind": "question-answering",
+                "task_type": "question-answering",
                 "max_length": 384,
                 "stride": 128,
             },

@@ -1,6 +1,6 @@
-"""Metrics of each kind of task, and the pages and pictures that go with them.
+"""Base class of the metrics of fine-tuned models, with a page of mistakes.
 
-`score` is the metric that decides which model is the best: accuracy, Pearson's correlation, or F1.
+`score` is the metric by which the best model is chosen: accuracy, Pearson's correlation, or F1.
 """
 
 from collections.abc import Sequence
@@ -9,25 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from apps.bert.metrics.glue import class_metrics, score_metrics
-from apps.bert.tasks.examples import (
-    ChoiceExample,
-    TextExample,
-)
 from shared.engine.app import Evaluator
-from shared.report import plots
 from shared.report.page import Page
 
 MISTAKES_SHOWN = 60
-# Plots of more classes are not readable.
-CLASSES_PLOTTED = 40
 
 
 class TaskEvaluator(Evaluator):
-    """Collects the outputs of examples by their numbers.
+    """Collects the outputs of the model by the index of the example.
 
     Args:
-        examples: what is evaluated, in the order of the features.
+        examples: the evaluated examples, in the order of the features.
     """
 
     def __init__(self, examples: Sequence[Any]):
@@ -38,119 +30,29 @@ class TaskEvaluator(Evaluator):
         for index, output in zip(batch[1]["index"], outputs, strict=True):
             self.outputs[int(index)] = output
 
-    def keep_choices(self, metrics: dict[str, Any]) -> None:
-        """Judges with what a run chose on its own validation data; most kinds choose nothing.
+    def use_thresholds(self, metrics: dict[str, Any]) -> None:
+        """Applies thresholds that a run chose on its own validation data; most tasks have none.
 
         Args:
-            metrics: of the run.
+            metrics: metrics of the run.
         """
         return None
 
     @property
     def stacked(self) -> np.ndarray:
-        """The outputs in the order of the examples."""
+        """The outputs in the order of the examples, (N, ...)."""
         return np.stack([self.outputs[index] for index in range(len(self.examples))])
 
     def write_mistakes(self, folder: Path, wrong: Sequence[int], header, row) -> None:
-        """A page of examples that went wrong, the worst first."""
+        """Writes a page of mispredicted examples.
+
+        Args:
+            folder: folder of the evaluation.
+            wrong: indices of the examples, the worst first.
+            header: names of the columns.
+            row: function of an index to the cells of its row.
+        """
         page = Page("Mistakes")
-        page.text(f"{len(wrong):,} of {len(self.examples):,} examples went wrong.")
+        page.text(f"{len(wrong):,} of {len(self.examples):,} examples are wrong.")
         page.table([row(index) for index in wrong[:MISTAKES_SHOWN]], header)
         page.write(folder / "samples" / "mistakes.html")
-
-
-class ClassificationEvaluator(TaskEvaluator):
-    """Accuracy, F1 and Matthews correlation, as GLUE has them; per class in the report.
-
-    Args:
-        examples: sentences or pairs.
-        labels: names of the classes.
-    """
-
-    def __init__(self, examples: Sequence[TextExample], labels: Sequence[str]):
-        super().__init__(examples)
-        self.labels = list(labels)
-
-    @property
-    def targets(self) -> np.ndarray:
-        return np.array([self.labels.index(example.label) for example in self.examples])
-
-    def result(self) -> dict[str, float]:
-        metrics = class_metrics(self.targets, self.stacked.argmax(-1), len(self.labels))
-        return {"score": metrics["accuracy"], **metrics}
-
-    def report(self, folder: Path) -> dict[str, Any]:
-        targets, logits = self.targets, self.stacked
-        predicted = logits.argmax(-1)
-        matrix = np.zeros((len(self.labels),) * 2, int)
-        np.add.at(matrix, (targets, predicted), 1)
-        if len(self.labels) <= CLASSES_PLOTTED:
-            plots.confusion_matrix(matrix, self.labels, folder / "plots" / "confusion.png")
-        confidence = probabilities(logits).max(-1)
-        wrong = np.flatnonzero(predicted != targets)
-        wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
-
-        def row(index):
-            example = self.examples[index]
-            texts = (
-                [example.text] if example.text_pair is None else [example.text, example.text_pair]
-            )
-            return [
-                " | ".join(texts),
-                example.label,
-                self.labels[predicted[index]],
-                confidence[index],
-            ]
-
-        self.write_mistakes(folder, wrong, ("text", "label", "prediction", "probability"), row)
-        return {"confusion_matrix": matrix.tolist()}
-
-
-class RegressionEvaluator(TaskEvaluator):
-    """Pearson's and Spearman's correlation."""
-
-    def result(self) -> dict[str, float]:
-        targets = np.array([example.label for example in self.examples], np.float64)
-        metrics = score_metrics(targets, self.stacked[:, 0])
-        return {"score": metrics["pearson"], **metrics}
-
-    def report(self, folder: Path) -> dict[str, Any]:
-        found = self.stacked[:, 0]
-        gaps = np.array([abs(e.label - f) for e, f in zip(self.examples, found, strict=True)])
-
-        def row(index):
-            example = self.examples[index]
-            return [example.text, example.text_pair or "", example.label, found[index]]
-
-        header = ("text", "pair", "label", "prediction")
-        self.write_mistakes(folder, np.argsort(-gaps, kind="stable"), header, row)
-        return {"mean_absolute_error": float(gaps.mean())}
-
-
-class ChoiceEvaluator(TaskEvaluator):
-    """Share of right choices."""
-
-    def result(self) -> dict[str, float]:
-        right = [
-            int(self.outputs[index].argmax()) == example.label
-            for index, example in enumerate(self.examples)
-        ]
-        accuracy = float(np.mean(right))
-        return {"score": accuracy, "accuracy": accuracy}
-
-    def report(self, folder: Path) -> dict[str, Any]:
-        found = [int(self.outputs[index].argmax()) for index in range(len(self.examples))]
-        wrong = [i for i, example in enumerate(self.examples) if found[i] != example.label]
-
-        def row(index):
-            example: ChoiceExample = self.examples[index]
-            return [example.context, example.choices[example.label], example.choices[found[index]]]
-
-        self.write_mistakes(folder, wrong, ("context", "right", "chosen"), row)
-        return {}
-
-
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis."""
-    shifted = np.exp(logits - logits.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Examples as numbers: packed word pieces with labels, on disk and in batches."""
+"""Features of examples: packed word pieces with labels, on disk and in batches."""
 
 import dataclasses
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.bert.finetuning.heads import IGNORED
+from apps.bert.encoder import IGNORED
 from shared.common.files import atomic_path
 from shared.text.sentences import Sentences
 
-# Endings of the two arrays that sentences are saved as.
-_TOKENS, _ENDS = ".tokens", ".ends"
+# Suffixes of the two arrays that sentences are saved as.
+_TOKEN_IDS, _ENDS = ".token_ids", ".ends"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,36 +19,36 @@ class PackedRows:
     """Rows `[CLS] a [SEP] b [SEP]`.
 
     Attributes:
-        tokens: the word pieces of R rows.
-        pair_starts: int32 (R,). Where the second segment begins; the row's length without one.
+        token_ids: the word pieces of R rows.
+        pair_starts: int32 (R,). Position of the second segment; the length of rows without one.
     """
 
-    tokens: Sentences
+    token_ids: Sentences
     pair_starts: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.tokens)
+        return len(self.token_ids)
 
     def padded(self, chosen: np.ndarray) -> dict[str, np.ndarray]:
-        """ "tokens" and "segments" of rows, int32 (B, T) each."""
-        tokens = self.tokens.padded(chosen)
-        places = np.arange(tokens.shape[1])
-        second = places >= self.pair_starts[chosen][:, None]
-        inside = places < self.tokens.lengths[chosen][:, None]
-        return {"tokens": tokens, "segments": (second & inside).astype(np.int32)}
+        """ "token_ids" and "segment_ids" of rows, int32 (B, T) each."""
+        token_ids = self.token_ids.padded(chosen)
+        positions = np.arange(token_ids.shape[1])
+        second = positions >= self.pair_starts[chosen][:, None]
+        inside = positions < self.token_ids.lengths[chosen][:, None]
+        return {"token_ids": token_ids, "segment_ids": (second & inside).astype(np.int32)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """What a model is trained on, or evaluated with.
+    """Inputs and labels of N examples.
 
     Attributes:
-        rows: the packed rows, `choices` for each of N examples.
+        rows: the packed rows, `choices` for each example.
         labels: (N,) classes, numbers or right choices; (N, 2) first and last token of answers; or
             the tags of all rows, IGNORED where there is none.
         choices: int. Rows of an example.
-        more: what only the evaluation needs, by name: of tagged sentences "words", the number of
-            the word that each piece between [CLS] and [SEP] is of; see also `question_features`.
+        more: arrays that only the evaluation needs, by name. Tagged sentences have "words", the
+            index of the word of each piece between [CLS] and [SEP]; see also `question_features`.
     """
 
     rows: PackedRows
@@ -62,10 +62,10 @@ class Features:
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of the longest row of each example, (N,)."""
-        return self.rows.tokens.lengths.reshape(-1, self.choices).max(axis=1)
+        return self.rows.token_ids.lengths.reshape(-1, self.choices).max(axis=1)
 
     def batch(self, chosen: np.ndarray):
-        """(x, y) of the examples with these numbers."""
+        """The batch (x, y) of the examples with these indices."""
         if self.choices == 1:
             x = self.rows.padded(chosen)
         else:
@@ -80,22 +80,22 @@ class Features:
         return self.labels[chosen]
 
     def batch_spec(self) -> tuple:
-        """The specs of a batch."""
+        """TensorSpecs of a batch."""
         rows = tf.TensorSpec([None] * (2 if self.choices == 1 else 3), tf.int32)
         if isinstance(self.labels, Sentences):
             labels = tf.TensorSpec([None, None], tf.int32)
         else:
             labels = tf.TensorSpec([None, *self.labels.shape[1:]], self.labels.dtype)
         y = {"labels": labels, "index": tf.TensorSpec([None], tf.int32)}
-        return {"tokens": rows, "segments": rows}, y
+        return {"token_ids": rows, "segment_ids": rows}, y
 
     def save(self, path: Path) -> None:
-        """Writes one .npz file, atomically."""
-        parts = {"rows": self.rows.tokens, "labels": self.labels, **self.more}
+        """Writes one .npz file atomically."""
+        parts = {"rows": self.rows.token_ids, "labels": self.labels, **self.more}
         arrays = {"choices": self.choices, "pair_starts": self.rows.pair_starts}
         for name, part in parts.items():
             if isinstance(part, Sentences):
-                arrays |= {f"{name}{_TOKENS}": part.tokens, f"{name}{_ENDS}": part.ends}
+                arrays |= {f"{name}{_TOKEN_IDS}": part.tokens, f"{name}{_ENDS}": part.ends}
             else:
                 arrays[name] = part
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
@@ -105,8 +105,10 @@ class Features:
     def load(cls, path: Path) -> "Features":
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
-        names = [name.removesuffix(_TOKENS) for name in arrays if name.endswith(_TOKENS)]
+        names = [name.removesuffix(_TOKEN_IDS) for name in arrays if name.endswith(_TOKEN_IDS)]
         for name in names:
-            arrays[name] = Sentences(arrays.pop(f"{name}{_TOKENS}"), arrays.pop(f"{name}{_ENDS}"))
+            arrays[name] = Sentences(
+                arrays.pop(f"{name}{_TOKEN_IDS}"), arrays.pop(f"{name}{_ENDS}")
+            )
         rows = PackedRows(arrays.pop("rows"), arrays.pop("pair_starts"))
         return cls(rows, arrays.pop("labels"), int(arrays.pop("choices")), arrays)

@@ -1,8 +1,8 @@
-"""What is put on top of the encoder: a head for each family of tasks in the BERT paper.
+"""Heads on top of the encoder, one for each family of tasks in the BERT paper.
 
-A head turns the encoder's outputs into logits, and says what its loss is and over how many items
-it is the mean. Labels of IGNORED count for nothing: they stand at padding, at later pieces of a
-word, and at answers outside a window.
+A head computes logits from the encoder's outputs and defines the loss, a mean over items, and the
+number of these items. Labels of IGNORED have no weight: padding, later pieces of a word, and
+answers outside a window.
 
 Reference: [Devlin et al., 2019, section 4](https://arxiv.org/abs/1810.04805)
 """
@@ -10,13 +10,12 @@ Reference: [Devlin et al., 2019, section 4](https://arxiv.org/abs/1810.04805)
 import keras
 from keras import ops
 
-from apps.bert.encoder import mean_of_tokens
+from apps.bert.encoder import IGNORED, mean_of_tokens
 from shared.layers import Dropout
 from shared.losses.softened_cross_entropy import softened_cross_entropy
 
-IGNORED = -1
-# Logits of positions that cannot be part of an answer.
-_NEVER = -1e9
+# Logit of positions that cannot be part of an answer.
+_MASKED_LOGIT = -1e9
 
 
 class Head(keras.layers.Layer):
@@ -24,12 +23,12 @@ class Head(keras.layers.Layer):
 
     Args:
         num_outputs: int. Logits of each item.
-        pooling: "pooler", "cls" or "mean": what stands for a sentence.
+        pooling: "pooler", "cls" or "mean": the vector of a sentence.
         dropout: float.
         class_weights: floats (num_outputs,), or None for equal ones.
 
     Class attributes:
-        of_tokens: whether there are logits for each token, not one set for a sentence.
+        of_tokens: whether there are logits for each token rather than for a sentence.
     """
 
     of_tokens = False
@@ -61,24 +60,30 @@ class Head(keras.layers.Layer):
         self.built = True
 
     def call(self, encoded, x, training=None):
-        """Logits of what the encoder gives for x."""
+        """Logits from the encoder's outputs for x."""
         raise NotImplementedError
 
     def loss(self, labels, logits):
-        """Mean over the items of the batch."""
+        """Loss, averaged over the items of the batch."""
         raise NotImplementedError
 
-    def soft_loss(self, labels, logits, teacher, temperature):
-        """What the student's logits cost where a teacher's are right; mean over the items."""
+    def distillation_loss(self, labels, logits, teacher, temperature):
+        """Cross-entropy with the teacher's softened predictions, averaged over items.
+
+        Args:
+            labels: labels of the batch.
+            logits, teacher: logits of the student and of the teacher.
+            temperature: float. Divides the logits of both.
+        """
         return ops.mean(softened_cross_entropy(teacher, logits, temperature))
 
-    def row_items(self, labels):
-        """How many of these items each row has, int (B,)."""
+    def item_counts(self, labels):
+        """Number of items of each row, int (B,)."""
         return ops.ones(ops.shape(labels)[:1], "int32")
 
     @property
     def first_only(self) -> bool:
-        """Whether the head reads only the first position of what the encoder gives."""
+        """Whether the head reads only the first position of the encoder's output."""
         return self.pooling != "mean" and not self.of_tokens
 
     def _logits(self, features, training):
@@ -89,7 +94,7 @@ class Head(keras.layers.Layer):
             return encoded["pooled"]
         if self.pooling == "cls":
             return encoded["sequence"][:, 0]
-        return mean_of_tokens(encoded["sequence"], ops.not_equal(x["tokens"], 0))
+        return mean_of_tokens(encoded["sequence"], ops.not_equal(x["token_ids"], 0))
 
     def get_config(self):
         return {
@@ -125,7 +130,7 @@ class RegressionHead(Head):
     def loss(self, labels, logits):
         return ops.mean(ops.square(logits[:, 0] - ops.cast(labels, "float32")))
 
-    def soft_loss(self, labels, logits, teacher, temperature):
+    def distillation_loss(self, labels, logits, teacher, temperature):
         return ops.mean(ops.square(logits - teacher))
 
 
@@ -136,7 +141,7 @@ class ChoiceHead(Head):
     def call(self, encoded, x, training=None):
         rows = {name: flat_choices(tensor) for name, tensor in x.items()}
         scores = self._logits(self._sentence(encoded, rows), training)
-        return ops.reshape(scores, ops.shape(x["tokens"])[:2])
+        return ops.reshape(scores, ops.shape(x["token_ids"])[:2])
 
     def loss(self, labels, logits):
         return ops.mean(_cross_entropy(labels, logits))
@@ -154,10 +159,10 @@ class TaggingHead(Head):
     def loss(self, labels, logits):
         return _mean_of_tagged(_cross_entropy(ops.maximum(labels, 0), logits), labels)
 
-    def soft_loss(self, labels, logits, teacher, temperature):
+    def distillation_loss(self, labels, logits, teacher, temperature):
         return _mean_of_tagged(softened_cross_entropy(teacher, logits, temperature), labels)
 
-    def row_items(self, labels):
+    def item_counts(self, labels):
         return ops.sum(ops.cast(ops.not_equal(labels, IGNORED), "int32"), axis=-1)
 
 
@@ -172,17 +177,17 @@ class SpanHead(Head):
 
     def call(self, encoded, x, training=None):
         logits = self._logits(encoded["sequence"], training)
-        real = ops.not_equal(x["tokens"], 0)
-        context = ops.logical_and(real, ops.equal(x["segments"], 1))
+        real = ops.not_equal(x["token_ids"], 0)
+        context = ops.logical_and(real, ops.equal(x["segment_ids"], 1))
         first = ops.equal(ops.arange(ops.shape(real)[1]), 0)
         allowed = ops.logical_or(context, first)
-        return ops.where(allowed[..., None], logits, _NEVER)
+        return ops.where(allowed[..., None], logits, _MASKED_LOGIT)
 
     def loss(self, labels, logits):
         return ops.mean(_cross_entropy(labels, _by_end(logits)))
 
-    def soft_loss(self, labels, logits, teacher, temperature):
-        return super().soft_loss(labels, _by_end(logits), _by_end(teacher), temperature)
+    def distillation_loss(self, labels, logits, teacher, temperature):
+        return super().distillation_loss(labels, _by_end(logits), _by_end(teacher), temperature)
 
 
 HEADS = {

@@ -1,4 +1,4 @@
-"""Layer-wise learning rates: the further from the head, the smaller."""
+"""Layer-wise learning rates that decay from the head to the embeddings."""
 
 import re
 from collections.abc import Sequence
@@ -7,10 +7,15 @@ import keras
 
 
 def layer_factors(paths: Sequence[str], num_layers: int, decay: float) -> list[float]:
-    """What the learning rate of each variable is multiplied by.
+    """Factor of the learning rate of each variable.
 
     The head and the pooler have 1, the blocks from the last to the first `decay`, `decay**2` and so
-    on, the embeddings the factor after the first block's.
+    on, the embeddings the next factor after the first block.
+
+    Args:
+        paths: paths of the variables.
+        num_layers: int. Blocks of the encoder.
+        decay: float. Factor from a block to the block below it.
 
     Reference: [Howard and Ruder, 2018, section 3.2](https://arxiv.org/abs/1801.06146)
     """
@@ -18,7 +23,7 @@ def layer_factors(paths: Sequence[str], num_layers: int, decay: float) -> list[f
 
 
 def _distance(path: str, num_layers: int) -> int:
-    """How many blocks lie between a variable and the head, its own included."""
+    """Number of blocks between a variable and the head, its own included."""
     if "encoder/" not in path or "encoder/pooler/" in path:
         return 0
     block = re.search(r"encoder/block_(\d+)/", path)
@@ -26,11 +31,11 @@ def _distance(path: str, num_layers: int) -> int:
 
 
 def scale_rates(optimizer: keras.optimizers.Optimizer, factors: Sequence[float]) -> None:
-    """Makes an optimiser update each variable with its own multiple of the learning rate.
+    """Scales the learning rate of an optimiser for each variable.
 
     Args:
-        optimizer: one that is not built yet.
-        factors: of the variables that it will be built with, in their order.
+        optimizer: an optimiser that is not built yet.
+        factors: factors of the variables that it will be built with, in their order.
     """
     update = optimizer.update_step
 

@@ -1,4 +1,4 @@
-"""Validation examples in a run folder, so that a finished run needs no data."""
+"""Validation examples saved in the run folder, so that a finished run needs no data."""
 
 import dataclasses
 import json
@@ -31,15 +31,15 @@ _CLASSES = {
 
 
 def save_examples(examples: Sequence[Example], path: Path) -> None:
-    """Writes examples as JSON lines, atomically."""
+    """Writes examples as JSON lines atomically."""
     rows = (json.dumps(dataclasses.asdict(example), ensure_ascii=False) for example in examples)
     write_text(path, "".join(f"{row}\n" for row in rows))
 
 
-def load_examples(kind: str, path: Path) -> list[Example]:
+def load_examples(task_type: str, path: Path) -> list[Example]:
     """Reads what `save_examples` wrote."""
     with open(path, encoding="utf-8") as file:
-        return [_CLASSES[kind](**_tuples(json.loads(line))) for line in file]
+        return [_CLASSES[task_type](**_tuples(json.loads(line))) for line in file]
 
 
 def _tuples(values: dict) -> dict:

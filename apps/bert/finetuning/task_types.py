@@ -1,47 +1,55 @@
-"""The kinds of task: what each makes of examples, and what is made of a model's answers.
+"""The task types, one class for each family of tasks in the BERT paper.
 
-One class for each family of the BERT paper. It knows how examples become features, how many outputs
-the head has, which metrics count, and how the model is served.
+A task type defines how examples become features, how many outputs the head has, the metrics, and
+how the model is served.
 """
 
 import abc
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from apps.bert.finetuning.config import FinetuneConfig
-from apps.bert.finetuning.evaluator import (
+from apps.bert.finetuning.features import Features
+from apps.bert.finetuning.predictor import FineTunedPredictor
+from apps.bert.finetuning.questions.evaluator import QuestionEvaluator
+from apps.bert.finetuning.questions.features import question_features
+from apps.bert.finetuning.questions.predictor import QuestionPredictor
+from apps.bert.finetuning.questions.serving import QuestionServing
+from apps.bert.finetuning.serving import FineTunedServing
+from apps.bert.finetuning.tagging.evaluator import TaggingEvaluator
+from apps.bert.finetuning.tagging.features import tagging_features
+from apps.bert.finetuning.tagging.predictor import TaggingPredictor
+from apps.bert.finetuning.tagging.serving import TaggingServing
+from apps.bert.finetuning.texts.evaluator import (
     ChoiceEvaluator,
     ClassificationEvaluator,
     RegressionEvaluator,
 )
-from apps.bert.finetuning.features import Features
-from apps.bert.finetuning.questions.evaluator import QuestionEvaluator
-from apps.bert.finetuning.questions.features import question_features
-from apps.bert.finetuning.questions.serving import QuestionServing
-from apps.bert.finetuning.serving import ChoiceServing, FineTunedServing, TextServing
-from apps.bert.finetuning.tagging.evaluator import TaggingEvaluator
-from apps.bert.finetuning.tagging.features import tagging_features
-from apps.bert.finetuning.tagging.serving import TaggingServing
 from apps.bert.finetuning.texts.features import choice_features, text_features
+from apps.bert.finetuning.texts.predictor import ChoicePredictor, TextPredictor
+from apps.bert.finetuning.texts.serving import ChoiceServing, TextServing
 from apps.bert.tasks.labels import class_names, tag_names
 from shared.engine.app import Evaluator
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
-# Raw texts that an export is verified with.
-SHOWN = 3
+# Raw texts to verify an export with.
+SAMPLES = 3
 
 
-class Kind(abc.ABC):
-    """One kind of task.
+class TaskType(abc.ABC):
+    """Base class of the task types.
 
     Args:
-        config: of the run.
+        config: configuration of the run.
         labels: names of classes or tags; empty where there are none.
+
+    Class attributes:
+        name: name of the type on the command line.
+        predictor_class: batch inference.
     """
 
     name: ClassVar[str]
+    predictor_class: ClassVar[type[FineTunedPredictor]]
 
     def __init__(self, config: FinetuneConfig, labels: Sequence[str]):
         self.config, self.labels = config, list(labels)
@@ -54,11 +62,11 @@ class Kind(abc.ABC):
     @staticmethod
     @abc.abstractmethod
     def texts(examples: Sequence[Any]) -> Iterable[str]:
-        """All texts of examples, to learn word pieces from."""
+        """All texts of examples, from which word pieces are learnt."""
 
     @abc.abstractmethod
     def features(self, examples: Sequence[Any], tokenizer: WordPieceTokenizer) -> Features:
-        """Examples as numbers."""
+        """The features of examples."""
 
     @property
     def num_outputs(self) -> int:
@@ -66,22 +74,29 @@ class Kind(abc.ABC):
 
     @abc.abstractmethod
     def evaluator(self, examples: Sequence[Any], features: Features) -> Evaluator:
-        """Metrics of these examples; `score` is the one that the best model has most of."""
+        """Metrics of examples; the best model is the one with the highest `score`."""
 
     @abc.abstractmethod
     def serving(
         self, *args: Any, examples: Sequence[Any], metrics: Mapping[str, Any]
     ) -> FineTunedServing:
-        """The signatures, see `FineTunedServing` for the arguments; `metrics` are the run's."""
+        """The SavedModel.
 
-    def _shown_texts(self, examples: Sequence[Any]) -> list[str]:
-        return list(self.texts(examples[:SHOWN]))[:SHOWN]
+        Args:
+            args: the first arguments of `FineTunedServing`.
+            examples: validation examples, some of which verify the export.
+            metrics: metrics of the run.
+        """
+
+    def _sample_texts(self, examples: Sequence[Any]) -> list[str]:
+        return list(self.texts(examples[:SAMPLES]))[:SAMPLES]
 
 
-class ClassificationKind(Kind):
+class ClassificationTask(TaskType):
     """Sentences or pairs with a class."""
 
     name = "classification"
+    predictor_class = TextPredictor
 
     @classmethod
     def labels_of(cls, examples):
@@ -104,10 +119,10 @@ class ClassificationKind(Kind):
     def serving(self, *args, examples, metrics):
         paired = examples[0].text_pair is not None
         columns = self.config.task_data.columns
-        return TextServing(*args, self._shown_texts(examples), paired=paired, columns=columns)
+        return TextServing(*args, self._sample_texts(examples), paired=paired, columns=columns)
 
 
-class RegressionKind(ClassificationKind):
+class RegressionTask(ClassificationTask):
     """Sentences or pairs with a number."""
 
     name = "regression"
@@ -121,10 +136,11 @@ class RegressionKind(ClassificationKind):
         return RegressionEvaluator(examples)
 
 
-class ChoiceKind(Kind):
+class ChoiceTask(TaskType):
     """A context with several continuations."""
 
     name = "choice"
+    predictor_class = ChoicePredictor
     num_outputs = 1
 
     @staticmethod
@@ -140,13 +156,14 @@ class ChoiceKind(Kind):
         return ChoiceEvaluator(examples)
 
     def serving(self, *args, examples, metrics):
-        return ChoiceServing(*args, self._shown_texts(examples))
+        return ChoiceServing(*args, self._sample_texts(examples))
 
 
-class TaggingKind(Kind):
+class TaggingTask(TaskType):
     """Words with tags."""
 
     name = "tagging"
+    predictor_class = TaggingPredictor
 
     @classmethod
     def labels_of(cls, examples):
@@ -163,24 +180,25 @@ class TaggingKind(Kind):
         return TaggingEvaluator(examples, features, self.labels)
 
     def serving(self, *args, examples, metrics):
-        return TaggingServing(*args, self._shown_texts(examples))
+        return TaggingServing(*args, self._sample_texts(examples))
 
 
-class QuestionKind(Kind):
+class QuestionTask(TaskType):
     """Questions whose answer is a span of a context."""
 
     name = "question-answering"
+    predictor_class = QuestionPredictor
     num_outputs = 2
 
     @staticmethod
     def texts(examples):
-        seen = None
+        previous = None
         for example in examples:
             yield example.question
-            # Many questions in a row share their context.
-            if example.context is not seen:
+            # Consecutive questions often share their context.
+            if example.context is not previous:
                 yield example.context
-            seen = example.context
+            previous = example.context
 
     def features(self, examples, tokenizer):
         options = self.config.task_data
@@ -193,33 +211,19 @@ class QuestionKind(Kind):
         options = self.config.task_data
         return QuestionServing(
             *args,
-            [example.question for example in examples[:SHOWN]],
-            contexts=[example.context for example in examples[:SHOWN]],
+            [example.question for example in examples[:SAMPLES]],
+            contexts=[example.context for example in examples[:SAMPLES]],
             stride=options.stride,
             max_answer_length=options.max_answer_length,
             null_threshold=metrics.get("null_threshold", float("inf")),
         )
 
 
-KINDS: dict[str, type[Kind]] = {
-    "classification": ClassificationKind,
-    "pair": ClassificationKind,
-    "regression": RegressionKind,
-    "choice": ChoiceKind,
-    "tagging": TaggingKind,
-    "question-answering": QuestionKind,
+TASK_TYPES: dict[str, type[TaskType]] = {
+    "classification": ClassificationTask,
+    "pair": ClassificationTask,
+    "regression": RegressionTask,
+    "choice": ChoiceTask,
+    "tagging": TaggingTask,
+    "question-answering": QuestionTask,
 }
-
-
-def balanced_weights(numbers: np.ndarray, count: int) -> tuple[float, ...]:
-    """Weights of classes by the inverse of their frequency, 1 on average.
-
-    Args:
-        numbers: int (N,). The class of each example.
-        count: int. Classes; one without examples, which a teacher may know, has weight 1.
-    """
-    from sklearn.utils.class_weight import compute_class_weight
-
-    weights, present = np.ones(count), np.unique(numbers)
-    weights[present] = compute_class_weight("balanced", classes=present, y=numbers)
-    return tuple(weights.tolist())

@@ -13,8 +13,8 @@ def class_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -
         num_classes: int.
 
     Returns:
-        "accuracy"; "f1": of class 1 of two classes, as GLUE has it, else the mean over all
-        classes; "matthews": 0 where one of both is constant.
+        "accuracy"; "f1": of class 1 of two classes, as in GLUE, else the mean over all
+        classes; "matthews": 0 where labels or predictions are constant.
     """
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     average = "binary" if num_classes == 2 else "macro"
@@ -27,14 +27,14 @@ def class_metrics(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -
 
 
 def score_metrics(scores: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Correlations of numbers with the right ones.
+    """Correlations of predicted numbers with the labels.
 
     Args:
         scores, predicted: float (N,).
 
     Returns:
-        "pearson", "spearman": 0 where one of both is constant; "pearson_spearman": their mean,
-        by which GLUE ranks; "mse".
+        "pearson", "spearman": 0 where labels or predictions are constant; "pearson_spearman":
+        their mean, by which GLUE ranks; "mse".
     """
     scores, predicted = np.asarray(scores, np.float64), np.asarray(predicted, np.float64)
     pearson = spearman = 0.0

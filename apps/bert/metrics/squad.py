@@ -1,7 +1,7 @@
 """Exact match and F1 of answers, by the rules of the official evaluation script of SQuAD 2.0.
 
 [Rajpurkar et al., 2018](https://arxiv.org/abs/1806.03822). Answers are compared without case,
-punctuation and articles; of several right answers the one that fits best counts; "" is the right
+punctuation and articles; of several right answers the best match counts; "" is the right
 answer of a question that the context does not answer. On SQuAD 1.1, where every question has an
 answer, these are the rules of its script.
 """
@@ -41,7 +41,7 @@ def f1(answer: str, right: str) -> float:
 
 
 def question_scores(question: QuestionExample, answer: str) -> tuple[float, float]:
-    """(exact match, F1) of an answer, "" for none, with the right answer that fits best."""
+    """(exact match, F1) of an answer, "" for none, against the best matching right answer."""
     right = [text for text, _ in question.answers if normalize_answer(text)] or [""]
     return max(exact_match(answer, text) for text in right), max(f1(answer, text) for text in right)
 
@@ -53,7 +53,7 @@ def answer_metrics(
 
     Args:
         questions: at least one.
-        answers: question id to answer; a missing one counts as "".
+        answers: answers by question id; a missing one counts as "".
 
     Returns:
         "exact_match", "f1"; if some questions have no answer also "has_answer_f1",
@@ -75,28 +75,29 @@ def best_null_threshold(
     answers: Mapping[str, str],
     null_odds: Mapping[str, float],
 ) -> float:
-    """Above which odds "" should be answered, for the best F1.
+    """The threshold of the odds of no answer for the best F1.
 
     Args:
-        answers: question id to the best answer that is not "".
-        null_odds: question id to how much better "" scores than that answer.
+        questions: the questions.
+        answers: by question id, the best answer that is not "".
+        null_odds: by question id, how far the score of "" exceeds that of this answer.
 
     Returns:
         The threshold, finite: `apply_null_threshold` with it gives the best F1 of all thresholds.
-        It lies between the odds of two questions, so that a rounding decides nothing.
+        It lies between the odds of two questions, so that rounding has no influence.
     """
     ordered = sorted(questions, key=lambda question: null_odds[question.id])
-    # As if "" were answered everywhere; then by and by the surest answers instead.
+    # Start with "" everywhere, then replace it question by question, the surest answer first.
     score = best = sum(not question.answers for question in questions)
     threshold = null_odds[ordered[0].id] - 1.0
-    for place, question in enumerate(ordered):
+    for index, question in enumerate(ordered):
         if question.answers:
             score += question_scores(question, answers[question.id])[1]
         elif answers[question.id]:
             score -= 1
         odds = null_odds[question.id]
-        following = null_odds[ordered[place + 1].id] if place + 1 < len(ordered) else odds + 2.0
-        # Questions of equal odds fall on one side together.
+        following = null_odds[ordered[index + 1].id] if index + 1 < len(ordered) else odds + 2.0
+        # Questions of equal odds are on the same side.
         if score > best and following > odds:
             best, threshold = score, (odds + following) / 2
     return threshold
@@ -105,7 +106,13 @@ def best_null_threshold(
 def apply_null_threshold(
     answers: Mapping[str, str], null_odds: Mapping[str, float], threshold: float
 ) -> dict[str, str]:
-    """Answers "" where its odds are above the threshold."""
+    """Replaces answers by "" where its odds exceed the threshold.
+
+    Args:
+        answers: by question id, the best answer that is not "".
+        null_odds: by question id, how far the score of "" exceeds that of this answer.
+        threshold: float.
+    """
     return {name: "" if null_odds[name] > threshold else text for name, text in answers.items()}
 
 

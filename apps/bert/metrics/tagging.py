@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of entities: right only if type, first and last word are right.
+"""Precision, recall and F1 of entities, correct only if type, first and last word are.
 
 The strict evaluation of CoNLL-2003 ([Tjong Kim Sang and De Meulder,
 2003](https://aclanthology.org/W03-0419/)) on IOB2 tags, like `mode="strict"` of the seqeval
@@ -18,13 +18,13 @@ def entities(tags: Sequence[str]) -> list[Entity]:
     >>> entities(["B-PER", "I-PER", "O", "I-LOC", "B-LOC", "I-PER"])
     [('PER', 0, 1), ('LOC', 4, 4)]
     """
-    found, kind, begin = [], None, 0
-    for place, tag in enumerate([*tags, "O"]):
-        if kind is not None and tag != f"I-{kind}":
-            found.append((kind, begin, place - 1))
-            kind = None
+    found, entity_type, begin = [], None, 0
+    for word, tag in enumerate([*tags, "O"]):
+        if entity_type is not None and tag != f"I-{entity_type}":
+            found.append((entity_type, begin, word - 1))
+            entity_type = None
         if tag.startswith("B-"):
-            kind, begin = tag[2:], place
+            entity_type, begin = tag[2:], word
     return found
 
 
@@ -52,21 +52,21 @@ def entity_metrics(
 def entity_report(
     right: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 ) -> dict[str, dict[str, Any]]:
-    """Type to "precision", "recall", "f1" and "support" (how many entities there are)."""
+    """By type: "precision", "recall", "f1" and "support" (the number of entities)."""
     counts = _count(right, predicted)
-    return {kind: _scores(*counts[kind]) for kind in sorted(counts) if kind}
+    return {name: _scores(*counts[name]) for name in sorted(counts) if name}
 
 
 def _count(right, predicted) -> dict[str, tuple[int, int, int]]:
-    """(right among predicted, predicted, right) for each type, and for "": all."""
+    """(true positives, predicted, actual) for each type, and for "": all."""
     hits, found, there = Counter(), Counter(), Counter()
     for tags, guesses in zip(right, predicted, strict=True):
         real, guessed = set(entities(tags)), set(entities(guesses))
         for counter, part in ((hits, real & guessed), (found, guessed), (there, real)):
-            counter.update(kind for kind, _, _ in part)
+            counter.update(name for name, _, _ in part)
             counter[""] += len(part)
-    kinds = {"", *found, *there}
-    return {kind: (hits[kind], found[kind], there[kind]) for kind in kinds}
+    types = {"", *found, *there}
+    return {name: (hits[name], found[name], there[name]) for name in types}
 
 
 def _scores(hits: int, found: int, there: int) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Pretraining on plain text: masked words, and whether two segments belong together."""
+"""Pretraining on plain text: masked language model and next-sentence prediction."""

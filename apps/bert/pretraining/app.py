@@ -1,4 +1,4 @@
-"""Pretraining, as the engine sees it."""
+"""The pretraining application."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from apps.bert.embedding.predictor import EmbeddingPredictor
 from apps.bert.pretraining import data
+from apps.bert.pretraining.check import describe
 from apps.bert.pretraining.config import CorpusConfig, MaskingConfig, PretrainConfig
 from apps.bert.pretraining.evaluator import PretrainingEvaluator
 from apps.bert.pretraining.examples import PretrainingExamples
@@ -24,12 +25,12 @@ from shared.engine.training.optimizer import build_optimizer
 from shared.text.text_batches import evaluation_batches
 from shared.text.text_files import lines_of
 
-# Sequences that are validated at a time.
+# Batch size of the validation.
 VALIDATION_BATCH = 32
 
 
 class PretrainApp(App):
-    """BERT pretraining: plain text to an encoder that knows the language."""
+    """BERT pretraining: an encoder from plain text."""
 
     name = "bert-pretrain"
     config_class = PretrainConfig
@@ -37,14 +38,14 @@ class PretrainApp(App):
     independent_rows = True
     predict_verb = "embed"
     limits = (
-        "The encoder knows the kind of text that it was trained on, its prejudices included. Its "
-        "vectors are a start for fine-tuning; without it they compare sentences only roughly."
+        "The encoder knows text like its training data, including their biases. Its vectors are a "
+        "start for fine-tuning; without it they compare sentences only roughly."
     )
 
     # === Data ===
 
     def prepare(self, run: Run) -> None:
-        """Learns the word pieces and turns the text into numbers, once."""
+        """Learns the word pieces and tokenises the text, once."""
         if "encoder" not in run.artifacts:
             start = self.prepare_start(run, lambda: lines_of(run.config.data))
             tokenizer = load_tokenizer(run.folder)
@@ -60,7 +61,7 @@ class PretrainApp(App):
         )
 
     def masking(self, run: Run) -> MaskingConfig | None:
-        """How word pieces are masked; None for text as it is."""
+        """How word pieces are masked; None for no masking."""
         return run.config.masking
 
     def _examples(self, run: Run, name: str) -> PretrainingExamples:
@@ -100,8 +101,6 @@ class PretrainApp(App):
         )
 
     def check(self, config: CorpusConfig) -> tuple[list[str], list[str]]:
-        from apps.bert.pretraining.check import describe
-
         return describe(config)
 
     # === Model ===

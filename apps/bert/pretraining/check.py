@@ -1,16 +1,16 @@
-"""What is in plain text for pretraining, and what is wrong with it."""
+"""Report on plain text for pretraining: contents and problems."""
 
 from collections import Counter
 
 from apps.bert.pretraining.config import CorpusConfig
 from shared.text.text_files import lines_of
 
-# Longer lines hold several sentences, of which sequences are cut anywhere.
+# Longer lines hold several sentences and are cut anywhere.
 LONG_LINE = 4000
 
 
 def describe(config: CorpusConfig) -> tuple[list[str], list[str]]:
-    """(contents, problems) of the text of a configuration, a line each."""
+    """Contents and problems of the text of a configuration, a line each."""
     lines = words = characters = documents = long = damaged = 0
     empty, seen, repeated = True, Counter(), 0
     for line in lines_of(config.data):
@@ -33,16 +33,16 @@ def describe(config: CorpusConfig) -> tuple[list[str], list[str]]:
     ]
     paired = config.sequences.pairs != "none"
     if documents == 1 and not paired:
-        contents.append("one document only; --pairs next or order would want several")
+        contents.append("one document only; --pairs next or order would need several")
     problems = []
     if not lines:
         problems.append(f"{' '.join(config.data)}: no text in it")
     if damaged:
         problems.append(f"{damaged:,} lines hold bytes that are not UTF-8; each became U+FFFD")
     if repeated > lines / 10:
-        problems.append(f"{repeated:,} of {lines:,} lines stand there before; remove the copies")
+        problems.append(f"{repeated:,} of {lines:,} lines are duplicates; remove them")
     if paired and documents == 1:
-        problems.append("one document only; --pairs wants several, with empty lines between them")
+        problems.append("one document only; --pairs needs several, with empty lines between them")
     if long:
         problems.append(
             f"{long:,} lines are longer than {LONG_LINE:,} characters; put one sentence on a line"

@@ -9,33 +9,33 @@ from shared.common.config import OptimizationConfig, RunConfig, config_class, gr
 
 @config_class
 class SequenceConfig:
-    """How text becomes sequences."""
+    """Sequences of the training text."""
 
-    sequence_length: int = option(128, "Word pieces of a sequence.", ge=16)
+    sequence_length: int = option(128, "Length of a sequence in word pieces.", ge=16)
     pairs: Literal["none", "next", "order"] = option(
         "none",
-        "Two segments a sequence: do they follow each other (BERT), or in this order (ALBERT)?",
+        "Two segments a sequence: next-sentence (BERT) or sentence-order prediction (ALBERT).",
     )
-    validation: tuple[str, ...] = option((), "Held-out text; by default a part of the data.")
+    validation: tuple[str, ...] = option((), "Validation text; by default a share of the data.")
     validation_split: float = option(
-        0.05, "Share of the sequences held out where there is no such text.", gt=0, le=0.5
+        0.05, "Share of the text held out for validation where there is no such text.", gt=0, le=0.5
     )
 
 
 @config_class
 class MaskingConfig:
-    """Which word pieces are to be guessed."""
+    """Masking of the word pieces to predict."""
 
     masking: Literal["dynamic", "static"] = option(
-        "dynamic", "New ones every epoch (RoBERTa), or the same ones (BERT)."
+        "dynamic", "New masks every epoch (RoBERTa) or the same ones (BERT)."
     )
-    mask_share: float = option(0.15, "Share of the word pieces.", gt=0, lt=1)
-    whole_word: bool = option(False, "Chooses words, with all their pieces.")
+    mask_share: float = option(0.15, "Share of the word pieces to predict.", gt=0, lt=1)
+    whole_word: bool = option(False, "Mask all pieces of a word together.")
 
 
 @config_class
 class CorpusConfig(RunConfig):
-    """What every training of an encoder on plain text has."""
+    """Configuration common to all trainings of an encoder on plain text."""
 
     batch_size: int = option(64, "Global batch size, over all devices.", ge=1)
     sequences: SequenceConfig = group(SequenceConfig)
@@ -47,7 +47,7 @@ class CorpusConfig(RunConfig):
 
 @config_class
 class PretrainConfig(CorpusConfig):
-    """Everything about one pretraining."""
+    """Configuration of a pretraining."""
 
     task: ClassVar[str] = "bert-pretrain"
 
@@ -86,7 +86,7 @@ class PretrainConfig(CorpusConfig):
                 "num_layers": 4, "hidden_dim": 256, "num_heads": 4, "intermediate_dim": 1024,
             },
         },
-        # Devlin et al., 2019; large batches want --optimizer lamb.
+        # Devlin et al., 2019; --optimizer lamb suits larger batches.
         "base": {
             "batch_size": 256,
             "learning_rate": 1e-4,

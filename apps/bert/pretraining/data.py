@@ -1,4 +1,4 @@
-"""Plain text to sequences, and sequences to tf.data."""
+"""Sequences of plain text, and their tf.data pipeline."""
 
 import itertools
 from collections.abc import Iterator
@@ -27,9 +27,15 @@ TRAIN, VALIDATION = "train.npz", "validation.npz"
 
 
 def prepare_text(config: CorpusConfig, tokenizer: WordPieceTokenizer, folder: Path) -> dict:
-    """Cuts the text into word pieces and writes it; returns how much there is.
+    """Tokenises and saves the training and validation text; returns their sizes.
 
-    Without held-out text the last lines are held out.
+    Args:
+        config: configuration of the run. Without validation text the last lines are held out.
+        tokenizer: tokenizer of the run.
+        folder: the run folder.
+
+    Raises:
+        KerasuiteError: if there is too little text for a sequence.
     """
     options = config.sequences
     train = encode_text(lines_of(config.data), tokenizer)
@@ -46,26 +52,26 @@ def prepare_text(config: CorpusConfig, tokenizer: WordPieceTokenizer, folder: Pa
             )
         text.save(folder / name)
     return {
-        "train_tokens": len(train.tokens),
-        "validation_tokens": len(held_out.tokens),
+        "train_tokens": len(train.token_ids),
+        "validation_tokens": len(held_out.token_ids),
         "train_sequences": len(stretches_of(train, config)),
         "validation_sequences": len(stretches_of(held_out, config)),
     }
 
 
 def split_text(text: EncodedText, share: float) -> tuple[EncodedText, EncodedText]:
-    """The first lines, and the last ones with about `share` of the tokens."""
-    border = int(np.searchsorted(text.line_ends, len(text.tokens) * (1 - share)))
+    """Splits a text before the last lines, which have about `share` of the tokens."""
+    border = int(np.searchsorted(text.line_ends, len(text.token_ids) * (1 - share)))
     border = min(max(border, 1), len(text.documents) - 1)
     at = text.line_ends[border]
     return (
-        EncodedText(text.tokens[:at], text.line_ends[: border + 1], text.documents[:border]),
-        EncodedText(text.tokens[at:], text.line_ends[border:] - at, text.documents[border:]),
+        EncodedText(text.token_ids[:at], text.line_ends[: border + 1], text.documents[:border]),
+        EncodedText(text.token_ids[at:], text.line_ends[border:] - at, text.documents[border:]),
     )
 
 
 def stretches_of(text: EncodedText, config: CorpusConfig) -> np.ndarray:
-    """Where the sequences of a text are, see `sequences.py`."""
+    """Offsets of the sequences of a text, see `sequences.py`."""
     length = config.sequences.sequence_length
     if config.sequences.pairs == NONE:
         return full_sequences(text, length - 2)
@@ -80,15 +86,15 @@ def make_examples(
     training: bool,
     source: str = "",
 ) -> PretrainingExamples:
-    """The sequences of a text with their masks, if any; for validation always the same.
+    """The sequences of a text with their masks; for validation always the same masks.
 
     Args:
-        text: the text, in word pieces.
-        config: of the run.
-        tokenizer: of the run.
-        masking: which word pieces are hidden; None for text as it is.
+        text: the tokenised text.
+        config: configuration of the run.
+        tokenizer: tokenizer of the run.
+        masking: masking of word pieces, or None.
         training: whether masks may change from epoch to epoch.
-        source: the files of the text, for messages.
+        source: files of the text, for messages.
 
     Raises:
         KerasuiteError: if the text has no sequence, which may happen in evaluation only.
@@ -111,8 +117,8 @@ def make_examples(
 
 
 def _masker(masking: MaskingConfig, tokenizer: WordPieceTokenizer, length: int) -> Masker:
-    most = max(1, round(masking.mask_share * length))
-    return Masker(tokenizer, masking.mask_share, masking.whole_word, most)
+    max_masked = max(1, round(masking.mask_share * length))
+    return Masker(tokenizer, masking.mask_share, masking.whole_word, max_masked)
 
 
 def training_dataset(
@@ -121,7 +127,14 @@ def training_dataset(
     start_step: int = 0,
     worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """Endless batches (x, y): this worker's rows of each."""
+    """Endless batches (x, y), this worker's rows of each.
+
+    Args:
+        examples: the training sequences.
+        config: configuration of the run.
+        start_step: int. Step of the first batch.
+        worker: index of this worker and number of workers.
+    """
     size, begin_end = config.batch_size, stream.worker_slice(config.batch_size, worker)
 
     def batches() -> Iterator[Any]:

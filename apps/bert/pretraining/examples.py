@@ -1,7 +1,7 @@
-"""Sequences to batches: pairs are put together, and word pieces masked, if that is wanted.
+"""Batches of sequences, with pairs of segments and masked word pieces where configured.
 
-Every random choice follows from (seed, position in the stream); with static masking from (seed,
-number of the sequence), so that every epoch has the same masks.
+Every random choice depends on (seed, position in the stream); with static masking on (seed, index
+of the sequence), so that every epoch has the same masks.
 """
 
 import dataclasses
@@ -13,8 +13,8 @@ from apps.bert.pretraining.masking import Masker
 from apps.bert.pretraining.sequences import EncodedText
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
-# What `PretrainingExamples.pairs` may be, and how "next" is labelled: 1 where the segments stand
-# as they do in the text.
+# Values of `PretrainingExamples.pairs`. The label "next" is 1 where the segments are in the order
+# of the text.
 NEXT, ORDER, NONE = "next", "order", "none"
 
 
@@ -26,8 +26,8 @@ class PretrainingExamples:
         text: the corpus.
         stretches: int64 (N, 2) or, with pairs, (N, 3): see `sequences.py`.
         pairs: "none", "next" or "order".
-        tokenizer: of the corpus.
-        masker: chooses what is to be guessed; None leaves the text as it is.
+        tokenizer: tokenizer of the corpus.
+        masker: masks word pieces, or None.
         length: int. Longest sequence, special tokens included.
         seed: int.
         static: bool. Whether a sequence always has the same masks.
@@ -50,29 +50,31 @@ class PretrainingExamples:
         return self.stretches[:, -1] - self.stretches[:, 0]
 
     def batch(self, indices: np.ndarray, positions: np.ndarray | None = None):
-        """(x, y) of sequences.
+        """The batch (x, y) of some sequences.
 
         Args:
-            indices: int (B,). Which ones.
-            positions: int (B,). Their places in the endless stream; by default their numbers.
+            indices: int (B,). Indices of the sequences.
+            positions: int (B,). Their positions in the endless stream; by default their indices.
         """
         numbers = indices if positions is None or self.static else positions
-        tokens = np.full((len(indices), self.length), self.tokenizer.pad, np.int32)
-        segments = np.zeros_like(tokens)
+        token_ids = np.full((len(indices), self.length), self.tokenizer.pad, np.int32)
+        segment_ids = np.zeros_like(token_ids)
         follows = np.ones(len(indices), np.int32)
         masked = []
         for row, (index, number) in enumerate(zip(indices, numbers, strict=True)):
             generator = np.random.default_rng((self.seed, int(number)))
             first, second, follows[row] = self._segments(int(index), generator)
             ids = self._joined(first, second)
-            tokens[row, : len(ids)] = ids
+            token_ids[row, : len(ids)] = ids
             if second is not None:
-                segments[row, len(first) + 2 : len(ids)] = 1
+                segment_ids[row, len(first) + 2 : len(ids)] = 1
             if self.masker is not None:
-                masked.append(self.masker(tokens[row : row + 1], generator))
-        x, y = {"tokens": tokens, "segments": segments}, {"next": follows}
+                masked.append(self.masker(token_ids[row : row + 1], generator))
+        x, y = {"token_ids": token_ids, "segment_ids": segment_ids}, {"next": follows}
         if masked:
-            x["tokens"], x["places"], y["masked"] = map(np.concatenate, zip(*masked, strict=True))
+            x["token_ids"], x["masked_positions"], y["masked"] = (
+                np.concatenate(rows) for rows in zip(*masked, strict=True)
+            )
         return x, y
 
     def _joined(self, first: np.ndarray, second: np.ndarray | None) -> np.ndarray:
@@ -81,27 +83,28 @@ class PretrainingExamples:
         return np.concatenate([cls, first, sep, *pair]).astype(np.int32)
 
     def _segments(self, index: int, generator: np.random.Generator):
-        """First segment, second one or None, and whether they stand as in the text."""
+        """First segment, second segment or None, and the label "next"."""
         if self.pairs == NONE:
             return self._tokens(*self.stretches[index]), None, 1
         begin, border, end = self.stretches[index]
         first, second = self._tokens(begin, border), self._tokens(border, end)
-        as_it_is = int(generator.random() < 0.5)
-        if as_it_is:
+        if int(generator.random() < 0.5):
             return first, second, 1
         if self.pairs == ORDER:
             return second, first, 0
-        # One of the others, which may be of the same document, but does not follow.
+        # Any other second segment, possibly of the same document.
         other = (index + 1 + int(generator.integers(max(1, len(self) - 1)))) % len(self)
         return first, self._tokens(*self.stretches[other][1:]), 0
 
     def _tokens(self, begin: int, end: int) -> np.ndarray:
-        return self.text.tokens[begin:end]
+        return self.text.token_ids[begin:end]
 
     def batch_spec(self) -> tuple:
-        """The specs of a batch."""
+        """TensorSpecs of a batch."""
         rows = tf.TensorSpec([None, self.length], tf.int32)
-        x, y = {"tokens": rows, "segments": rows}, {"next": tf.TensorSpec([None], tf.int32)}
+        x, y = {"token_ids": rows, "segment_ids": rows}, {"next": tf.TensorSpec([None], tf.int32)}
         if self.masker is not None:
-            x["places"] = y["masked"] = tf.TensorSpec([None, self.masker.most], tf.int32)
+            x["masked_positions"] = y["masked"] = tf.TensorSpec(
+                [None, self.masker.max_masked], tf.int32
+            )
         return x, y

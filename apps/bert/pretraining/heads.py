@@ -1,4 +1,4 @@
-"""What an encoder is pretrained with."""
+"""Head of the masked language model."""
 
 import keras
 from keras import ops
@@ -8,7 +8,7 @@ from shared.layers import LayerNormalization
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class MaskedLanguageHead(keras.layers.Layer):
-    """Guesses the pieces at some places, with the token embedding as output weights.
+    """Predicts the word pieces at masked positions, with the token embedding as output weights.
 
     Args:
         vocabulary_size: int. V.
@@ -17,8 +17,8 @@ class MaskedLanguageHead(keras.layers.Layer):
         epsilon: float. Of the layer normalisation.
 
     Call arguments:
-        sequence: (B, T, D) of the encoder.
-        places: int32 (B, K).
+        sequence: (B, T, D), output of the encoder.
+        positions: int32 (B, K).
         embedding: (V, E), the token embedding.
 
     Returns:
@@ -49,8 +49,8 @@ class MaskedLanguageHead(keras.layers.Layer):
         self.bias = self.add_weight(shape=(self.vocabulary_size,), initializer="zeros", name="bias")
         self.built = True
 
-    def call(self, sequence, places, embedding):
-        hidden = self.transform(ops.take_along_axis(sequence, places[..., None], axis=1))
+    def call(self, sequence, positions, embedding):
+        hidden = self.transform(ops.take_along_axis(sequence, positions[..., None], axis=1))
         if self.activation == "relu":
             hidden = ops.relu(hidden)
         else:

@@ -1,6 +1,5 @@
-"""A checkpoint of others as a pretraining run: to embed, fine-tune, distil from and evaluate."""
+"""Imports a checkpoint as a pretraining run, for embedding, fine-tuning and distillation."""
 
-import dataclasses
 from pathlib import Path
 
 from apps.bert.checkpoint.checkpoint import Checkpoint
@@ -15,10 +14,14 @@ from shared.engine.run import Run, save_model
 
 
 def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -> None:
-    """Writes configuration, vocabulary and weights; heads that the checkpoint lacks are fresh.
+    """Writes configuration, vocabulary and weights; heads that the checkpoint lacks are untrained.
 
-    Its masked words can be evaluated where it has the head for it; sequences have two segments
-    where it has a next-sentence head.
+    Sequences have two segments if the checkpoint has a next-sentence head.
+
+    Args:
+        app: the pretraining application.
+        checkpoint: the checkpoint.
+        output: a new run folder.
     """
     values = {
         "name": output.name,
@@ -27,13 +30,13 @@ def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -
         else "none",
     }
     values |= {
-        f"encoder.{name}": value for name, value in dataclasses.asdict(checkpoint.config).items()
+        f"encoder.{name}": value for name, value in configs.to_dict(checkpoint.config).items()
     }
     config = configs.resolve(PretrainConfig, values)
     with atomic_folder(output) as temporary:
         run = Run(config, temporary)
         run.artifacts = {
-            "encoder": dataclasses.asdict(checkpoint.config),
+            "encoder": configs.to_dict(checkpoint.config),
             "vocabulary_size": len(checkpoint.vocabulary),
             "imported_from": checkpoint.source,
         }
@@ -50,5 +53,5 @@ def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -
 
 
 def has_masked_lm(run: Run) -> bool:
-    """Whether a run can guess masked word pieces: not every checkpoint has that head."""
+    """Whether a run has a trained masked-LM head, which some checkpoints lack."""
     return "masked-LM head" not in run.artifacts.get("untrained", [])

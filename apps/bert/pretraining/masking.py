@@ -1,35 +1,35 @@
-"""Which word pieces are to be guessed, and what stands in their place.
+"""Masking of word pieces for the masked language model.
 
 Reference: [Devlin et al., 2019, section 3.1 and appendix A](https://arxiv.org/abs/1810.04805);
-whole words are of the authors' later release
+whole-word masking is from the authors' later release
 """
 
 import dataclasses
 
 import numpy as np
 
-from apps.bert.finetuning.heads import IGNORED
+from apps.bert.encoder import IGNORED
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
-# Of what is to be guessed, so much becomes [MASK], and so much another piece; the rest stays.
+# Shares of the chosen pieces that become [MASK] and a random piece; the rest stays.
 MASKED, REPLACED = 0.8, 0.1
 
 
 @dataclasses.dataclass(frozen=True)
 class Masker:
-    """Masks rows of tokens.
+    """Masks rows of word pieces.
 
     Args:
-        tokenizer: says what is special and what continues a word.
-        share: float. Of the word pieces.
-        whole_word: bool. Whether words are chosen, with all their pieces.
-        most: int. Places to be guessed in a row, at most.
+        tokenizer: knows the special tokens and the pieces that continue a word.
+        share: float. Share of the word pieces to predict.
+        whole_word: bool. Whether all pieces of a word are masked together.
+        max_masked: int. Largest number of masked positions in a row.
     """
 
     tokenizer: WordPieceTokenizer
     share: float
     whole_word: bool
-    most: int
+    max_masked: int
 
     def __post_init__(self):
         special = np.zeros(self.tokenizer.vocabulary_size, bool)
@@ -41,56 +41,62 @@ class Masker:
         object.__setattr__(self, "_ordinary", ordinary.astype(np.int32))
         object.__setattr__(self, "_is_suffix", self.tokenizer.is_suffix)
 
-    def __call__(self, tokens: np.ndarray, generator: np.random.Generator):
-        """Chooses places in rows of tokens int32 (B, T) and masks them.
+    def __call__(self, token_ids: np.ndarray, generator: np.random.Generator):
+        """Chooses positions in rows and masks them.
+
+        Args:
+            token_ids: int32 (B, T).
+            generator: generator of the random choices.
 
         Returns:
-            masked int32 (B, T); places int32 (B, K), padded by 0; labels int32 (B, K), what stood
-            there, IGNORED at padding.
+            masked int32 (B, T); positions int32 (B, K), padded by 0; labels int32 (B, K), the
+            original pieces, IGNORED at padding.
         """
-        chosen = self._choose(tokens, generator)
-        masked = np.where(chosen, self._instead(tokens, generator), tokens)
-        places = np.zeros((len(tokens), self.most), np.int32)
-        labels = np.full((len(tokens), self.most), IGNORED, np.int32)
+        chosen = self._choose(token_ids, generator)
+        masked = np.where(chosen, self._replacements(token_ids, generator), token_ids)
+        positions = np.zeros((len(token_ids), self.max_masked), np.int32)
+        labels = np.full((len(token_ids), self.max_masked), IGNORED, np.int32)
         rows, columns = np.nonzero(chosen)
         slots = (np.cumsum(chosen, axis=1) - 1)[rows, columns]
-        places[rows, slots], labels[rows, slots] = columns, tokens[rows, columns]
-        return masked, places, labels
+        positions[rows, slots], labels[rows, slots] = columns, token_ids[rows, columns]
+        return masked, positions, labels
 
-    def _choose(self, tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """bool (B, T): the pieces with the smallest random numbers, a share of each row."""
-        real = ~self._special[tokens]
-        wanted = np.clip(np.rint(self.share * real.sum(axis=1)), 1, self.most).astype(int)
-        order = np.where(real, generator.random(tokens.shape), np.inf)
+    def _choose(self, token_ids: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """The chosen pieces, bool (B, T): those with the smallest random numbers of each row."""
+        real = ~self._special[token_ids]
+        wanted = np.clip(np.rint(self.share * real.sum(axis=1)), 1, self.max_masked).astype(int)
+        order = np.where(real, generator.random(token_ids.shape), np.inf)
         if self.whole_word:
-            order = self._by_word(order, tokens)
+            order = self._by_word(order, token_ids)
         smallest = np.argsort(order, axis=1, kind="stable")
         ranks = np.empty_like(smallest)
-        np.put_along_axis(ranks, smallest, np.arange(tokens.shape[1])[None], axis=1)
+        np.put_along_axis(ranks, smallest, np.arange(token_ids.shape[1])[None], axis=1)
         chosen = (ranks < wanted[:, None]) & real
-        return self._without_half_words(chosen, tokens) if self.whole_word else chosen
+        return self._without_half_words(chosen, token_ids) if self.whole_word else chosen
 
-    def _words(self, tokens: np.ndarray) -> np.ndarray:
-        """The number of the word that each piece of a row is of, (B, T)."""
-        return np.cumsum(~self._is_suffix[tokens], axis=1)
+    def _words(self, token_ids: np.ndarray) -> np.ndarray:
+        """Index of the word of each piece in its row, (B, T)."""
+        return np.cumsum(~self._is_suffix[token_ids], axis=1)
 
-    def _by_word(self, order: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """Gives all pieces of a word the number of its first one."""
-        firsts = np.where(self._is_suffix[tokens], 0, np.arange(tokens.shape[1]))
+    def _by_word(self, order: np.ndarray, token_ids: np.ndarray) -> np.ndarray:
+        """Gives all pieces of a word the random number of its first piece."""
+        firsts = np.where(self._is_suffix[token_ids], 0, np.arange(token_ids.shape[1]))
         return np.take_along_axis(order, np.maximum.accumulate(firsts, axis=1), axis=1)
 
-    def _without_half_words(self, chosen: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-        """Leaves out the word of which not all pieces had room, unless it is the only one."""
-        words = self._words(tokens) + (np.arange(len(tokens)) * (tokens.shape[1] + 1))[:, None]
+    def _without_half_words(self, chosen: np.ndarray, token_ids: np.ndarray) -> np.ndarray:
+        """Drops a word of which not all pieces were chosen, unless it is the only one."""
+        words = (
+            self._words(token_ids) + (np.arange(len(token_ids)) * (token_ids.shape[1] + 1))[:, None]
+        )
         size = np.bincount(words.ravel())
         taken = np.bincount(words.ravel(), weights=chosen.ravel())
         whole = chosen & (taken == size)[words]
         alone = ~whole.any(axis=1, keepdims=True)
         return np.where(alone, chosen, whole)
 
-    def _instead(self, tokens: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """What stands in the place of each token if it is chosen."""
-        dice = generator.random(tokens.shape)
-        others = generator.choice(self._ordinary, tokens.shape)
-        instead = np.where(dice < MASKED + REPLACED, others, tokens)
-        return np.where(dice < MASKED, self.tokenizer.mask, instead)
+    def _replacements(self, token_ids: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """The replacement of each piece if it is chosen, (B, T)."""
+        dice = generator.random(token_ids.shape)
+        others = generator.choice(self._ordinary, token_ids.shape)
+        replacements = np.where(dice < MASKED + REPLACED, others, token_ids)
+        return np.where(dice < MASKED, self.tokenizer.mask, replacements)

@@ -1,28 +1,28 @@
-"""An encoder that guesses masked words, and whether two segments belong together."""
+"""An encoder with the pretraining heads: masked language model and next sentence."""
 
-import dataclasses
 from types import SimpleNamespace
 
 import keras
 from keras import ops
 
-from apps.bert.encoder import BertEncoder
-from apps.bert.encoder_config import EncoderConfig, encoder_arguments
-from apps.bert.finetuning.heads import IGNORED
+from apps.bert.encoder import IGNORED, BertEncoder
+from apps.bert.encoder_config import EncoderConfig
 from apps.bert.pretraining.heads import MaskedLanguageHead
+from shared.common import config as configs
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class Pretrainer(keras.Model):
-    """BERT as it is pretrained.
+    """BERT with its pretraining objectives.
 
     Args:
-        encoder: the encoder's configuration.
+        encoder: `EncoderConfig`.
         vocabulary_size: int. Number of word pieces.
-        paired: bool. Whether sequences have two segments, about which there is a question.
+        paired: bool. Whether sequences have two segments and so a next-sentence loss.
 
     Call arguments:
-        x: dict of "tokens" and "segments", int32 (B, T), and "places", int32 (B, K).
+        x: dict of "token_ids" and "segment_ids", int32 (B, T), and "masked_positions", int32
+            (B, K).
 
     Returns:
         Dict of "masked", logits (B, K, V), and "next", logits (B, 2), if `paired`.
@@ -35,13 +35,14 @@ class Pretrainer(keras.Model):
         self, encoder: EncoderConfig, vocabulary_size: int, paired: bool, name: str = "bert"
     ):
         super().__init__(name=name)
-        self.config, self.vocabulary_size, self.paired = encoder, vocabulary_size, paired
-        self.encoder = BertEncoder(vocabulary_size, **encoder_arguments(encoder), name="encoder")
+        self.config = config = configs.from_dict(EncoderConfig, encoder)
+        self.vocabulary_size, self.paired = vocabulary_size, paired
+        self.encoder = BertEncoder(config, vocabulary_size, name="encoder")
         self.masked = MaskedLanguageHead(
             vocabulary_size,
-            encoder.embedding_dim or encoder.hidden_dim,
-            encoder.activation,
-            encoder.epsilon,
+            config.embedding_dim or config.hidden_dim,
+            config.activation,
+            config.epsilon,
             name="masked",
         )
         self.next_sentence = keras.layers.Dense(2, dtype="float32", name="next_sentence")
@@ -55,19 +56,19 @@ class Pretrainer(keras.Model):
     def call(self, x, training=None):
         encoded = self.encode(x, training=training)
         embedding = self.encoder.token_embedding.embeddings
-        outputs = {"masked": self.masked(encoded["sequence"], x["places"], embedding)}
+        outputs = {"masked": self.masked(encoded["sequence"], x["masked_positions"], embedding)}
         if self.paired:
             outputs["next"] = self.next_sentence(encoded["pooled"])
         return outputs
 
     def encode(self, x, training=None, **outputs):
-        """What the encoder gives; see `BertEncoder`."""
-        inputs = {"tokens": x["tokens"], "segments": x["segments"]}
+        """Outputs of the encoder; see `BertEncoder`."""
+        inputs = {"token_ids": x["token_ids"], "segment_ids": x["segment_ids"]}
         return self.encoder(inputs, training=training, **outputs)
 
     @property
     def pretraining_heads(self) -> SimpleNamespace:
-        """The layers of both heads, as `apps.bert.checkpoint.weights` names them."""
+        """The layers of both heads, by the names that `apps.bert.checkpoint.weights` uses."""
         masked = self.masked
         return SimpleNamespace(
             transform=masked.transform,
@@ -76,13 +77,13 @@ class Pretrainer(keras.Model):
             next_sentence=self.next_sentence if self.paired else None,
         )
 
-    # === Training and validation, as the engine asks for them ===
+    # === Training and validation, called by the engine ===
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """Mean over the sequences; of each, the mean over its masked places.
+        """Losses averaged over the sequences, each the mean over its masked positions.
 
-        They are nearly equally many in all sequences, and so both losses are over the same items,
-        however these are split over devices.
+        Sequences have nearly equally many of them, and so both losses are means over the same
+        items, however these are split over devices.
         """
         real = ops.cast(ops.not_equal(y["masked"], IGNORED), "float32")
         losses = _cross_entropy(ops.maximum(y["masked"], 0), y_pred["masked"])
@@ -93,7 +94,7 @@ class Pretrainer(keras.Model):
         return terms
 
     def predictions(self, x, y_pred):
-        """The best guesses only: logits of a vocabulary are too many to gather."""
+        """The most likely tokens only: the logits of a vocabulary are too large to gather."""
         guesses = {"masked": ops.argmax(y_pred["masked"], axis=-1)}
         if self.paired:
             guesses["next"] = ops.argmax(y_pred["next"], axis=-1)
@@ -104,14 +105,10 @@ class Pretrainer(keras.Model):
     def get_config(self):
         return {
             "name": self.name,
-            "encoder": dataclasses.asdict(self.config),
+            "encoder": configs.to_dict(self.config),
             "vocabulary_size": self.vocabulary_size,
             "paired": self.paired,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config | {"encoder": EncoderConfig(**config["encoder"])})
 
 
 def _cross_entropy(labels, logits):

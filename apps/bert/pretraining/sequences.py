@@ -1,7 +1,7 @@
-"""A corpus as numbers, and which stretches of it make a sequence.
+"""A tokenised corpus, and the stretches of it that make sequences.
 
 Lines are the units of text; an empty line ends a document. Sequences are filled with consecutive
-lines up to their length, across the ends of documents ("full sentences" of RoBERTa); with pairs, a
+lines up to their length, across the ends of documents (RoBERTa's "full sentences"); with pairs, a
 sequence has two segments, each of consecutive lines of one document.
 
 Reference: [Liu et al., 2019, section 4.2](https://arxiv.org/abs/1907.11692);
@@ -18,7 +18,7 @@ from shared.common.files import atomic_path
 from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
-# Lines that are cut into word pieces at a time.
+# Lines that are tokenised at a time.
 CHUNK = 2048
 
 
@@ -27,12 +27,12 @@ class EncodedText:
     """The word pieces of a corpus.
 
     Attributes:
-        tokens: int32 (P,).
-        line_ends: int64 (L + 1,). Line i is tokens[line_ends[i]:line_ends[i + 1]].
-        documents: int32 (L,). The document of each line.
+        token_ids: int32 (P,).
+        line_ends: int64 (L + 1,). Line i is token_ids[line_ends[i]:line_ends[i + 1]].
+        documents: int32 (L,). Index of the document of each line.
     """
 
-    tokens: np.ndarray
+    token_ids: np.ndarray
     line_ends: np.ndarray
     documents: np.ndarray
 
@@ -47,11 +47,11 @@ class EncodedText:
 
 
 def encode_text(lines: Iterable[str], tokenizer: WordPieceTokenizer) -> EncodedText:
-    """Cuts the lines of a corpus into word pieces; lines without any end a document."""
-    tokens, lengths, documents, document = [], [], [], 0
+    """Tokenises the lines of a corpus; lines without word pieces end a document."""
+    token_ids, lengths, documents, document = [], [], [], 0
     for part in _chunks(lines):
         ragged = tokenizer(as_strings(part))
-        tokens.append(ragged.values.numpy())
+        token_ids.append(ragged.values.numpy())
         for length in ragged.row_lengths().numpy():
             if length:
                 lengths.append(length)
@@ -59,7 +59,7 @@ def encode_text(lines: Iterable[str], tokenizer: WordPieceTokenizer) -> EncodedT
             else:
                 document += 1
     return EncodedText(
-        np.concatenate([np.zeros(0, np.int32), *tokens]),
+        np.concatenate([np.zeros(0, np.int32), *token_ids]),
         np.cumsum([0, *lengths], dtype=np.int64),
         np.array(documents, np.int32),
     )
@@ -79,7 +79,7 @@ def _chunks(lines: Iterable[str]) -> Iterable[list[str]]:
 def full_sequences(text: EncodedText, room: int) -> np.ndarray:
     """Stretches of consecutive lines of at most `room` tokens: int64 (N, 2), begin and end.
 
-    Lines that are longer are cut.
+    Longer lines are cut.
     """
     ends = _cut_long(text.line_ends, room)
     return _filled(ends, room)
@@ -97,7 +97,7 @@ def _cut_long(ends: np.ndarray, room: int) -> np.ndarray:
 
 
 def _filled(ends: np.ndarray, room: int) -> np.ndarray:
-    """Stretches of as many pieces as fit, one after the other."""
+    """Consecutive stretches, each of as many lines as fit."""
     stretches, begin = [], 0
     while begin < len(ends) - 1:
         end = int(np.searchsorted(ends, ends[begin] + room, side="right")) - 1
@@ -109,8 +109,8 @@ def _filled(ends: np.ndarray, room: int) -> np.ndarray:
 def paired_sequences(text: EncodedText, room: int) -> np.ndarray:
     """Neighbouring stretches of one document: int64 (N, 3), begin, border and end.
 
-    Each half has at most half of the room. What is left at a document's end is parted in two;
-    documents with a single line have no pair.
+    Each half has at most half of the room. The rest at a document's end is split in two; documents
+    with a single line have no pair.
     """
     found = []
     borders = np.flatnonzero(np.diff(text.documents)) + 1
@@ -120,7 +120,7 @@ def paired_sequences(text: EncodedText, room: int) -> np.ndarray:
         ends = _cut_long(text.line_ends[lines[0] : lines[-1] + 2], room // 2)
         halves = _filled(ends, room // 2).tolist()
         if len(halves) % 2:
-            halves += _parted(*halves.pop(), ends)
+            halves += _halved(*halves.pop(), ends)
         found += [
             (left[0], left[1], right[1])
             for left, right in zip(halves[::2], halves[1::2], strict=True)
@@ -128,8 +128,8 @@ def paired_sequences(text: EncodedText, room: int) -> np.ndarray:
     return np.array(found, np.int64).reshape(-1, 3)
 
 
-def _parted(begin: int, end: int, ends: np.ndarray) -> list[tuple[int, int]]:
-    """Two stretches of about equally many lines; none of a single line."""
+def _halved(begin: int, end: int, ends: np.ndarray) -> list[tuple[int, int]]:
+    """Splits a stretch into two of about equally many lines; none if it has a single line."""
     inside = ends[(ends > begin) & (ends < end)]
     if not len(inside):
         return []

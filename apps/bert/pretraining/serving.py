@@ -1,4 +1,4 @@
-"""The SavedModel of an encoder alone: raw text to vectors of sentences and of word pieces."""
+"""The SavedModel of an encoder: raw text in, vectors of sentences and word pieces out."""
 
 import keras
 import numpy as np
@@ -14,19 +14,19 @@ EXAMPLES = ("A sentence.", "Another one, somewhat longer than the first.", "ф╕нц
 
 
 class EncoderServing(ServingModule):
-    """Texts to vectors.
+    """Vectors of texts and of their word pieces.
 
     Signatures:
         serving_default: `text` string [N] to three vectors f32 [N, D] of each text: `embedding`,
             the mean of the last layer over the word pieces; `cls`, the last layer at the first
             position; `last_four`, the mean of the last four layers over the word pieces.
         tokens: `text` to `pieces` string [N, T] and `vectors` f32 [N, T, D], the last layer;
-            shorter rows are filled with "" and 0.
+            shorter rows are padded with "" and 0.
 
     Args:
-        model: has `encode`, see `BertEncoder`.
-        tokenizer: the word pieces that it was trained with.
-        max_length: int. Longest sequence in word pieces; the rest is cut.
+        model: a model with `encode`, see `BertEncoder`.
+        tokenizer: its tokenizer.
+        max_length: int. Longest sequence in word pieces; longer texts are cut.
     """
 
     def __init__(self, model: keras.Model, tokenizer: WordPieceTokenizer, max_length: int):
@@ -39,7 +39,7 @@ class EncoderServing(ServingModule):
     def vectors(self, text) -> dict[str, tf.Tensor]:
         x = self._packed(text)
         layers = self.model.encode(x, output_hidden_states=True)["hidden_states"]
-        real = x["tokens"] != self.tokenizer.pad
+        real = x["token_ids"] != self.tokenizer.pad
         last_four = tf.add_n(list(layers[-4:])) / len(layers[-4:])
         found = {
             "embedding": mean_of_tokens(layers[-1], real),
@@ -50,10 +50,10 @@ class EncoderServing(ServingModule):
 
     def tokens(self, text) -> dict[str, tf.Tensor]:
         x = self._packed(text)
-        real = x["tokens"] != self.tokenizer.pad
+        real = x["token_ids"] != self.tokenizer.pad
         vectors = tf.cast(self.model.encode(x)["sequence"], tf.float32)
         return {
-            "pieces": tf.where(real, tf.gather(self.names, x["tokens"]), ""),
+            "pieces": tf.where(real, tf.gather(self.names, x["token_ids"]), ""),
             "vectors": tf.where(real[..., None], vectors, 0.0),
         }
 

@@ -1,4 +1,4 @@
-"""Which columns of a table hold the text, its pair and the label: GLUE's names are known."""
+"""Columns of the text, its pair and the label in a table; GLUE's names are known."""
 
 import dataclasses
 import re
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from apps.bert.tasks.tables import Table
 from shared.common.errors import KerasuiteError
 
-# In the order in which they are looked for. MRPC: "#1 String"; QNLI: question, sentence.
+# In order of preference. MRPC: "#1 String"; QNLI: question, sentence.
 PAIRS = (
     ("sentence1", "sentence2"),
     ("question1", "question2"),
@@ -34,19 +34,19 @@ LABELS = (
     "target",
 )
 NUMERIC = ("score", "similarity")
-# SWAG: what follows the second sentence, of which the beginning is given.
+# SWAG: the choices are ends of a second sentence whose beginning is given.
 CONTEXTS = ("sent1", "context", "startphrase", "premise", "question")
 BEGINNINGS = ("sent2", "question")
 _CHOICE = re.compile(r"(?:ending|choice|option)_?\d+")
 
 KNOWN = {name for pair in PAIRS for name in pair} | {*SINGLE, *LABELS, *CONTEXTS, *BEGINNINGS}
-# Most different values that the column of a class has in a table without a header.
+# Number of distinct values that a class column may have in a table without a header.
 _MAX_CLASSES = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """Names of columns, "" for what is not there (a label) or not known.
+    """Names of columns; "" where there is none, or it is not known.
 
     In a file without a header, columns are numbered from 1.
     """
@@ -58,7 +58,7 @@ class Columns:
 
 @dataclasses.dataclass(frozen=True)
 class ChoiceColumns:
-    """Columns of a multiple-choice table; `beginning` stands before each choice, or is ""."""
+    """Columns of a multiple-choice table; `beginning` is prepended to each choice, or ""."""
 
     context: str
     beginning: str
@@ -67,13 +67,13 @@ class ChoiceColumns:
 
 
 def known_columns(named: Columns) -> set[str]:
-    """Names, in small letters, by which a header is known."""
+    """Lower-case names by which a header is recognised."""
     given = {name.lower() for name in dataclasses.astuple(named) if name and not name.isdigit()}
     return KNOWN | given
 
 
 def columns_if_there(table: Table, named: Columns) -> Columns:
-    """Columns of texts if a table has them, else none: then they are looked for in it."""
+    """The named columns of texts if a table has them, else none, so that they are searched for."""
     named = dataclasses.replace(named, label="")
     return named if {named.text, named.pair} - {""} <= {*table.columns} else Columns()
 
@@ -82,17 +82,18 @@ def find_columns(table: Table, named: Columns, mend: str = "Name it with --text-
     """The columns of a table of sentences or pairs.
 
     Args:
-        named: columns that must be there.
-        mend: what to do where it is not clear.
+        table: the table.
+        named: columns that must exist.
+        mend: advice where the column of the text is not clear.
 
     Raises:
-        KerasuiteError: if a named column is not there, or it is not clear where the text is.
+        KerasuiteError: if a named column does not exist, or the column of the text is not clear.
     """
     for option in dataclasses.fields(named):
         _check_named(table, option.name, getattr(named, option.name))
     guess = _by_name(table) if table.has_header else _by_content(table)
     if named.text and not named.pair:
-        # Who names one text wants no pair.
+        # A user who names only a text column wants no pair.
         guess = dataclasses.replace(guess, pair="")
     found = Columns(named.text or guess.text, named.pair or guess.pair, named.label or guess.label)
     if not found.text:
@@ -103,7 +104,7 @@ def find_columns(table: Table, named: Columns, mend: str = "Name it with --text-
 
 
 def find_choice_columns(table: Table) -> ChoiceColumns | None:
-    """The columns of a multiple-choice table such as SWAG; None if it is none."""
+    """The columns of a multiple-choice table such as SWAG, or None."""
     names = {name.lower(): name for name in table.columns}
     choices = tuple(name for small, name in names.items() if _CHOICE.fullmatch(small))
     if len(choices) < 2:
@@ -140,9 +141,9 @@ def _by_content(table: Table) -> Columns:
         return Columns("4", "", "2")
     if width != 2:
         return Columns()
-    kinds = [len(set(column)) for column in values]
-    label = 0 if kinds[0] < kinds[1] else 1
-    if kinds[label] > min(_MAX_CLASSES, max(1, len(table.rows) // 2)):
+    distinct = [len(set(column)) for column in values]
+    label = 0 if distinct[0] < distinct[1] else 1
+    if distinct[label] > min(_MAX_CLASSES, max(1, len(table.rows) // 2)):
         return Columns()
     return Columns(str(2 - label), "", str(label + 1))
 

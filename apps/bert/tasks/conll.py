@@ -1,8 +1,8 @@
-"""Tagged words in CoNLL's columns, and the ways to write spans as tags.
+"""Tagged words in CoNLL's columns, and the tagging schemes of spans.
 
 [Ramshaw and Marcus, 1995](https://arxiv.org/abs/cmp-lg/9505040) tag words as Inside or Outside of
-a span, or as its Beginning, in IOB1 only where it follows another of its type; in IOB2 always. In
-IOBES the End of a span and Single words are told as well. Everything is read to IOB2.
+a span, or as its Beginning, in IOB1 only where it follows another of its type; in IOB2 always.
+IOBES also marks the End of a span and Single words. Everything is converted to IOB2.
 """
 
 import itertools
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from apps.bert.tasks.examples import TAGGING, Examples, TaggedSentence
 from shared.common.errors import KerasuiteError
-from shared.common.files import write_text
 from shared.common.inputs import Source
 from shared.text.line_files import split_lines
 from shared.text.text_lines import read_lines
@@ -24,26 +23,26 @@ PARTS = (".testa", ".testb")
 DOCUMENT = "-DOCSTART-"
 OUTSIDE = "O"
 IOB1, IOB2, IOBES, PLAIN = "IOB1", "IOB2", "IOBES", "plain"
-# BILOU and BMEWO have other letters for the same.
+# BILOU and BMEWO use other letters for the same.
 _LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S"}
 _SPAN_TAG = re.compile(r"[BIESLUMW]-\S+")
 _COMMENT = re.compile(r"# ?\S+ ?=|# id")
-# How many lines of a file tell what it is.
-_LOOKED_AT = 200
+# Lines by which the format of a file is recognised.
+_SNIFFED_LINES = 200
 
 
 def read_conll(path: Path, labelled: bool = True) -> Examples:
     """Reads sentences of one word a line: word first, tag last, an empty line after each sentence.
 
-    Columns are parted by tabs, where the first line has any, else by spaces. `-DOCSTART-` lines
-    and comments are left out. Tags of spans are converted to IOB2; others (parts of speech) stay.
+    Columns are separated by tabs if the first line has any, else by spaces. `-DOCSTART-` lines
+    and comments are skipped. Tags of spans are converted to IOB2; others (parts of speech) stay.
 
     Args:
         path: the file, also as .gz.
-        labelled: bool. If not, lines may hold just a word.
+        labelled: bool. Whether every word needs a tag.
 
     Raises:
-        KerasuiteError: if the file cannot be read, or has no tags where these are needed.
+        KerasuiteError: if the file cannot be read, or lacks tags that are needed.
     """
     sentences, problems = _sentences(path, labelled)
     if not sentences:
@@ -69,7 +68,7 @@ def read_conll(path: Path, labelled: bool = True) -> Examples:
 
 
 def tag_scheme(tags: Sequence[Sequence[str]]) -> str:
-    """Which scheme the tags of sentences follow: IOB1, IOB2, IOBES, or none (plain)."""
+    """The scheme of the tags of sentences: IOB1, IOB2, IOBES, or none (plain)."""
     spans = [tag for row in tags for tag in row if tag != OUTSIDE]
     if not spans or sum(bool(_SPAN_TAG.fullmatch(tag)) for tag in spans) < len(spans) / 2:
         return PLAIN
@@ -88,14 +87,14 @@ def to_iob2(tags: Sequence[str]) -> tuple[str, ...]:
     """
     converted, before = [], (OUTSIDE, "")
     for tag in tags:
-        letter, _, kind = tag.partition("-")
+        letter, _, span_type = tag.partition("-")
         letter = _LETTERS.get(letter, OUTSIDE)
         if letter == OUTSIDE:
             converted.append(tag)
         else:
-            goes_on = letter in "IE" and before[0] in ("B", "I") and before[1] == kind
-            converted.append(f"{'I' if goes_on else 'B'}-{kind}")
-        before = letter, kind
+            goes_on = letter in "IE" and before[0] in ("B", "I") and before[1] == span_type
+            converted.append(f"{'I' if goes_on else 'B'}-{span_type}")
+        before = letter, span_type
     return tuple(converted)
 
 
@@ -107,20 +106,15 @@ def conll_lines(sentences: Iterable[Sequence[Sequence[str]]]) -> Iterator[str]:
         yield ""
 
 
-def write_conll(path: Path, sentences: Iterable[Sequence[Sequence[str]]]) -> None:
-    """Writes columns, (words, tags) or (words, right tags, predicted tags), a word a line."""
-    write_text(path, "".join(f"{line}\n" for line in conll_lines(sentences)))
-
-
 def looks_like_conll(path: Path, tags: Collection[str] = ()) -> bool:
-    """Whether a file has the name of one, or its first lines look like it.
+    """Whether a file is CoNLL by its name or its first lines.
 
-    Plain text must not be taken for it: sentences are parted by empty lines, and nine of ten other
-    lines have equally many columns, the last of which is O or a tag such as B-PER.
+    Plain text is told apart: sentences of CoNLL end with empty lines, and nine of ten other lines
+    have equally many columns, the last of which is O or a tag such as B-PER.
 
     Args:
         path: the file, also as .gz.
-        tags: other tags that a model knows, such as parts of speech; two of them at least.
+        tags: other tags that a model knows, such as parts of speech, of which two must occur.
 
     Raises:
         KerasuiteError: if the file cannot be read.
@@ -138,7 +132,7 @@ def looks_like_conll(path: Path, tags: Collection[str] = ()) -> bool:
         return False
     of_spans = sum(tag == OUTSIDE or bool(_SPAN_TAG.fullmatch(tag)) for tag in last)
     of_model = [tag for tag in last if tag in tags]
-    # One only might be the full stop at the end of every line.
+    # A single one might be the full stop at the end of every line.
     return of_spans > 0.9 * len(rows) or (
         len(of_model) > 0.9 * len(rows) and len(set(of_model)) > 1
     )
@@ -146,13 +140,13 @@ def looks_like_conll(path: Path, tags: Collection[str] = ()) -> bool:
 
 def _first_lines(path: Path) -> list[str]:
     """The first lines of a file that may be too large to be read as a whole."""
-    lines = itertools.islice(split_lines(Source(str(path), path)), _LOOKED_AT)
+    lines = itertools.islice(split_lines(Source(str(path), path)), _SNIFFED_LINES)
     texts = ((line.content or b"").decode("utf-8", "replace") for line in lines)
     return [text.removeprefix("\ufeff") for text in texts]
 
 
 def _last_columns(rows: list[list[str]]) -> list[str]:
-    """The last column of those rows that have as many columns as most have, two at least."""
+    """The last column of the rows with the most common number of columns, at least two."""
     widths = Counter(map(len, rows))
     width = max(widths, key=widths.get, default=0)
     return [row[-1] for row in rows if len(row) == width > 1]
@@ -186,10 +180,10 @@ def _sentences(path: Path, labelled: bool) -> tuple[list[TaggedSentence], list[s
 
 
 def _columns(line: str, tabs: bool) -> list[str]:
-    # Not `split()`: it also splits at the spaces without a break that words contain.
+    # Not `split()`, which also splits at no-break spaces, which words may contain.
     return line.strip("\t ").split("\t") if tabs else re.split(" +", line.strip(" \t"))
 
 
-def _sentence(rows: list[list[str]], where: str) -> TaggedSentence:
+def _sentence(rows: list[list[str]], location: str) -> TaggedSentence:
     tags = tuple(row[-1] for row in rows) if len(rows[0]) > 1 else ()
-    return TaggedSentence(tuple(row[0] for row in rows), tags, where)
+    return TaggedSentence(tuple(row[0] for row in rows), tags, location)

@@ -1,7 +1,7 @@
-"""What files of labelled text are read to: one plain class for each family of tasks.
+"""Labelled examples, one plain class for each family of tasks.
 
-`id` says where an example stands ("train.tsv:17"), except for questions, which have names.
-Labels are None where a file has none, as for prediction.
+`id` is the file and line of an example ("train.tsv:17"), or the name of a question. Labels are None
+where a file has none, as for prediction.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ class TextExample:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ChoiceExample:
-    """A context and what may follow it; the label counts the choices from 0."""
+    """A context and its possible continuations; the label is the index of the right one."""
 
     context: str
     choices: tuple[str, ...]
@@ -30,7 +30,7 @@ class ChoiceExample:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TaggedSentence:
-    """Words with a tag each; no tags where the file has none."""
+    """Words with their tags; no tags where the file has none."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class QuestionExample:
     Attributes:
         answers: (text, start) of each right answer; `context[start:start + len(text)] == text`.
         is_impossible: bool. Whether the context does not answer it (SQuAD 2.0).
-        title: of the article that the context is from.
+        title: title of the article of the context.
     """
 
     id: str
@@ -57,9 +57,9 @@ class QuestionExample:
 
 Example = TextExample | ChoiceExample | TaggedSentence | QuestionExample
 
+# Names of the task types.
 CLASSIFICATION, PAIR, REGRESSION = "classification", "pair", "regression"
 CHOICE, TAGGING, QUESTIONS = "choice", "tagging", "question-answering"
-KINDS = (CLASSIFICATION, PAIR, REGRESSION, CHOICE, TAGGING, QUESTIONS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +67,13 @@ class Examples:
     """The examples of some files.
 
     Attributes:
-        kind: one of `KINDS`.
+        task_type: name of the task type, such as `CLASSIFICATION`.
         examples: in the order of the files.
-        problems: what is wrong, a line each with file and row. These rows are not in `examples`.
-        notes: what the user should know, a line each: rows without a label, converted schemes.
+        problems: problems, a line each with file and row. These rows are not in `examples`.
+        notes: notes for the user, a line each: rows without a label, converted schemes.
     """
 
-    kind: str
+    task_type: str
     examples: Sequence[Example]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

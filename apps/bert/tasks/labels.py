@@ -1,4 +1,4 @@
-"""The names of classes and tags, in an order that does not depend on that of the examples."""
+"""Names of classes and tags, in an order that does not depend on the examples' order."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from apps.bert.tasks.examples import TaggedSentence, TextExample
 
 
 def class_names(examples: Iterable[TextExample]) -> list[str]:
-    """The labels of examples: numbers in their order, names by the alphabet.
+    """The labels of examples: numbers in numerical, names in alphabetical order.
 
     >>> class_names([TextExample("a", label="10"), TextExample("b", label="9")])
     ['9', '10']
@@ -19,7 +19,7 @@ def class_names(examples: Iterable[TextExample]) -> list[str]:
 
 
 def span_type(tag: str) -> str:
-    """What spans of a tag are called: PER of B-PER and I-PER, the tag itself where it is another.
+    """The type of the spans of a tag: PER for B-PER and I-PER, the tag itself for other tags.
 
     >>> [span_type(tag) for tag in ("B-PER", "I-PER", "NN", "O")]
     ['PER', 'PER', 'NN', '']
@@ -30,13 +30,13 @@ def span_type(tag: str) -> str:
 
 
 def tag_names(sentences: Iterable[TaggedSentence]) -> list[str]:
-    """The tags of sentences: O first; of spans, B and I of each type, though one may not occur.
+    """The tags of sentences: O first; B- and I- of each span type, even if one does not occur.
 
     >>> tag_names([TaggedSentence(("Rome", "."), ("B-LOC", "O"))])
     ['O', 'B-LOC', 'I-LOC']
     """
     tags = {tag for sentence in sentences for tag in sentence.tags}
-    kinds = {tag[2:] for tag in tags if tag.startswith(("B-", "I-"))}
-    spans = [f"{letter}-{kind}" for kind in sorted(kinds) for letter in "BI"]
+    types = {tag[2:] for tag in tags if tag.startswith(("B-", "I-"))}
+    spans = [f"{letter}-{name}" for name in sorted(types) for letter in "BI"]
     others = sorted(tags - {*spans, OUTSIDE})
-    return [OUTSIDE, *spans, *others] if kinds or OUTSIDE in tags else others
+    return [OUTSIDE, *spans, *others] if types or OUTSIDE in tags else others

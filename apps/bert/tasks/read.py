@@ -1,4 +1,4 @@
-"""Files to examples, whatever their format; what is to be learnt is told from what they hold."""
+"""Reads files of any supported format and infers the type of the task."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ class FoundTask:
     """The data of a run.
 
     Attributes:
-        train, validation: of one kind.
+        train, validation: examples of one task type.
         from_split: bool. Whether the validation examples were held out from the training files.
     """
 
@@ -28,8 +28,8 @@ class FoundTask:
     from_split: bool
 
     @property
-    def kind(self) -> str:
-        return self.train.kind
+    def task_type(self) -> str:
+        return self.train.task_type
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def find_task(
     validation: Sequence[str | Path] = (),
     share: float = 0.1,
     seed: int = 0,
-    kind: str = "auto",
+    task_type: str = "auto",
     columns: Columns = Columns(),
 ) -> FoundTask:
     """Reads training and validation examples.
@@ -55,30 +55,38 @@ def find_task(
         validation: files and folders, see `validation_files`; without any, a share of the
             training examples is held out.
         share, seed: see `hold_out`.
-        kind: one of `KINDS`, or "auto".
+        task_type: name of a task type, or "auto".
         columns: columns of tables that the user named.
 
     Raises:
-        KerasuiteError: if files are missing, unreadable, or of different kinds.
+        KerasuiteError: if files are missing, unreadable, or of different task types.
     """
-    train = read_files(training_files(data), kind, columns)
+    train = read_files(training_files(data), task_type, columns)
     files = validation_files(data, validation)
     if files:
-        return FoundTask(train, read_files(files, train.kind, columns), from_split=False)
+        return FoundTask(train, read_files(files, train.task_type, columns), from_split=False)
     parts = hold_out(train.examples, share, seed)
     both = [dataclasses.replace(train, examples=part) for part in parts]
     return FoundTask(*both, from_split=True)
 
 
-def read_files(paths: Sequence[Path], kind: str = "auto", columns: Columns = Columns()) -> Examples:
-    """The labelled examples of several files."""
+def read_files(
+    paths: Sequence[Path], task_type: str = "auto", columns: Columns = Columns()
+) -> Examples:
+    """The labelled examples of several files.
+
+    Args:
+        paths: the files.
+        task_type: name of a task type, or "auto".
+        columns: columns of tables that the user named.
+    """
     parts = []
     for path in paths:
-        part = read_file(path, kind, columns)
-        if parts and part.kind != parts[0].kind:
+        part = read_file(path, task_type, columns)
+        if parts and part.task_type != parts[0].task_type:
             raise KerasuiteError(
-                f"{path}: is of kind {part.kind}, but {paths[0]} is of kind {parts[0].kind}; "
-                f"give --kind, or files of one kind"
+                f"{path}: is of task type {part.task_type}, but {paths[0]} is of task type "
+                f"{parts[0].task_type}; give --task-type, or files of one type"
             )
         if parts and _choices(part) != _choices(parts[0]):
             raise KerasuiteError(
@@ -87,15 +95,20 @@ def read_files(paths: Sequence[Path], kind: str = "auto", columns: Columns = Col
             )
         parts.append(part)
     return Examples(
-        parts[0].kind,
+        parts[0].task_type,
         [example for part in parts for example in part.examples],
         tuple(problem for part in parts for problem in part.problems),
         tuple(note for part in parts for note in part.notes),
     )
 
 
-def read_file(path: Path, kind: str = "auto", columns: Columns = Columns()) -> Examples:
+def read_file(path: Path, task_type: str = "auto", columns: Columns = Columns()) -> Examples:
     """The labelled examples of one file; see `read_text_table`, `read_conll` and `read_squad`.
+
+    Args:
+        path: the file.
+        task_type: name of a task type, or "auto".
+        columns: columns of tables that the user named.
 
     Raises:
         KerasuiteError: if the file cannot be read, or no row of it can.
@@ -103,21 +116,21 @@ def read_file(path: Path, kind: str = "auto", columns: Columns = Columns()) -> E
     path = Path(path)
     if not path.is_file():
         raise KerasuiteError(f"{path}: no such file; check the path")
-    if kind == QUESTIONS or (kind == "auto" and table_suffix(path) == ".json"):
+    if task_type == QUESTIONS or (task_type == "auto" and table_suffix(path) == ".json"):
         return read_squad(path)
-    # A table is never taken for columns of tags, except a .txt.
+    # Of the table formats only a .txt may hold CoNLL columns.
     table = is_table(path) and table_suffix(path) != ".txt"
-    if kind == TAGGING or (kind == "auto" and not table and looks_like_conll(path)):
+    if task_type == TAGGING or (task_type == "auto" and not table and looks_like_conll(path)):
         return read_conll(path)
-    found = read_text_table(path, columns, kind)
+    found = read_text_table(path, columns, task_type)
     if not found.examples:
         raise KerasuiteError(f"no row of it can be used; {_first(found, path)}")
     return found
 
 
 def _choices(found: Examples) -> int:
-    """How many choices each example has; 0 of another kind."""
-    return len(found.examples[0].choices) if found.kind == CHOICE else 0
+    """Number of choices of each example; 0 for other task types."""
+    return len(found.examples[0].choices) if found.task_type == CHOICE else 0
 
 
 def _first(found: Examples, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Which files are for training and which for validation, or which examples."""
+"""Training and validation files of a data set, or a split of its examples."""
 
 import re
 from collections.abc import Hashable, Sequence
@@ -16,15 +16,16 @@ from apps.bert.tasks.examples import (
 )
 from apps.bert.tasks.tables import CSV, JSONL, TSV
 from shared.common.errors import KerasuiteError
+from shared.common.splits import TRAIN_NAMES, VALIDATION_NAMES
 
-TRAINING = ("train", "training")
-# CoNLL-2003: testa is for development. MNLI has two sets; that of the training texts' genres.
-VALIDATION = ("dev", "validation", "valid", "val", "testa", "dev_matched", "eval")
+# In order of preference: GLUE's and SQuAD's dev first. testa is CoNLL-2003's development set,
+# dev_matched MNLI's set with the genres of the training texts.
+VALIDATION = (*reversed(VALIDATION_NAMES), "testa", "dev_matched", "eval")
 READABLE = (*TSV, *CSV, *JSONL, ".json", *ENDINGS)
 
 
 def training_files(paths: Sequence[str | Path]) -> list[Path]:
-    """Files as they are named; of a folder its train.* (or the only file that it has).
+    """The training files: files as named; of a folder its train.*, or its only file.
 
     Raises:
         KerasuiteError: if a path is missing, or a folder has no training file, or several.
@@ -38,7 +39,7 @@ def training_files(paths: Sequence[str | Path]) -> list[Path]:
             found.append(path)
             continue
         files = _files(path)
-        chosen = _of_part(files, TRAINING, path) or (files[0] if len(files) == 1 else None)
+        chosen = _of_split(files, TRAIN_NAMES, path) or (files[0] if len(files) == 1 else None)
         if chosen is None:
             names = ", ".join(file.name for file in files[:8]) or "no readable file"
             raise KerasuiteError(f"{path}: no train.* in it ({names}); name the files to train on")
@@ -58,7 +59,7 @@ def validation_files(paths: Sequence[str | Path], named: Sequence[str | Path]) -
         if not path.is_dir():
             found.append(path)
             continue
-        chosen = _of_part(_files(path), VALIDATION, path)
+        chosen = _of_split(_files(path), VALIDATION, path)
         if chosen is not None:
             found.append(chosen)
         elif named:
@@ -69,17 +70,17 @@ def validation_files(paths: Sequence[str | Path], named: Sequence[str | Path]) -
 def hold_out(
     examples: Sequence[Example], share: float, seed: int
 ) -> tuple[list[Example], list[Example]]:
-    """Parts examples into (train, validation).
+    """Splits examples into (train, validation).
 
-    What belongs together stays together: questions about one article, examples with one text.
+    Questions about one article, and examples with the same text, stay together.
 
     Args:
-        examples: at least two groups.
-        share: float between 0 and 1. Of the examples; at least one group is held out.
-        seed: int. The same seed and examples give the same parts.
+        examples: examples of at least two groups.
+        share: float between 0 and 1. Share of the examples; at least one group is held out.
+        seed: int. The same seed and examples give the same split.
 
     Raises:
-        KerasuiteError: if all examples belong together.
+        KerasuiteError: if all examples are of one group.
     """
     keys = [_group(example) for example in examples]
     groups = list(dict.fromkeys(keys))
@@ -123,39 +124,39 @@ def _files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith(".") and _part_names(path)
+        if path.is_file() and not path.name.startswith(".") and _name_parts(path)
     )
 
 
-def _of_part(files: list[Path], parts: Sequence[str], folder: Path) -> Path | None:
-    """The file that is named after one of the parts, in their order: "dev.tsv", "eng.testa"."""
+def _of_split(files: list[Path], names: Sequence[str], folder: Path) -> Path | None:
+    """The file of a split, by its names in order of preference: "dev.tsv", "eng.testa"."""
     for exact in (True, False):
-        for part in parts:
+        for name in names:
             fitting = [
                 file
                 for file in files
-                if (part == _part_names(file)[0] if exact else part in _part_names(file))
+                if (name == _name_parts(file)[0] if exact else name in _name_parts(file))
             ]
             if len(fitting) > 1:
-                names = ", ".join(file.name for file in fitting)
-                raise KerasuiteError(f"{folder}: several {part} files ({names}); name one")
+                found = ", ".join(file.name for file in fitting)
+                raise KerasuiteError(f"{folder}: several {name} files ({found}); name one")
             if fitting:
                 return fitting[0]
     return None
 
 
-def _part_names(path: Path) -> list[str]:
-    """What a file's name may say it is: the name itself and its pieces; [] if not readable.
+def _name_parts(path: Path) -> list[str]:
+    """The stem of a file's name and its parts, among them a split; [] if not readable.
 
-    >>> _part_names(Path("train-v1.1.json"))
+    >>> _name_parts(Path("train-v1.1.json"))
     ['train-v1.1', 'train', 'v1', '1']
-    >>> _part_names(Path("eng.testa"))
+    >>> _name_parts(Path("eng.testa"))
     ['eng.testa', 'eng', 'testa']
     """
     name = path.name.lower().removesuffix(".gz")
     ending = Path(name).suffix
     if ending in READABLE:
         name = name.removesuffix(ending)
-    elif ending.removeprefix(".") not in TRAINING + VALIDATION:
+    elif ending.removeprefix(".") not in TRAIN_NAMES + VALIDATION:
         return []
     return [name, *re.split(r"[-_.]", name)]

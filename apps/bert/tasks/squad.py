@@ -27,11 +27,11 @@ def read_squad(path: Path, labelled: bool = True) -> Examples:
         KerasuiteError: if the file is no such JSON.
     """
     examples, problems, seen = [], [], set()
-    for place, article, context, question in _questions(path):
+    for location, article, context, question in _questions(path):
         name = question.get("id")
         text = question.get("question")
         if not isinstance(text, str) or not isinstance(name, str | int):
-            problems.append(f"{path}: {place}: no question or no id; check the file")
+            problems.append(f"{path}: {location}: no question or no id; check the file")
             continue
         answers, wrong = _answers(question, context)
         impossible = bool(question.get("is_impossible", False))
@@ -54,12 +54,12 @@ def read_squad(path: Path, labelled: bool = True) -> Examples:
 
 
 def write_predictions(path: Path, answers: Mapping[str, Any]) -> None:
-    """Writes the official `predictions.json`: question id to answer, "" for no answer."""
+    """Writes the official `predictions.json`: answers by question id, "" for no answer."""
     write_json(path, dict(answers))
 
 
 def _answers(question: dict, context: str) -> tuple[tuple[tuple[str, int], ...], str]:
-    """The answers, and what is wrong with them or ""."""
+    """The answers, and their problem or ""."""
     answers = []
     for answer in question.get("answers") or ():
         text, start = answer.get("text"), answer.get("answer_start")
@@ -76,15 +76,15 @@ def _answers(question: dict, context: str) -> tuple[tuple[tuple[str, int], ...],
 
 
 def _questions(path: Path) -> Iterator[tuple[str, str, str, dict]]:
-    """(place, title, context, question) of each question."""
-    for number, article in enumerate(_list(path, _load(path), "data"), 1):
-        title = str(article.get("title") or f"article {number}")
+    """(location, title, context, question) of each question."""
+    for article_number, article in enumerate(_list(path, _load(path), "data"), 1):
+        title = str(article.get("title") or f"article {article_number}")
         for paragraph in _list(path, article, "paragraphs"):
             context = paragraph.get("context")
             if not isinstance(context, str):
                 raise KerasuiteError(f"{path}: a paragraph of '{title}' has no context")
-            for place, question in enumerate(_list(path, paragraph, "qas"), 1):
-                yield f"'{title}', question {place} of a paragraph", title, context, question
+            for number, question in enumerate(_list(path, paragraph, "qas"), 1):
+                yield f"'{title}', question {number} of a paragraph", title, context, question
 
 
 def _list(path: Path, value: Any, name: str) -> list[dict]:

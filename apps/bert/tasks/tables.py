@@ -1,4 +1,4 @@
-"""Tables of text as rows with named columns: TSV as GLUE writes it, CSV, JSON lines; also .gz."""
+"""Tables of text as rows with named columns: GLUE's TSV, CSV, JSON lines; also .gz."""
 
 import csv
 import dataclasses
@@ -20,9 +20,9 @@ class Table:
     Attributes:
         path: the file.
         columns: names of the columns; "1", "2", ... where the file has no header.
-        rows: list of (number of the line from 1, one string for each column); None for what an
-            object of JSON lines lacks.
-        problems: lines about rows that do not fit the columns and are left out.
+        rows: list of (line number from 1, one string for each column); None for missing values of
+            JSON lines.
+        problems: messages about rows that do not fit the columns and are left out.
         has_header: bool. Whether the names are the file's own.
     """
 
@@ -34,12 +34,12 @@ class Table:
 
 
 def is_table(path: Path) -> bool:
-    """Whether the name is that of a table."""
+    """Whether a file is a table by its name."""
     return table_suffix(path) in TSV + CSV + JSONL
 
 
 def table_suffix(path: Path) -> str:
-    """The ending of a file's name, in small letters, without .gz."""
+    """The lower-case ending of a file's name, without .gz."""
     name = path.name.lower().removesuffix(".gz")
     return Path(name).suffix
 
@@ -48,12 +48,12 @@ def read_table(path: Path, known_columns: Sequence[str]) -> Table:
     """Reads a table.
 
     TSV is read without quoting, as GLUE's files are written: a `"` is a character. NUL bytes and
-    invalid UTF-8 do not end a text; the tokenizer leaves them out.
+    invalid UTF-8 do not end a text; the tokenizer skips them.
 
     Args:
         path: .tsv (also .tab, .txt), .csv, .jsonl, each also with .gz.
-        known_columns: names in small letters. The first line of a TSV or CSV is a header if one
-            of them is in it.
+        known_columns: lower-case names. The first line of a TSV or CSV is a header if it has one of
+            them.
 
     Raises:
         KerasuiteError: if the file cannot be read or has no rows.
@@ -88,7 +88,7 @@ def _csv_rows(path: Path, lines: list[str]) -> Iterator[tuple[int, tuple[str, ..
 
 
 def _from_rows(path: Path, rows: list, known: Sequence[str]) -> Table:
-    """Rows under their header, without those of another length."""
+    """The rows with their header; rows of another length become problems."""
     first = rows[0][1] if rows else ()
     has_header = any(name.strip().lower() in known for name in first)
     if has_header:
@@ -113,12 +113,12 @@ def _from_objects(path: Path, lines: list[str]) -> Table:
         try:
             value = json.loads(line)
         except ValueError as error:
-            problems.append(f"{path}:{number}: no valid JSON ({error}); write one object a line")
+            problems.append(f"{path}:{number}: no valid JSON ({error}); write one object per line")
             continue
         if isinstance(value, dict):
             objects.append((number, value))
         else:
-            problems.append(f"{path}:{number}: no JSON object; write one object a line")
+            problems.append(f"{path}:{number}: no JSON object; write one object per line")
     columns = tuple(dict.fromkeys(name for _, value in objects for name in value))
     rows = [(number, tuple(_text(value.get(n)) for n in columns)) for number, value in objects]
     return Table(path, columns, rows, tuple(problems))

@@ -19,6 +19,7 @@ from apps.bert.compression.tools import compress
 from apps.bert.compression.weight_pruning import prune_weights
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.app import FinetuneApp
+from apps.bert.finetuning.config import HeadConfig
 from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.runs import APPS
 from shared.engine.run import load_best, open_run
@@ -31,14 +32,14 @@ CONFIG = EncoderConfig(
     dropout=0.0, attention_dropout=0.0,
 )  # fmt: skip
 X = {
-    "tokens": np.array([[2, 7, 8, 9, 3], [2, 5, 3, 0, 0]], np.int32),
-    "segments": np.zeros((2, 5), np.int32),
+    "token_ids": np.array([[2, 7, 8, 9, 3], [2, 5, 3, 0, 0]], np.int32),
+    "segment_ids": np.zeros((2, 5), np.int32),
 }
 Y = {"labels": np.array([0, 1], np.int32)}
 
 
 def model(config=CONFIG):
-    made = FineTuner(config, 30, "classification", 2)
+    made = FineTuner(config, HeadConfig(), 30, "classification", 2)
     made.build()
     return made
 

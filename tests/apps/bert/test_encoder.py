@@ -6,12 +6,11 @@ import pytest
 import tensorflow as tf
 
 from apps.bert.encoder import PAD, BertEncoder
-from apps.bert.encoder_config import EncoderConfig, encoder_arguments
+from apps.bert.encoder_config import EncoderConfig
 from shared.testing.layer_test import run_layer_test
 
 WORDS, LAYERS, HEADS, WIDTH = 40, 3, 4, 16
 SHAPE = {
-    "vocabulary_size": WORDS,
     "num_layers": LAYERS,
     "num_heads": HEADS,
     "hidden_dim": WIDTH,
@@ -23,11 +22,11 @@ LENGTHS = (9, 5, 2, 1)
 
 def batch_of(lengths=LENGTHS, longest=9, seed=0):
     generator = np.random.default_rng(seed)
-    places = np.arange(longest)
-    real = places < np.array(lengths)[:, None]
-    tokens = np.where(real, generator.integers(1, WORDS, real.shape), PAD)
-    segments = np.where(real, places >= 3, 0)
-    return {"tokens": tokens.astype(np.int32), "segments": segments.astype(np.int32)}
+    positions = np.arange(longest)
+    real = positions < np.array(lengths)[:, None]
+    token_ids = np.where(real, generator.integers(1, WORDS, real.shape), PAD)
+    segment_ids = np.where(real, positions >= 3, 0)
+    return {"token_ids": token_ids.astype(np.int32), "segment_ids": segment_ids.astype(np.int32)}
 
 
 def large_weights(encoder):
@@ -40,8 +39,12 @@ def large_weights(encoder):
     return encoder
 
 
+def new_encoder(**more):
+    return BertEncoder(EncoderConfig(**{**SHAPE, **more}), WORDS)
+
+
 def encoder_of(**more):
-    return large_weights(BertEncoder(**{**SHAPE, **more}))
+    return large_weights(new_encoder(**more))
 
 
 @pytest.mark.parametrize("more", [{}, {"embedding_dim": 8, "heads_per_layer": (4, 1)}])
@@ -49,7 +52,9 @@ def test_layer(more):
     batch = batch_of()
     config = {**SHAPE, "num_layers": 2, "heads_per_layer": (HEADS, HEADS), **more}
     config |= {"dropout": 0.0, "attention_dropout": 0.0}
-    run_layer_test(AsTuple, config, [batch["tokens"], batch["segments"]], [(4, 9, 16), (4, 16)])
+    arguments = {"config": config, "vocabulary_size": WORDS}
+    inputs = [batch["token_ids"], batch["segment_ids"]]
+    run_layer_test(AsTuple, arguments, inputs, [(4, 9, 16), (4, 16)])
 
 
 @keras.saving.register_keras_serializable(package="kerasuite_tests")
@@ -60,13 +65,14 @@ class AsTuple(BertEncoder):
         super().build()
 
     def call(self, inputs, training=None):
-        named = dict(zip(("tokens", "segments"), inputs, strict=True))
+        named = dict(zip(("token_ids", "segment_ids"), inputs, strict=True))
         outputs = super().call(named, training=training)
         return outputs["sequence"], outputs["pooled"]
 
     def compute_output_shape(self, inputs_shape):
         rows, length = inputs_shape[0]
-        return (rows, length, self.hidden_dim), (rows, self.hidden_dim)
+        width = self.config.hidden_dim
+        return (rows, length, width), (rows, width)
 
     def compute_output_spec(self, inputs, **_):
         return tuple(
@@ -107,11 +113,13 @@ def test_a_row_of_padding_is_finite():
 def test_words_positions_and_segments_matter():
     encoder, batch = encoder_of(), batch_of()
     first = np.asarray(encoder(batch)["sequence"][0])
-    swapped = {**batch, "tokens": batch["tokens"][:, ::-1]}
-    other_segments = {**batch, "segments": 1 - batch["segments"]}
+    swapped = {**batch, "token_ids": batch["token_ids"][:, ::-1]}
+    other_segments = {**batch, "segment_ids": 1 - batch["segment_ids"]}
     for other in (swapped, other_segments):
         assert np.abs(encoder(other)["sequence"][0] - first).max() > 0.1
-    reordered = np.asarray(encoder({**swapped, "segments": batch["segments"][:, ::-1]})["sequence"])
+    reordered = np.asarray(
+        encoder({**swapped, "segment_ids": batch["segment_ids"][:, ::-1]})["sequence"]
+    )
     assert np.abs(reordered[0, ::-1] - first).max() > 0.1
 
 
@@ -132,7 +140,7 @@ def test_attention_weights_are_the_softmax_of_the_scores():
     encoder, batch = encoder_of(), batch_of()
     scores = encoder(batch, output_attentions="scores")["attentions"]
     weights = encoder(batch, output_attentions="weights")["attentions"]
-    hidden = batch["tokens"] == PAD
+    hidden = batch["token_ids"] == PAD
     for score, weight in zip(scores, weights, strict=True):
         assert score.shape == weight.shape == (4, HEADS, 9, 9)
         powers = np.exp(np.asarray(score, np.float64))
@@ -184,7 +192,7 @@ def test_symbolic_outputs_have_the_shapes_of_real_ones(first_only):
 
 
 def test_pruned_heads_equal_heads_that_give_nothing():
-    whole, pruned = encoder_of(), BertEncoder(**SHAPE, heads_per_layer=(4, 1, 2))
+    whole, pruned = encoder_of(), new_encoder(heads_per_layer=(4, 1, 2))
     pruned.build()
     width = WIDTH // HEADS
     for index, heads in enumerate((4, 1, 2)):
@@ -215,7 +223,7 @@ def copy_kept_heads(whole, pruned, width):
 
 
 def test_factorised_embeddings_equal_their_product():
-    factors, whole = encoder_of(embedding_dim=8), BertEncoder(**SHAPE)
+    factors, whole = encoder_of(embedding_dim=8), new_encoder()
     whole.build()
     by_name = {weight.path.partition("/")[2]: weight for weight in factors.weights}
     assert by_name["token_embedding/embeddings"].shape == (WORDS, 8)
@@ -238,15 +246,16 @@ def test_factorised_embeddings_equal_their_product():
 @pytest.mark.parametrize("more", [{"heads_per_layer": (4, 2)}, {"num_heads": 3}])
 def test_bad_shapes(more):
     with pytest.raises(ValueError):
-        BertEncoder(**{**SHAPE, **more})
+        new_encoder(**more)
 
 
 def test_config_has_every_argument():
-    arguments = encoder_arguments(EncoderConfig())
-    assert {**arguments, "vocabulary_size": 7}.keys() <= BertEncoder(7).get_config().keys()
-    base = BertEncoder(30522, **arguments)
+    config = BertEncoder(EncoderConfig(), 30522).get_config()
+    assert config["vocabulary_size"] == 30522
+    assert config["config"].keys() == EncoderConfig.__dataclass_fields__.keys()
+    base = BertEncoder.from_config(config).config
     assert (base.num_layers, base.hidden_dim, base.num_heads) == (12, 768, 12)
-    assert base.heads_per_layer == (12,) * 12
+    assert base.block_heads == (12,) * 12
 
 
 # === Inside a model ===
@@ -269,7 +278,7 @@ def test_inside_a_saved_model(tmp_path, more):
 
 def test_mixed_bfloat16():
     reference, batch = encoder_of(), batch_of()
-    encoder = BertEncoder(**SHAPE, dtype="mixed_bfloat16")
+    encoder = BertEncoder(EncoderConfig(**SHAPE), WORDS, dtype="mixed_bfloat16")
     encoder.build()
     encoder.set_weights(reference.get_weights())
     outputs = encoder(batch, output_hidden_states=True, output_attentions="weights")
@@ -277,7 +286,7 @@ def test_mixed_bfloat16():
     assert all(weight.dtype == "float32" for weight in encoder.trainable_weights)
     assert {state.dtype.name for state in outputs["hidden_states"]} == {"bfloat16"}
     assert {weights.dtype.name for weights in outputs["attentions"]} == {"float32"}
-    real = batch["tokens"] != PAD
+    real = batch["token_ids"] != PAD
     ours = np.asarray(outputs["sequence"], np.float32)[real]
     theirs = np.asarray(expected["sequence"])[real]
     assert np.abs(ours - theirs).mean() < 0.05 * np.abs(theirs).mean()

@@ -14,6 +14,7 @@ from shared.common.errors import KerasuiteError
 from shared.engine.run import Run, load_best, open_run
 from shared.engine.training.train import train
 from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS
+from tests.apps.bert.distillation.runs import write_untrained_run
 
 VOCABULARY = [*SPECIAL_TOKENS, "cafe", "café", "Cafe", "Café", "我", "们", "我们", "\u2028", "\x85"]
 
@@ -73,8 +74,8 @@ def test_a_run_starts_from_the_encoder_of_another(tmp_path):
     rows = "".join(f"the {'cat ' * n}\t1\nthe {'dog ' * n}\t0\n" for n in range(1, 9))
     (tmp_path / "train.tsv").write_text(f"sentence\tlabel\n{rows}")
     start = tmp_path / "pretrained"
-    values = {"preset": "test", "data": (str(tmp_path / "text.txt"),), "tokens.vocabulary_size": 64}
-    train(PretrainApp(), configs.resolve(PretrainApp.config_class, values), start)
+    values = {"data": (str(tmp_path / "text.txt"),), "tokens.vocabulary_size": 64}
+    write_untrained_run(PretrainApp(), start, **values)
     app = FinetuneApp()
     values = {"preset": "test", "data": (str(tmp_path / "train.tsv"),), "init": str(start)}
     run = Run(configs.resolve(FinetuneApp.config_class, values), tmp_path / "run")
@@ -111,10 +112,10 @@ def test_shapes_that_cannot_be(tmp_path, app, options, message):
 def test_what_init_decides_is_said_and_written(tmp_path, capsys):
     """Options that contradict the encoder of --init are named; config.yaml tells the truth."""
     (tmp_path / "text.txt").write_text("the cat sat\nthe dog ran\n\nthe cat ran\n" * 20)
-    values = {"preset": "test", "data": (str(tmp_path / "text.txt"),), "epochs": 1}
-    config = configs.resolve(PretrainApp.config_class, values | {"tokens.vocabulary_size": 64})
-    train(PretrainApp(), config, tmp_path / "first")
-    values |= {"init": str(tmp_path / "first"), "tokens.vocabulary": "other.txt"}
+    values = {"data": (str(tmp_path / "text.txt"),), "epochs": 1}
+    first = tmp_path / "first"
+    write_untrained_run(PretrainApp(), first, **values, **{"tokens.vocabulary_size": 64})
+    values |= {"preset": "test", "init": str(tmp_path / "first"), "tokens.vocabulary": "other.txt"}
     config = configs.resolve(PretrainApp.config_class, values | {"encoder.num_layers": 5})
     train(PretrainApp(), config, tmp_path / "second")
     said = capsys.readouterr().err

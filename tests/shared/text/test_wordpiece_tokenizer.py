@@ -185,7 +185,7 @@ def test_words(pair):
 def test_empty_batch(pair):
     tokenizer, _ = pair
     assert tokenizer(tf.constant([], tf.string)).shape[0] == 0
-    assert tokenizer.pack(tokenizer(tf.constant([], tf.string)))["tokens"].shape[0] == 0
+    assert tokenizer.pack(tokenizer(tf.constant([], tf.string)))["token_ids"].shape[0] == 0
 
 
 @pytest.mark.parametrize("max_length", [3, 4, 7, 8, 16, 40])
@@ -208,9 +208,9 @@ def test_pack_equals_the_library(pair, max_length):
         (single, tokenizer.pack(first, max_length=max_length)),
         (both, tokenizer.pack(first, second, max_length)),
     ):
-        assert packed["tokens"].dtype == packed["segments"].dtype == tf.int32
-        np.testing.assert_array_equal(packed["tokens"], [row.ids for row in expected])
-        np.testing.assert_array_equal(packed["segments"], [row.type_ids for row in expected])
+        assert packed["token_ids"].dtype == packed["segment_ids"].dtype == tf.int32
+        np.testing.assert_array_equal(packed["token_ids"], [row.ids for row in expected])
+        np.testing.assert_array_equal(packed["segment_ids"], [row.type_ids for row in expected])
 
 
 def test_no_room_for_special_tokens(pair):
@@ -256,7 +256,8 @@ import tensorflow as tf
 import tensorflow_text
 loaded = tf.saved_model.load(sys.argv[1])
 texts = tf.constant(["Straße 🍕 été，我们", "", "Hello world"])
-print(loaded.pack(texts)["tokens"].numpy().tolist(), [r.to_list() for r in loaded.offsets(texts)])
+token_ids = loaded.pack(texts)["token_ids"].numpy().tolist()
+print(token_ids, [r.to_list() for r in loaded.offsets(texts)])
 assert not any(name.split(".")[0] in ("shared", "apps", "tokenizers") for name in sys.modules)
 """
 
@@ -278,6 +279,6 @@ def test_saved_model_in_a_fresh_process(pair, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     texts = tf.constant(["Straße 🍕 été，我们", "", "Hello world"])
-    packed = tokenizer.pack(tokenizer(texts), max_length=9)["tokens"].numpy().tolist()
+    packed = tokenizer.pack(tokenizer(texts), max_length=9)["token_ids"].numpy().tolist()
     offsets = [rows.to_list() for rows in tokenizer.tokenize_with_offsets(texts)]
     assert done.stdout.splitlines()[-1] == f"{packed} {offsets}"

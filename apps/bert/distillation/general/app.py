@@ -16,7 +16,7 @@ from shared.engine.run import Run
 
 
 class GeneralDistillApp(PretrainApp):
-    """BERT general distillation: plain text and a pretrained teacher to a small encoder."""
+    """BERT general distillation: a small encoder learns from a pretrained teacher on plain text."""
 
     name = "bert-distill-general"
     config_class = GeneralDistillConfig
@@ -27,14 +27,14 @@ class GeneralDistillApp(PretrainApp):
         "the teacher and of the text."
     )
 
-    # === What the student has from its teacher ===
+    # === Student and teacher ===
 
     def prepare(self, run: Run) -> None:
         super().prepare(run)
         self.teacher = teacher_of(run, run.strategy)
 
     def prepare_start(self, run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
-        """The student's own shape, or that of --init, and the teacher's vocabulary."""
+        """Vocabulary, encoder and layer mapping, see `prepare_student`."""
         config = run.config
         teacher = teacher_artifacts(config.transfer.teacher, "pretrained")
         length = "--sequence-length", config.sequences.sequence_length
@@ -43,7 +43,7 @@ class GeneralDistillApp(PretrainApp):
         return start
 
     def masking(self, run: Run) -> None:
-        """None: the teacher is asked about text as it is."""
+        """None: the teacher reads text without masks."""
         return None
 
     def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:

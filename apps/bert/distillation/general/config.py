@@ -18,7 +18,7 @@ PAPER = {
 
 @config_class
 class GeneralDistillConfig(CorpusConfig):
-    """Everything about one distillation on plain text."""
+    """Configuration of a distillation on plain text."""
 
     task: ClassVar[str] = "bert-distill-general"
 

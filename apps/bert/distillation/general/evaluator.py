@@ -1,4 +1,4 @@
-"""How much text the losses of a general distillation are over."""
+"""Amount of text that the losses of a general distillation are averaged over."""
 
 from pathlib import Path
 from typing import Any

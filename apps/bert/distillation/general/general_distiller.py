@@ -1,6 +1,4 @@
-"""A student that learns the layers of a pretrained teacher."""
-
-import dataclasses
+"""A student that learns from the layers of a pretrained teacher."""
 
 import keras
 from keras import ops
@@ -8,25 +6,26 @@ from keras import ops
 from apps.bert.distillation.config import LayerTransferConfig
 from apps.bert.distillation.layer_transfer import LayerTransfer
 from apps.bert.encoder import BertEncoder
-from apps.bert.encoder_config import EncoderConfig, encoder_arguments
+from apps.bert.encoder_config import EncoderConfig
+from shared.common import config as configs
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class GeneralDistiller(keras.Model):
-    """An encoder without a head, and what ties its layers to a teacher's.
+    """An encoder without a head whose layers learn from a teacher's.
 
     Args:
-        encoder: the student's configuration.
+        encoder: `EncoderConfig` of the student.
         vocabulary_size: int. Number of word pieces, the teacher's.
-        transfer: which losses, and their weights.
+        transfer: `LayerTransferConfig`. The losses and their weights.
         teacher_dim: int. Width of the teacher.
         mapping: ints. The teacher's layer for each of the student's, counted from 1.
 
     Call arguments:
-        x: dict of "tokens" and "segments", int32 (B, T).
+        x: dict of "token_ids" and "segment_ids", int32 (B, T).
 
     Returns:
-        What `BertEncoder` gives, with hidden states and attention scores.
+        Outputs of `BertEncoder`, with hidden states and attention scores.
 
     Attributes:
         teacher: `Teacher`, set before training and evaluation.
@@ -44,8 +43,10 @@ class GeneralDistiller(keras.Model):
         name: str = "bert",
     ):
         super().__init__(name=name)
-        self.config, self.vocabulary_size = encoder, vocabulary_size
-        self.encoder = BertEncoder(vocabulary_size, **encoder_arguments(encoder), name="encoder")
+        self.config = configs.from_dict(EncoderConfig, encoder)
+        self.vocabulary_size = vocabulary_size
+        self.encoder = BertEncoder(self.config, vocabulary_size, name="encoder")
+        transfer = configs.from_dict(LayerTransferConfig, transfer)
         self.transfer = LayerTransfer(transfer, teacher_dim, mapping, name="transfer")
         self.teacher = None
 
@@ -60,19 +61,19 @@ class GeneralDistiller(keras.Model):
         )
 
     def encode(self, x, training=None, **outputs):
-        """What the encoder gives; see `BertEncoder`."""
+        """Outputs of the encoder; see `BertEncoder`."""
         return self.encoder(x, training=training, **outputs)
 
-    # === Training and validation, as the engine asks for them ===
+    # === Training and validation, called by the engine ===
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         teacher = self.teacher(x, self.transfer.needed)
         real = self.encoder.padding_mask(x)
-        alike = ops.ones(ops.shape(real)[:1], "int32")
-        return self.transfer(y_pred, teacher, real, alike)
+        equal_counts = ops.ones(ops.shape(real)[:1], "int32")
+        return self.transfer(y_pred, teacher, real, equal_counts)
 
     def predictions(self, x, y_pred):
-        """How many word pieces each sequence has: layers are too many numbers to gather."""
+        """Number of word pieces of each sequence: layer outputs are too large to gather."""
         real = ops.cast(self.encoder.padding_mask(x), "int32")
         return {"word_pieces": ops.sum(real, axis=1)}
 
@@ -81,19 +82,9 @@ class GeneralDistiller(keras.Model):
     def get_config(self):
         return {
             "name": self.name,
-            "encoder": dataclasses.asdict(self.config),
+            "encoder": configs.to_dict(self.config),
             "vocabulary_size": self.vocabulary_size,
-            "transfer": dataclasses.asdict(self.transfer.config),
+            "transfer": configs.to_dict(self.transfer.config),
             "teacher_dim": self.transfer.teacher_dim,
             "mapping": self.transfer.mapping,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(
-            **config
-            | {
-                "encoder": EncoderConfig(**config["encoder"]),
-                "transfer": LayerTransferConfig(**config["transfer"]),
-            }
-        )

@@ -1,0 +1,1 @@
+"""Question answering: answers as spans of a context."""

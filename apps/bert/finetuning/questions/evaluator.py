@@ -23,15 +23,15 @@ from apps.bert.tasks.squad import write_predictions
 class QuestionEvaluator(TaskEvaluator):
     """Exact match and F1 of answers, as SQuAD has them.
 
-    Where some questions have no answer, "" is answered if it scores more than the best answer by a
-    threshold, which is chosen for the best F1 on the validation data and reported. Other data are
-    judged with that threshold, as the exported model answers; "best_f1" is what the best one for
-    them would give.
+    Where some questions have no answer, the answer is "" if its score exceeds that of the best
+    answer by a threshold. The threshold is chosen for the best F1 on the validation data and
+    reported. Other data are evaluated with this threshold, like the exported model; "best_f1" is
+    the F1 at the best threshold for them.
 
     Args:
         examples: questions.
-        features: the same as windows over their contexts.
-        max_answer_length: int. Word pieces of an answer.
+        features: windows over their contexts.
+        max_answer_length: int. Longest answer in word pieces.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class QuestionEvaluator(TaskEvaluator):
         self.features, self.max_answer_length = features, max_answer_length
         self.null_threshold: float | None = None
 
-    def keep_choices(self, metrics):
+    def use_thresholds(self, metrics):
         self.null_threshold = metrics.get("null_threshold", float("inf"))
 
     def answers(self) -> tuple[dict[str, str], dict[str, float]]:
-        """Question id to the best answer, and to how much better "" scores than it."""
+        """By question id, the best answer and how far the score of "" exceeds its score."""
         windows = read_windows(self.features)
         width = max(len(output) for output in self.outputs.values())
         logits = np.full((len(self.features), width, 2), -np.inf, np.float32)
@@ -61,7 +61,7 @@ class QuestionEvaluator(TaskEvaluator):
         return answers, null_odds
 
     def final_answers(self) -> tuple[dict[str, str], dict[str, float]]:
-        """The answers, "" where that is likelier, and what is reported of the threshold for it."""
+        """The answers, "" where the threshold says so, and metrics of the threshold."""
         answers, odds = self.answers()
         if self.null_threshold is None and all(example.answers for example in self.examples):
             return answers, {}

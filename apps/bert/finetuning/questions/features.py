@@ -1,4 +1,4 @@
-"""Questions to features: windows over their contexts."""
+"""Features of questions: windows over their contexts."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
-# Questions that are cut into word pieces at a time.
+# Questions that are tokenised at a time.
 CHUNK = 256
-# What `Windows` has beside the rows themselves, in the order of the columns of "windows".
-PLACES = ("question", "place", "first", "length")
+# Fields of `Windows` beside the rows, in the order of the columns of "windows".
+COLUMNS = ("question", "context_start", "first_token", "num_tokens")
 
 
 def question_features(
@@ -24,13 +24,19 @@ def question_features(
     max_length: int,
     stride: int,
 ) -> Features:
-    """Windows of questions; the labels are the first answer's first and last token.
+    """Windows of questions; the labels are the first and last token of the first answer.
+
+    Args:
+        examples: the questions.
+        tokenizer: tokenizer of the run.
+        max_length: int. Longest row in word pieces.
+        stride: int. Word pieces that windows share.
 
     Returns:
-        Features with R windows; `more` has "windows", int64 (R, 4), see `PLACES`, and "starts" and
-        "ends", where the word pieces of each context are, in characters.
+        Features with R windows; `more` has "windows", int64 (R, 4), see `COLUMNS`, and "starts"
+        and "ends", the character offsets of the word pieces of each context.
     """
-    rows, labels, places, starts, ends = [], [], [], [], []
+    rows, labels, windows_of_all, starts, ends = [], [], [], [], []
     for begin in range(0, len(examples), CHUNK):
         part = examples[begin : begin + CHUNK]
         questions = tokenizer(as_strings(example.question for example in part))
@@ -39,14 +45,14 @@ def question_features(
         )
         windows = make_windows(tokenizer, questions, contexts, max_length, stride)
         labels.append(answer_positions(windows, *offsets, [_first_answer(e) for e in part]))
-        columns = np.stack([getattr(windows, name).numpy() for name in PLACES], axis=1)
+        columns = np.stack([getattr(windows, name).numpy() for name in COLUMNS], axis=1)
         columns[:, 0] += begin
-        places.append(columns)
-        tokens, segments = windows.tokens.numpy(), windows.segments.numpy()
-        lengths = (tokens != tokenizer.pad).sum(axis=1)
+        windows_of_all.append(columns)
+        token_ids, segment_ids = windows.token_ids.numpy(), windows.segment_ids.numpy()
+        lengths = (token_ids != tokenizer.pad).sum(axis=1)
         rows += [
             (row[:length], length - second)
-            for row, length, second in zip(tokens, lengths, segments.sum(axis=1), strict=True)
+            for row, length, second in zip(token_ids, lengths, segment_ids.sum(axis=1), strict=True)
         ]
         starts += _split(offsets[0])
         ends += _split(offsets[1])
@@ -54,7 +60,7 @@ def question_features(
         Sentences.of(row for row, _ in rows), np.array([start for _, start in rows], np.int32)
     )
     more = {
-        "windows": np.concatenate(places),
+        "windows": np.concatenate(windows_of_all),
         "starts": Sentences.of(starts),
         "ends": Sentences.of(ends),
     }
@@ -62,10 +68,10 @@ def question_features(
 
 
 def read_windows(features: Features) -> Windows:
-    """The windows of features, without their rows, as `best_spans` wants them."""
+    """The windows of features, without their rows, for `best_spans`."""
     columns = (tf.constant(column) for column in features.more["windows"].T)
-    nothing = tf.zeros([0, 0], tf.int32)
-    return Windows(nothing, nothing, *columns)
+    no_rows = tf.zeros([0, 0], tf.int32)
+    return Windows(no_rows, no_rows, *columns)
 
 
 def ragged(sentences: Sentences) -> tf.RaggedTensor:
@@ -75,7 +81,7 @@ def ragged(sentences: Sentences) -> tf.RaggedTensor:
 
 
 def _first_answer(example: QuestionExample) -> tuple[int, int] | None:
-    """Where the first answer begins and ends, in characters."""
+    """Character offsets of the first answer."""
     if not example.answers:
         return None
     text, start = example.answers[0]

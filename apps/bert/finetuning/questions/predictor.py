@@ -1,17 +1,17 @@
-"""Batch inference of question answering: SQuAD files to answers."""
+"""Batch inference of question answering on SQuAD files."""
 
 import dataclasses
 import json
 from collections.abc import Iterable
 from typing import Any
 
-from apps.bert.finetuning.texts.predictor import DIGITS, FineTunedPredictor
+from apps.bert.finetuning.predictor import DIGITS, FineTunedPredictor
 from apps.bert.tasks.squad import read_squad
 from shared.common.errors import KerasuiteError
 
 
 class QuestionPredictor(FineTunedPredictor):
-    """SQuAD files to answers and the official `predictions.json`."""
+    """Answers to the questions of SQuAD files, and the official `predictions.json`."""
 
     inputs = ("question", "context")
     suffixes = (".json", ".json.gz")

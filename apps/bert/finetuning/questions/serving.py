@@ -14,15 +14,15 @@ class QuestionServing(FineTunedServing):
 
     Signatures:
         serving_default: `question` and `context` string [N] to `answer` string [N], `start` and
-            `end` int32 [N] and `score` f32 [N], the sum of both logits, and `null_score`, the same
+            `end` int32 [N] and `score` f32 [N], the sum of both logits, and `null_score`, the score
             of no answer. `context[start:end]` is the answer; offsets count Unicode characters. The
             answer is "" where the context is empty, and where `null_score` is larger than `score`
             by more than the attribute `null_threshold`.
 
-    Args: those of `FineTunedServing`, whose texts are questions, and
-        contexts: some contexts.
+    Args: those of `FineTunedServing`, with questions as texts, and
+        contexts: some contexts to verify the export with.
         stride: int. Word pieces that windows share.
-        max_answer_length: int. Word pieces of an answer.
+        max_answer_length: int. Longest answer in word pieces.
         null_threshold: float. Infinite where all questions have answers.
     """
 
@@ -41,21 +41,23 @@ class QuestionServing(FineTunedServing):
         self.null_threshold = tf.Variable(null_threshold, trainable=False, name="null_threshold")
 
     def answer(self, question, context) -> dict[str, tf.Tensor]:
-        tokens, starts, ends = self.tokenizer.tokenize_with_offsets(context)
-        asked = self.tokenizer(question)
-        windows = make_windows(self.tokenizer, asked, tokens, self.max_length, self.stride)
-        x = {"tokens": windows.tokens, "segments": windows.segments}
+        context_ids, starts, ends = self.tokenizer.tokenize_with_offsets(context)
+        question_ids = self.tokenizer(question)
+        windows = make_windows(
+            self.tokenizer, question_ids, context_ids, self.max_length, self.stride
+        )
+        x = {"token_ids": windows.token_ids, "segment_ids": windows.segment_ids}
         logits = tf.cast(self.model(x, training=False), tf.float32)
         spans = best_spans(logits[..., 0], logits[..., 1], windows, self.max_answer_length)
         begin, end = span_offsets(spans, starts, ends)
-        found = (spans.first >= 0) & (spans.null_score - spans.score <= self.null_threshold)
+        found = (spans.first_token >= 0) & (spans.null_score - spans.score <= self.null_threshold)
         begin, end = tf.where(found, begin, 0), tf.where(found, end, 0)
         return {
             "answer": text_between(context, begin, end),
             "start": begin,
             "end": end,
             # Contexts without a token have no span.
-            "score": tf.where(spans.first >= 0, spans.score, spans.null_score),
+            "score": tf.where(spans.first_token >= 0, spans.score, spans.null_score),
             "null_score": spans.null_score,
         }
 

@@ -14,11 +14,11 @@ from apps.bert.tasks.examples import TaggedSentence
 
 
 class TaggingEvaluator(TaskEvaluator):
-    """F1 of whole entities, strict, and the share of right tags; the latter alone without entities.
+    """Strict F1 of entities, and accuracy of tags; only the latter without entities.
 
     Args:
         examples: sentences with their tags.
-        features: the same as numbers.
+        features: features of the sentences.
         labels: names of the tags.
     """
 
@@ -35,7 +35,7 @@ class TaggingEvaluator(TaskEvaluator):
     def predicted(self) -> list[tuple[str, ...]]:
         """A tag for each word: that of its first piece; O where the sentence was cut.
 
-        Read as the SavedModel reads them: what continues nothing begins an entity.
+        As in the SavedModel, an I- tag that continues nothing begins an entity.
         """
         tags = [
             self._tags_of(index, len(example.words)) for index, example in enumerate(self.examples)
@@ -52,9 +52,9 @@ class TaggingEvaluator(TaskEvaluator):
 
     def _tags_of(self, index: int, count: int) -> list[str]:
         words, tags = self.features.more["words"][index], ["O"] * count
-        # From the last piece to the first, so that the first of a word stays.
-        for place in range(len(words) - 1, -1, -1):
-            tags[words[place]] = self.labels[self.outputs[index][place + 1]]
+        # From the last piece to the first, so that the tag of a word's first piece stays.
+        for piece in range(len(words) - 1, -1, -1):
+            tags[words[piece]] = self.labels[self.outputs[index][piece + 1]]
         return tags
 
     def result(self) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Tagged words to features."""
+"""Features of tagged words."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.encoder import IGNORED
 from apps.bert.finetuning.features import Features, PackedRows
-from apps.bert.finetuning.heads import IGNORED
 from apps.bert.tasks.examples import TaggedSentence
 from shared.common.errors import KerasuiteError
 from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
-# Sentences that are cut into word pieces at a time.
+# Sentences that are tokenised at a time.
 CHUNK = 512
 
 
@@ -24,7 +24,13 @@ def tagging_features(
     tokenizer: WordPieceTokenizer,
     max_length: int,
 ) -> Features:
-    """Words with tags; see `word_pieces` for where the tags stand.
+    """Features of tagged sentences; see `WordPieces` for the pieces that have a tag.
+
+    Args:
+        sentences: words with tags.
+        labels: names of the tags.
+        tokenizer: tokenizer of the run.
+        max_length: int. Longest row in word pieces.
 
     Raises:
         KerasuiteError: if a tag is none of `labels`.
@@ -32,19 +38,19 @@ def tagging_features(
     number = {name: index for index, name in enumerate(labels)}
     rows, tags, numbers = [], [], []
     for sentence, pieces in zip(sentences, word_pieces(sentences, tokenizer), strict=True):
-        tokens, words, starts = pieces.cut(max_length - 2)
-        row_tags = np.full(len(tokens) + 2, IGNORED, np.int32)
-        for place in np.flatnonzero(starts):
-            tag = sentence.tags[words[place]]
-            opens = place == 0 or words[place] != words[place - 1]
+        token_ids, words, starts = pieces.cut(max_length - 2)
+        row_tags = np.full(len(token_ids) + 2, IGNORED, np.int32)
+        for piece in np.flatnonzero(starts):
+            tag = sentence.tags[words[piece]]
+            opens = piece == 0 or words[piece] != words[piece - 1]
             name = tag if opens else inside(tag)
             if name not in number:
                 raise KerasuiteError(
                     f"{sentence.id}: tag '{name}' is not one of the training data's: "
                     f"{', '.join(labels)}; mend it or train with it"
                 )
-            row_tags[place + 1] = number[name]
-        rows.append(np.concatenate([[tokenizer.cls], tokens, [tokenizer.sep]]).astype(np.int32))
+            row_tags[piece + 1] = number[name]
+        rows.append(np.concatenate([[tokenizer.cls], token_ids, [tokenizer.sep]]).astype(np.int32))
         tags.append(row_tags)
         numbers.append(words)
     packed = PackedRows(Sentences.of(rows), np.array([len(row) for row in rows], np.int32))
@@ -56,19 +62,19 @@ class WordPieces:
     """The word pieces of a tagged sentence.
 
     Attributes:
-        tokens: int32 (P,).
-        words: int32 (P,). Which word each piece is of.
-        starts: bool (P,). Whether a piece begins a token of BERT's first cut, at spaces and
-            punctuation. These have the tags, so that spans in raw text, where words are not
-            given, can be found just as well: "U.N." is one word here and four tokens there.
+        token_ids: int32 (P,).
+        words: int32 (P,). Index of the word of each piece.
+        starts: bool (P,). Whether a piece begins a token of BERT's basic tokenizer, which splits
+            at spaces and punctuation. These pieces have a tag each, so that spans are found in raw
+            text too, where "U.N." is not one word but four tokens.
     """
 
-    tokens: np.ndarray
+    token_ids: np.ndarray
     words: np.ndarray
     starts: np.ndarray
 
     def cut(self, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.tokens[:length], self.words[:length], self.starts[:length]
+        return self.token_ids[:length], self.words[:length], self.starts[:length]
 
 
 def word_pieces(
@@ -80,15 +86,15 @@ def word_pieces(
         part = sentences[begin : begin + CHUNK]
         flat = as_strings(word for sentence in part for word in sentence.words)
         words = tf.RaggedTensor.from_row_lengths(flat, [len(s.words) for s in part])
-        tokens, numbers = tokenizer.tokenize_words(words)
-        ends = tokens.row_splits.numpy()[1:-1]
+        token_ids, indices = tokenizer.tokenize_words(words)
+        ends = token_ids.row_splits.numpy()[1:-1]
         for row, of_words in zip(
-            np.split(tokens.values.numpy(), ends), np.split(numbers.values.numpy(), ends),
+            np.split(token_ids.values.numpy(), ends), np.split(indices.values.numpy(), ends),
             strict=True,
         ):  # fmt: skip
             yield WordPieces(row, of_words, ~is_suffix[row])
 
 
 def inside(tag: str) -> str:
-    """The tag of what continues an entity: I-PER for B-PER."""
+    """The tag that continues an entity: I-PER for B-PER."""
     return "I-" + tag[2:] if tag.startswith("B-") else tag

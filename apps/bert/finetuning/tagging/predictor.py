@@ -1,19 +1,19 @@
-"""Batch inference of a tagger: lines of text to spans, CoNLL files to files with tags."""
+"""Batch inference of a tagger: spans in lines of text, tags of CoNLL files."""
 
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from apps.bert.finetuning.texts.predictor import CONLL, DIGITS, LINES, FineTunedPredictor
+from apps.bert.finetuning.predictor import CONLL, DIGITS, LINES, FineTunedPredictor
 from apps.bert.tasks.conll import OUTSIDE, conll_lines, looks_like_conll, read_conll
 from apps.bert.tasks.examples import TaggedSentence
 from shared.text.line_files import file_pieces
 
 
 class TaggingPredictor(FineTunedPredictor):
-    """Lines of text to spans; CoNLL files to the same files with a column of tags."""
+    """Spans of lines of text; CoNLL files with a column of tags."""
 
     inputs = ("text",)
-    # What training takes for CoNLL only if it is told so, or finds by what is in it.
+    # Training reads the last two as CoNLL with --task-type tagging, or by their content.
     suffixes = (*LINES, ".tsv", ".tab", *CONLL, ".train", ".gz")
     table_endings = ()
     reads = "lines of text (.txt), or CoNLL columns with a word a line (.conll, .bio, .iob)"
@@ -67,10 +67,12 @@ def _tagged(rows: Iterable[dict[str, Any]], labels: Collection[str]) -> Iterator
 def word_tags(
     words: list[str], spans: list[dict[str, Any]], labels: Collection[str] = ()
 ) -> list[str]:
-    """Tags of words, from spans of the words joined by spaces: IOB2, or a label as it is.
+    """Tags of words from the spans of a text, in IOB2; labels without B- and I- are kept.
 
     Args:
-        labels: the tags of the model, to know those without B- and I-.
+        words: the words of the text, which has single spaces between them.
+        spans: spans of the text: "label", "start" and "end".
+        labels: the tags of the model, some of which may be no IOB2 tags.
 
     >>> word_tags(["Anna", "Lee", "left"], [{"label": "PER", "start": 0, "end": 8}])
     ['B-PER', 'I-PER', 'O']

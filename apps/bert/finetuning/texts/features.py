@@ -1,4 +1,4 @@
-"""Sentences, pairs and choices to features."""
+"""Features of sentences, pairs and choices."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
-# Texts that are cut into word pieces at a time.
+# Texts that are tokenised at a time.
 CHUNK = 2048
 
 
@@ -21,17 +21,24 @@ def pack_rows(
     tokenizer: WordPieceTokenizer,
     max_length: int,
 ) -> PackedRows:
-    """Packs texts, or pairs of them, with the operations that the SavedModel has."""
+    """Packs texts or pairs with the same operations as the SavedModel.
+
+    Args:
+        texts: the texts, or the first texts of pairs.
+        pairs: the second texts of pairs, or None.
+        tokenizer: tokenizer of the run.
+        max_length: int. Longest row in word pieces.
+    """
     rows, starts = [], []
     for begin in range(0, len(texts), CHUNK):
         part = slice(begin, begin + CHUNK)
         first = tokenizer(as_strings(texts[part]))
         second = None if pairs is None else tokenizer(as_strings(pairs[part]))
         packed = tokenizer.pack(first, second, max_length)
-        tokens, segments = packed["tokens"].numpy(), packed["segments"].numpy()
-        lengths = (tokens != 0).sum(axis=1)
-        rows += [row[:length] for row, length in zip(tokens, lengths, strict=True)]
-        starts.append(lengths - segments.sum(axis=1))
+        token_ids, segment_ids = packed["token_ids"].numpy(), packed["segment_ids"].numpy()
+        lengths = (token_ids != 0).sum(axis=1)
+        rows += [row[:length] for row, length in zip(token_ids, lengths, strict=True)]
+        starts.append(lengths - segment_ids.sum(axis=1))
     return PackedRows(Sentences.of(rows), np.concatenate(starts).astype(np.int32))
 
 
@@ -41,10 +48,13 @@ def text_features(
     tokenizer: WordPieceTokenizer,
     max_length: int,
 ) -> Features:
-    """Single sentences or pairs.
+    """Features of sentences or pairs.
 
     Args:
+        examples: the sentences or pairs.
         labels: names of the classes; None where the labels are numbers.
+        tokenizer: tokenizer of the run.
+        max_length: int. Longest row in word pieces.
     """
     paired = any(example.text_pair is not None for example in examples)
     pairs = [example.text_pair or "" for example in examples] if paired else None
@@ -57,7 +67,13 @@ def text_features(
 def choice_features(
     examples: Sequence[ChoiceExample], tokenizer: WordPieceTokenizer, max_length: int
 ) -> Features:
-    """A context with several choices, each a row of its own."""
+    """Features of contexts with several choices, a row for each choice.
+
+    Args:
+        examples: contexts with equally many choices.
+        tokenizer: tokenizer of the run.
+        max_length: int. Longest row in word pieces.
+    """
     choices = len(examples[0].choices)
     contexts = [example.context for example in examples for _ in range(choices)]
     endings = [choice for example in examples for choice in example.choices]
@@ -66,7 +82,7 @@ def choice_features(
 
 
 def class_numbers(examples: Sequence[TextExample], labels: Sequence[str]) -> np.ndarray:
-    """The numbers of the examples' classes, int32 (N,).
+    """Class indices of the examples, int32 (N,).
 
     Raises:
         KerasuiteError: if a label is none of `labels`.

@@ -1,25 +1,24 @@
-"""What several tests of checkpoints need of the encoder."""
+"""Encoders and heads for the tests of checkpoints."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 
 from apps.bert.encoder import BertEncoder
-from apps.bert.encoder_config import encoder_arguments
 
 
 def encoder_of(checkpoint, **more):
     """A fresh encoder of a checkpoint's shape."""
-    encoder = BertEncoder(
-        len(checkpoint.vocabulary), **{**encoder_arguments(checkpoint.config), **more}
-    )
+    config = dataclasses.replace(checkpoint.config, **more)
+    encoder = BertEncoder(config, len(checkpoint.vocabulary))
     encoder.build()
     return encoder
 
 
 def heads_of(checkpoint, next_sentence=True):
-    """Pretraining heads as the loader wants them."""
+    """Pretraining heads with the attributes that the loader needs."""
     width, words = checkpoint.config.hidden_dim, len(checkpoint.vocabulary)
     heads = SimpleNamespace(
         transform=keras.layers.Dense(width, "gelu"),
@@ -35,8 +34,8 @@ def heads_of(checkpoint, next_sentence=True):
 
 def assert_hidden_states(outputs, truth, batch, tolerance=1e-4):
     """Compares all hidden states at real positions, and the attentions, with `NumpyBert`."""
-    hidden, scores, _ = truth.hidden_states(batch["tokens"], batch["segments"])
-    real = batch["tokens"] != 0
+    hidden, scores, _ = truth.hidden_states(batch["token_ids"], batch["segment_ids"])
+    real = batch["token_ids"] != 0
     assert len(outputs["hidden_states"]) == len(hidden)
     for ours, theirs in zip(outputs["hidden_states"], hidden, strict=True):
         np.testing.assert_allclose(np.asarray(ours)[real], theirs[real], atol=tolerance, rtol=0)

@@ -52,13 +52,13 @@ class NumpyBert:
     def __post_init__(self):
         self.names = self.names or BERT
 
-    def hidden_states(self, tokens, segments):
+    def hidden_states(self, token_ids, segment_ids):
         """L + 1 arrays (B, T, D), and L arrays of attention scores and weights (B, A, T, T)."""
-        hidden = [self.embed(tokens, segments)]
+        hidden = [self.embed(token_ids, segment_ids)]
         scores, weights = [], []
         for index in range(self.num_layers):
             layer = f"{self.prefix}{self.names.layer}.{index}"
-            mixed, score, weight = self.attend(layer, hidden[-1], tokens != 0)
+            mixed, score, weight = self.attend(layer, hidden[-1], token_ids != 0)
             x = self.norm(f"{layer}.{self.names.attention_norm}", hidden[-1] + mixed)
             inner = gelu(self.dense(f"{layer}.{self.names.expand}", x))
             outer = self.dense(f"{layer}.{self.names.reduce}", inner)
@@ -67,12 +67,12 @@ class NumpyBert:
             weights.append(weight)
         return hidden, scores, weights
 
-    def embed(self, tokens, segments):
+    def embed(self, token_ids, segment_ids):
         embeddings = self.prefix + self.names.embeddings
-        x = self[f"{embeddings}.word_embeddings.weight"][tokens]
-        x = x + self[f"{embeddings}.position_embeddings.weight"][: tokens.shape[1]]
+        x = self[f"{embeddings}.word_embeddings.weight"][token_ids]
+        x = x + self[f"{embeddings}.position_embeddings.weight"][: token_ids.shape[1]]
         if f"{embeddings}.token_type_embeddings.weight" in self.tensors:
-            x = x + self[f"{embeddings}.token_type_embeddings.weight"][segments]
+            x = x + self[f"{embeddings}.token_type_embeddings.weight"][segment_ids]
         return self.norm(f"{embeddings}.LayerNorm", x)
 
     def attend(self, layer, x, real):

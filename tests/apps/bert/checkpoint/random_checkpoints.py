@@ -123,8 +123,8 @@ def write_hugging_face(
 def random_batch() -> dict[str, np.ndarray]:
     """Tokens with padding in three of four rows, and two segments."""
     generator = np.random.default_rng(1)
-    tokens = generator.integers(5, WORDS, (4, 12))
-    segments = (np.arange(12) >= 5)[None].repeat(4, axis=0)
+    token_ids = generator.integers(5, WORDS, (4, 12))
+    segment_ids = (np.arange(12) >= 5)[None].repeat(4, axis=0)
     padding = np.arange(12) >= np.array([12, 9, 3, 1])[:, None]
-    tokens[padding], segments[padding] = 0, False
-    return {"tokens": tokens.astype(np.int32), "segments": segments.astype(np.int32)}
+    token_ids[padding], segment_ids[padding] = 0, False
+    return {"token_ids": token_ids.astype(np.int32), "segment_ids": segment_ids.astype(np.int32)}

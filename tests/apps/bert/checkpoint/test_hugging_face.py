@@ -98,12 +98,14 @@ def test_shards(tmp_path):
     whole = read_hugging_face(write_hugging_face(tmp_path / "whole", tensors))
     folder = write_hugging_face(tmp_path / "shards", tensors)
     (folder / "model.safetensors").unlink()
-    places = {name: f"model-{1 + index % 2:05}-of-00002.safetensors" for index, name in
-              enumerate(tensors)}  # fmt: skip
-    for file in set(places.values()):
-        save_file({name: tensors[name] for name in tensors if places[name] == file}, folder / file)
+    weight_map = {
+        name: f"model-{1 + index % 2:05}-of-00002.safetensors" for index, name in enumerate(tensors)
+    }
+    for file in set(weight_map.values()):
+        shard = {name: tensors[name] for name in tensors if weight_map[name] == file}
+        save_file(shard, folder / file)
     index = folder / "model.safetensors.index.json"
-    index.write_text(json.dumps({"weight_map": places}))
+    index.write_text(json.dumps({"weight_map": weight_map}))
     shards = read_hugging_face(folder)
     assert set(shards.tensors) == set(whole.tensors)
     for name, tensor in whole.tensors.items():

@@ -1,4 +1,4 @@
-"""From any place to the suite's own form: what is found, printed and written."""
+"""Imports from every source: what is found, printed and written."""
 
 import json
 
@@ -7,11 +7,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from apps.bert.checkpoint.hugging_face import read_hugging_face
-from apps.bert.checkpoint.places import resolve_checkpoint
+from apps.bert.checkpoint.resolve import resolve_checkpoint
 from apps.bert.checkpoint.tools import export_hugging_face, import_checkpoint
 from apps.bert.checkpoint.weights import load_encoder
 from apps.bert.encoder import BertEncoder
-from apps.bert.encoder_config import encoder_arguments
 from apps.bert.pretraining.app import PretrainApp
 from apps.bert.start import encoder_shape, load_tokenizer
 from shared.common.errors import KerasuiteError
@@ -50,12 +49,12 @@ def test_a_folder_with_both_is_read_as_far_as_it_can_be(tmp_path):
     [
         ("none", "none: no such folder; give minilm, hf:ORG/NAME or a checkpoint's folder"),
         ("empty", r"is no checkpoint: it has neither config.json and model.safetensors"),
-        ("empty/notes.txt", "notes.txt: is a file; give the folder that it is in"),
+        ("empty/notes.txt", "notes.txt: is a file; give its folder"),
         ("empty/pytorch_model.bin", "pytorch_model.bin: is a pickle"),
         ("half", r"half: has no bert_model.ckpt.index"),
     ],
 )
-def test_bad_places(tmp_path, name, message):
+def test_bad_sources(tmp_path, name, message):
     for folder, file in (
         ("empty", "notes.txt"), ("empty", "pytorch_model.bin"), ("half", "bert_config.json"),
     ):  # fmt: skip
@@ -149,10 +148,10 @@ def test_an_imported_run_gives_vectors_and_starts_others(tmp_path):
     app = PretrainApp()
     run = open_run(app, tmp_path / "run")
     model = load_best(app, run)
-    encoder = BertEncoder(60, **encoder_arguments(encoder_shape(run)))
+    encoder = BertEncoder(encoder_shape(run), 60)
     encoder.build()
     load_encoder(resolve_checkpoint(str(folder)), encoder)
-    x = {"tokens": np.array([[2, 7, 8, 3]]), "segments": np.zeros((1, 4), int)}
+    x = {"token_ids": np.array([[2, 7, 8, 3]]), "segment_ids": np.zeros((1, 4), int)}
     np.testing.assert_array_equal(model.encode(x)["pooled"], encoder(x)["pooled"])
     with pytest.raises(KerasuiteError, match="was imported and has no text of its own"):
         app.dataset(run, "validation")

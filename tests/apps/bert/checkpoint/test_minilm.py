@@ -40,12 +40,15 @@ def test_hidden_states():
 def words_of(vocabulary, *texts):
     """Whole words, and segment 1 after the first [SEP]; the shorter rows are padded."""
     rows = [[vocabulary.index(word) for word in text.split()] for text in texts]
-    tokens = np.zeros((len(rows), max(map(len, rows))), np.int32)
-    for row, numbers in zip(tokens, rows, strict=True):
+    token_ids = np.zeros((len(rows), max(map(len, rows))), np.int32)
+    for row, numbers in zip(token_ids, rows, strict=True):
         row[: len(numbers)] = numbers
-    separators = np.cumsum(tokens == vocabulary.index("[SEP]"), axis=1)
+    separators = np.cumsum(token_ids == vocabulary.index("[SEP]"), axis=1)
     before = np.pad(separators, ((0, 0), (1, 0)))[:, :-1]
-    return {"tokens": tokens, "segments": ((before >= 1) & (tokens != 0)).astype(np.int32)}
+    return {
+        "token_ids": token_ids,
+        "segment_ids": ((before >= 1) & (token_ids != 0)).astype(np.int32),
+    }
 
 
 @needs_minilm

@@ -27,18 +27,18 @@ SENTENCES = 64
 
 def their_outputs(model, batch, **more):
     """Outputs with all hidden states; tokens 0 are padding."""
-    tokens = torch.tensor(batch["tokens"], dtype=torch.long)
-    inputs = {"input_ids": tokens, "attention_mask": (tokens != 0).long(), **more}
+    token_ids = torch.tensor(batch["token_ids"], dtype=torch.long)
+    inputs = {"input_ids": token_ids, "attention_mask": (token_ids != 0).long(), **more}
     with torch.no_grad():
         return model.eval()(**inputs, output_hidden_states=True)
 
 
 def segments_of(batch):
-    return {"token_type_ids": torch.tensor(batch["segments"], dtype=torch.long)}
+    return {"token_type_ids": torch.tensor(batch["segment_ids"], dtype=torch.long)}
 
 
 def assert_equal_states(ours, theirs, batch):
-    real = batch["tokens"] != 0
+    real = batch["token_ids"] != 0
     assert len(ours) == len(theirs)
     for our, their in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(np.asarray(our)[real], their.numpy()[real], atol=1e-4, rtol=0)
@@ -50,7 +50,7 @@ def settings_of(config):
 
 
 def write_theirs(folder, model):
-    """What transformers writes, with our vocabulary."""
+    """A folder that transformers wrote, with our vocabulary."""
     write_hugging_face(folder, {"unused": np.zeros(1, np.float32)})
     (folder / "model.safetensors").unlink()
     model.save_pretrained(folder)
@@ -109,8 +109,8 @@ def test_minilm_on_real_sentences(real_data):
     tokenizer = transformers.AutoTokenizer.from_pretrained(minilm_folder())
     encoded = tokenizer(texts, padding=True, return_tensors="np")
     batch = {
-        "tokens": encoded["input_ids"].astype(np.int32),
-        "segments": encoded["token_type_ids"].astype(np.int32),
+        "token_ids": encoded["input_ids"].astype(np.int32),
+        "segment_ids": encoded["token_type_ids"].astype(np.int32),
     }
     checkpoint = read_hugging_face(minilm_folder())
     encoder = encoder_of(checkpoint)

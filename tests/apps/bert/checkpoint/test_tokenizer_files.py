@@ -49,8 +49,8 @@ def test_vocabulary_of_tokenizer_json(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([*SPECIAL, "a", "a"], "vocab.txt: 'a' is there 2 times"),
-        ([*SPECIAL, "", "a"], "vocab.txt: '' is there 1 times"),
+        ([*SPECIAL, "a", "a"], "vocab.txt: 'a' occurs 2 times"),
+        ([*SPECIAL, "", "a"], "vocab.txt: '' occurs 1 times"),
         (["[PAD]", "[UNK]", "[CLS]", "a"], r"vocab.txt: has no \[SEP\], \[MASK\]"),
         (["a", *SPECIAL], r"\[PAD\] is number 1, but must be the first"),
     ],

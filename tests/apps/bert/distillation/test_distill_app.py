@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from apps.bert.distillation.app import DistillApp
+from apps.bert.finetuning.app import FinetuneApp
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.engine.distribution.devices import available_cores
@@ -21,6 +22,7 @@ from shared.testing.app_test import (
     run_killed_training_test,
     step_losses,
 )
+from tests.apps.bert.distillation.runs import write_untrained_run
 from tests.apps.test_all_apps import write_lines, write_sentences
 
 
@@ -32,9 +34,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def teacher(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("teacher") / "run"
-    options = ("--preset", "test", "--output", folder)
-    expect_success(kerasuite("bert", "finetune", *data, *options))
-    return folder
+    return write_untrained_run(FinetuneApp(), folder, data=tuple(data))
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +103,8 @@ def write_choices(folder):
 
 @pytest.mark.parametrize("write", [write_sentences, write_tags, write_choices])
 def test_two_devices_and_two_halves_agree_with_one(tmp_path, write):
-    data, teacher = write(tmp_path), tmp_path / "teacher"
-    options = ("--preset", "test", "--output", teacher)
-    expect_success(kerasuite("bert", "finetune", *data, *options))
+    data = write(tmp_path)
+    teacher = write_untrained_run(FinetuneApp(), tmp_path / "teacher", data=tuple(data))
     options = {"set": f"transfer.teacher={teacher}"}
     one = step_losses(case(teacher), data, 7, "single", **options)
     two = step_losses(case(teacher), data, 7, "mirrored", devices="cpu:2", **options)
@@ -116,14 +115,19 @@ def test_two_devices_and_two_halves_agree_with_one(tmp_path, write):
 
 
 @pytest.mark.parametrize("write", [write_tags, write_choices])
-@pytest.mark.parametrize("kept", [(), ("--cache-teacher",)])
-def test_other_tasks_are_distilled(tmp_path, write, kept):
-    data, teacher = write(tmp_path), tmp_path / "teacher"
-    options = ("--preset", "test", "--output")
-    expect_success(kerasuite("bert", "finetune", *data, *options, teacher))
-    run = tmp_path / "run"
-    expect_success(kerasuite("bert", "distill", *data, "--teacher", teacher, *kept, *options, run))
-    assert all(row["loss"] > 0 for row in read_csv(run / "history.csv"))
+def test_other_tasks_are_distilled(tmp_path, write):
+    """With and without a cache; the losses are the same."""
+    data = write(tmp_path)
+    teacher = write_untrained_run(FinetuneApp(), tmp_path / "teacher", data=tuple(data))
+    histories = []
+    for cached in (False, True):
+        given = overrides(data, teacher, **{"transfer.cache_teacher": cached})
+        run = tmp_path / f"cached-{cached}"
+        train(DistillApp(), configs.resolve(DistillApp.config_class, given), run)
+        histories.append(read_csv(run / "history.csv"))
+    for asked, kept in zip(*histories, strict=True):
+        assert asked["loss"] > 0
+        assert kept["loss"] == pytest.approx(asked["loss"], rel=1e-3)
 
 
 def overrides(data, teacher, **more):
@@ -171,5 +175,6 @@ def test_a_student_learns_its_teacher(data, teacher, tmp_path):
     app = DistillApp()
     run = open_run(app, tmp_path / "run")
     model = load_best(app, run)
-    assert model.encoder.num_layers == 1 and model.encoder.hidden_dim == 12
+    config = model.encoder.config
+    assert (config.num_layers, config.hidden_dim) == (1, 12)
     assert rows[29]["loss"] < rows[15]["loss"]

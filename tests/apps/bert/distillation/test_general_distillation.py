@@ -73,9 +73,9 @@ def test_the_teacher_sees_plain_text(student):
     run = open_run(app, student)
     for split in ("train", "validation"):
         x, y = next(iter(app.dataset(run, split)))
-        assert x.keys() == {"tokens", "segments"} and y.keys() == {"next"}
-        assert app.tokenizer.mask not in x["tokens"].numpy()
-        assert 1 in x["segments"].numpy()
+        assert x.keys() == {"token_ids", "segment_ids"} and y.keys() == {"next"}
+        assert app.tokenizer.mask not in x["token_ids"].numpy()
+        assert 1 in x["segment_ids"].numpy()
 
 
 @pytest.mark.parametrize("make", ["finetune", "distill"])
@@ -94,7 +94,8 @@ def test_a_student_of_a_task_starts_from_it(make, student, sentences, tmp_path):
     app.init_weights(run, model)
     student_app = GeneralDistillApp()
     general = load_best(student_app, open_run(student_app, student))
-    assert model.encoder.num_layers == 1 and model.encoder.hidden_dim == 12
+    config = model.encoder.config
+    assert (config.num_layers, config.hidden_dim) == (1, 12)
     for ours, theirs in zip(model.encoder.weights, general.encoder.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert (run.folder / "vocab.txt").read_bytes() == (student / "vocab.txt").read_bytes()

@@ -14,13 +14,14 @@ from apps.bert.distillation.layer_transfer import needed_outputs
 from apps.bert.distillation.ragged_layout import RaggedLayout
 from apps.bert.distillation.teacher import Teacher
 from apps.bert.distillation.teacher_outputs import (
-    AnsweredExamples,
+    DistillationExamples,
     TeacherOutputs,
     planned_outputs,
     write_outputs,
 )
 from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
 from apps.bert.finetuning.app import FinetuneApp
+from apps.bert.finetuning.config import HeadConfig
 from apps.bert.finetuning.features import Features, PackedRows
 from apps.bert.finetuning.fine_tuner import FineTuner
 from shared.common import config as configs
@@ -58,44 +59,46 @@ def test_ragged_rows_come_back_padded(tmp_path):
     assert layout.empty(4).shape == (4, 2, 0, 0)
 
 
-def features_of(kind, generator, choices=1):
+def features_of(task_type, generator, choices=1):
     """Rows [CLS] a [SEP] b [SEP] of unequal lengths."""
     count = 5 * choices
     rows = [generator.integers(5, 30, n).astype(np.int32) for n in generator.integers(6, 14, count)]
     packed = PackedRows(Sentences.of(rows), np.array([len(row) // 2 for row in rows], np.int32))
-    labels = Sentences.of(rows) if kind == "tagging" else np.zeros(5, np.int32)
+    labels = Sentences.of(rows) if task_type == "tagging" else np.zeros(5, np.int32)
     return Features(packed, labels, choices)
 
 
-@pytest.mark.parametrize("kind", ["classification", "choice", "tagging", "question-answering"])
-def test_what_is_read_is_what_the_teacher_says(kind, tmp_path):
+@pytest.mark.parametrize("task_type", ["classification", "choice", "tagging", "question-answering"])
+def test_what_is_read_is_what_the_teacher_says(task_type, tmp_path):
     generator = np.random.default_rng(0)
-    features = features_of(kind, generator, 3 if kind == "choice" else 1)
+    features = features_of(task_type, generator, 3 if task_type == "choice" else 1)
     encoder = EncoderConfig(**TEST_ENCODER)
-    outputs_of_head = {"choice": 1, "question-answering": 2}.get(kind, 4)
-    model = FineTuner(encoder, 30, kind, outputs_of_head, "mean", 0.0)
+    outputs_of_head = {"choice": 1, "question-answering": 2}.get(task_type, 4)
+    model = FineTuner(
+        encoder, HeadConfig(pooling="mean", head_dropout=0.0), 30, task_type, outputs_of_head
+    )
     model.build()
     teacher = Teacher(lambda: model)
     needed = needed_outputs(TransferConfig(patient_weight=1.0, cosine_weight=1.0), [1, 2])
-    planned = planned_outputs(features, kind, outputs_of_head, encoder, needed)
+    planned = planned_outputs(features, task_type, outputs_of_head, encoder, needed)
     write_outputs(planned, teacher, needed, tmp_path / "outputs")
     kept = sum(file.stat().st_size for file in (tmp_path / "outputs").glob("*_*"))
     kept += (tmp_path / "outputs" / "logits").stat().st_size
     assert planned.nbytes == kept
     chosen = np.array([4, 0, 2])
-    examples = AnsweredExamples(TeacherOutputs.load(tmp_path / "outputs", features), True)
+    examples = DistillationExamples(TeacherOutputs.load(tmp_path / "outputs", features), True)
     x, y = examples.batch(chosen)
     tf.nest.map_structure(
         lambda spec, array: spec.shape.assert_is_compatible_with(array.shape),
         examples.batch_spec(), (x, y),
     )  # fmt: skip
-    real = x["tokens"] != 0
+    real = x["token_ids"] != 0
     real = real.reshape(-1, real.shape[-1])
     for name, value in teacher(x, needed).items():
         found, value = y["teacher"][name], np.array(value)
         if name == "logits":
             # Nothing reads the tags of padding.
-            inside = real if kind == "tagging" else ...
+            inside = real if task_type == "tagging" else ...
             np.testing.assert_allclose(found[inside], value[inside], rtol=1e-5, atol=1e-6)
             continue
         assert found.dtype == np.float16
@@ -183,10 +186,10 @@ def test_batches_bring_layers_only_where_they_are_learnt(data, student):
     steps = app.steps_per_epoch(run)
     batches = list(app.dataset(run, "train").take(steps + 1))
     for step, (x, y) in enumerate(batches):
-        length = x["tokens"].shape[1] if step < steps else 0
+        length = x["token_ids"].shape[1] if step < steps else 0
         assert y["teacher"]["hidden_2"].shape[1:] == (length, 16)
     (resumed, _), (x, _) = next(iter(app.dataset(run, "train", steps))), batches[steps]
-    np.testing.assert_array_equal(resumed["tokens"], x["tokens"])
+    np.testing.assert_array_equal(resumed["token_ids"], x["token_ids"])
 
 
 def test_outputs_of_a_killed_preparation_are_used(student, tmp_path, monkeypatch):

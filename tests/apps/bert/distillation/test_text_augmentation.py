@@ -40,8 +40,8 @@ def table_of(path, text):
 def test_both_texts_of_a_pair_change(tmp_path):
     text = "sentence1\tsentence2\tlabel\nan apple\tno apple no apple\tyes\nnone\tmore\tno\n"
     rows, found = table_of(tmp_path / "pairs.tsv", text)
-    assert found.kind == "pair" and rows[-1] == ("none", "more", "no")
-    first, second = ({row[place] for row in rows[1:-1]} for place in (0, 1))
+    assert found.task_type == "pair" and rows[-1] == ("none", "more", "no")
+    first, second = ({row[column] for row in rows[1:-1]} for column in (0, 1))
     assert first == {"an apple", "an pear", "an plum"}
     kinds = ("apple", "pear", "plum")
     assert second == {f"no {one} no {other}" for one in kinds for other in kinds}
@@ -51,5 +51,5 @@ def test_both_texts_of_a_pair_change(tmp_path):
 def test_numbers_stay_numbers(tmp_path):
     text = "sentence1\tsentence2\tscore\nan apple\tapple\t3\na\tb\t1\n"
     rows, found = table_of(tmp_path / "scores.tsv", text)
-    assert found.kind == "regression" and len(rows) > 3
+    assert found.task_type == "regression" and len(rows) > 3
     assert {example.label for example in found.examples} == {1.0, 3.0}

@@ -1,4 +1,4 @@
-"""What batch inference reads from lines and writes besides its rows."""
+"""Reading and writing files in batch inference, besides the rows of predictions."""
 
 import io
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ WORDS = ["Anna", "Lee", "lives", "in", "Paris"]
 def test_a_tagged_file_can_be_read_again(tmp_path):
     """A word and its tag a line."""
     row = {"words": WORDS, "spans": SPANS}
-    predictor = TaggingPredictor({"kind": "tagging", "labels": ["O", "B-PER", "I-PER"]})
+    predictor = TaggingPredictor({"task_type": "tagging", "labels": ["O", "B-PER", "I-PER"]})
     files = predictor.finish(Source("a.conll", tmp_path / "a.conll"), [row, row])
     (tmp_path / "a.conll").write_bytes(b"".join(files["tagged/a.conll"]))
     found = read_conll(tmp_path / "a.conll").examples
@@ -29,11 +29,11 @@ def test_a_tagged_file_can_be_read_again(tmp_path):
     assert found[0].tags == ("B-PER", "I-PER", "O", "O", "B-LOC")
 
 
-def test_a_line_holds_a_pair_parted_by_a_tab(tmp_path):
-    predictor = TextPredictor({"kind": "pair", "paired": True})
+def test_a_line_holds_a_pair_separated_by_a_tab(tmp_path):
+    predictor = TextPredictor({"task_type": "pair", "paired": True})
     source = Source("a.txt", tmp_path / "a.txt", 1, b" the food \tthe film\x07 \n")
     assert predictor.read(source) == {"text": "the food", "text_pair": "the film"}
-    with pytest.raises(KerasuiteError, match="parted by a tab"):
+    with pytest.raises(KerasuiteError, match="separated by a tab"):
         predictor.read(Source("a.txt", tmp_path / "a.txt", 1, b"the food\n"))
 
 

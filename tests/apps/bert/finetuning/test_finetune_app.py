@@ -1,4 +1,4 @@
-"""Fine-tuning of every kind on a few made-up examples, and bad data."""
+"""Fine-tuning of every task type on a few made-up examples, and bad data."""
 
 import json
 
@@ -42,6 +42,15 @@ def trained(data, folder, **more):
     return serving, metrics
 
 
+def evaluated_logits(folder):
+    """Logits of the best model for the validation features of a run, in their order."""
+    app = FinetuneApp()
+    run = open_run(app, folder)
+    examples, features = app.validation_data(run)
+    x, _ = features.batch(np.arange(len(examples)))
+    return np.array(load_best(app, run)(x, training=False))
+
+
 def expect_nothing_of_no_rows(serving):
     for name, (_, function) in serving.signatures().items():
         examples = serving.examples()[name]
@@ -57,7 +66,7 @@ def call(serving, **inputs):
 
 
 def test_pairs(tmp_path):
-    """Whether two sentences end alike."""
+    """Whether two sentences begin alike."""
     generator = np.random.default_rng(0)
     texts = sentences()
     pairs = [(generator.choice(texts), generator.choice(texts)) for _ in range(48)]
@@ -67,9 +76,13 @@ def test_pairs(tmp_path):
     options = {"epochs": 100, "validate_every": 100, "learning_rate": 5e-3}
     serving, metrics = trained(data, tmp_path / "run", **options)
     assert metrics["accuracy"] > 0.9
-    found = call(serving, text=[rows[0][0]], text_pair=[rows[0][1]])
-    assert found["label"].numpy()[0].decode() in ("same", "other")
-    np.testing.assert_allclose(tf.reduce_sum(found["probabilities"], axis=1), 1.0, rtol=1e-5)
+    first, second, labels = (list(column) for column in zip(*rows, strict=True))
+    found = call(serving, text=first, text_pair=second)
+    logits = evaluated_logits(tmp_path / "run")
+    served = [label.decode() for label in found["label"].numpy()]
+    assert served == [("other", "same")[number] for number in logits.argmax(-1)]
+    assert np.mean([a == b for a, b in zip(served, labels, strict=True)]) == metrics["accuracy"]
+    np.testing.assert_allclose(found["probabilities"], tf.nn.softmax(logits), atol=1e-5)
 
 
 def test_numbers(tmp_path):
@@ -109,9 +122,9 @@ def test_tags_and_spans(tmp_path):
     text = "Anna Lee saw U.Rome ."
     found = {name: value.numpy() for name, value in call(serving, text=[text, ""]).items()}
     assert found["num_spans"].tolist() == [2, 0]
-    places = zip(found["span_start"][0], found["span_end"][0], strict=True)
+    offsets = zip(found["span_start"][0], found["span_end"][0], strict=True)
     labels = [label.decode() for label in found["span_label"][0]]
-    spans = [(label, text[a:b]) for label, (a, b) in zip(labels, places, strict=True)]
+    spans = [(label, text[a:b]) for label, (a, b) in zip(labels, offsets, strict=True)]
     assert spans == [("PER", "Anna Lee"), ("LOC", "U.Rome")]
     assert [found["span_text"][0, n].decode() for n in range(2)] == ["Anna Lee", "U.Rome"]
     _, words = serving.signatures()["words"]

@@ -1,4 +1,4 @@
-"""What a fine-tuning does with weights of classes, named columns, and choices."""
+"""Fine-tuning with class weights, named columns and choices."""
 
 import json
 
@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from apps.bert.finetuning.app import FinetuneApp
-from apps.bert.finetuning.predictor import predictor_for
-from apps.bert.finetuning.task_types import balanced_weights
+from apps.bert.finetuning.data import balanced_weights
 from shared.common import config as configs
 from shared.common.errors import UsageError
 from shared.common.inputs import Source
@@ -37,18 +36,20 @@ def test_balanced_weights():
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "lines"),
+    ("task_type", "name", "lines"),
     [
         ("tagging", "train.conll", ["a B-X", "b O", ""] * 4),
         ("regression", "train.tsv", ["text\tscore", "a\t0.5", "b\t1.5", "c\t2"]),
         ("choice", "train.csv", ["sent1,ending0,ending1,label", "a,b,c,0", "b,b,c,1"]),
     ],
 )
-def test_weights_of_classes_need_classes(tmp_path, kind, name, lines):
+def test_weights_of_classes_need_classes(tmp_path, task_type, name, lines):
     write(tmp_path / "data" / name, *lines)
     write(tmp_path / "data" / name.replace("train", "dev"), *lines)
     weights = {"head.class_weights": "balanced"}
-    with pytest.raises(UsageError, match=f"--class-weights balanced: .* for {kind}; leave it out"):
+    with pytest.raises(
+        UsageError, match=f"--class-weights balanced: .* for {task_type}; leave it out"
+    ):
         run_of(tmp_path / "data", tmp_path / "run", **weights)
 
 
@@ -60,7 +61,7 @@ def test_a_model_predicts_on_its_training_file(tmp_path):
     app, run = run_of(path, tmp_path / "run", **columns)
     assets = app.serving(run, load_best(app, run))[""].extra_assets()
     write(tmp_path / "assets.extra" / "task.json", assets["task.json"])
-    predictor = predictor_for(tmp_path)
+    predictor = app.predictor(tmp_path)
     assert predictor.task["labels"] == ["a", "b"]
     read = [predictor.read(source) for source in predictor.split(Source("rows.tsv", path))]
     assert read == [{"text": f"the text {number}"} for number in range(12)]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
+from apps.bert.finetuning.config import HeadConfig
 from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.finetuning.heads import HEADS, IGNORED, SpanHead
 
@@ -16,8 +17,8 @@ def generator():
     return np.random.default_rng(5)
 
 
-def head(kind, outputs, **options):
-    made = HEADS[kind](outputs, dropout=0.0, **options)
+def head(task_type, outputs, **options):
+    made = HEADS[task_type](outputs, dropout=0.0, **options)
     made.build((None, WIDTH))
     return made
 
@@ -38,13 +39,15 @@ def test_tags_of_padding_count_for_nothing(generator):
     logits = generator.normal(size=(2, 3, 4)).astype("float32")
     labels = np.array([[1, IGNORED, 3], [IGNORED, 2, IGNORED]], np.int32)
     tagger = head("tagging", 4)
-    places = [(0, 0), (0, 2), (1, 1)]
-    expected = np.mean([nll(logits[place], labels[place]) for place in places])
+    tagged = [(0, 0), (0, 2), (1, 1)]
+    expected = np.mean([nll(logits[index], labels[index]) for index in tagged])
     np.testing.assert_allclose(tagger.loss(labels, logits), expected, rtol=1e-5)
-    assert tagger.row_items(labels).numpy().tolist() == [2, 1]
+    assert tagger.item_counts(labels).numpy().tolist() == [2, 1]
     # A teacher that is the student itself costs the entropy, which no other student undercuts.
-    own = float(tagger.soft_loss(labels, logits, logits, 2.0))
-    assert own < float(tagger.soft_loss(labels, logits + generator.normal(size=4), logits, 2.0))
+    own = float(tagger.distillation_loss(labels, logits, logits, 2.0))
+    assert own < float(
+        tagger.distillation_loss(labels, logits + generator.normal(size=4), logits, 2.0)
+    )
 
 
 def test_numbers_and_choices(generator):
@@ -52,7 +55,7 @@ def test_numbers_and_choices(generator):
     labels = np.array([1.0, 2.0, 3.0], np.float32)
     found = head("regression", 1).loss(labels, outputs)
     np.testing.assert_allclose(found, np.mean((outputs[:, 0] - labels) ** 2), rtol=1e-5)
-    x = {name: np.ones((2, 3, 4), np.int32) for name in ("tokens", "segments")}
+    x = {name: np.ones((2, 3, 4), np.int32) for name in ("token_ids", "segment_ids")}
     encoded = {"pooled": generator.normal(size=(6, WIDTH)).astype("float32")}
     chooser = head("choice", 1)
     logits = keras.ops.convert_to_numpy(chooser(encoded, x))
@@ -64,8 +67,8 @@ def test_answers_lie_in_the_context_or_at_the_first_position(generator):
     spans = head("question-answering", 2)
     assert isinstance(spans, SpanHead)
     x = {
-        "tokens": np.array([[2, 7, 3, 8, 9, 3, 0]]),
-        "segments": np.array([[0, 0, 0, 1, 1, 1, 0]]),
+        "token_ids": np.array([[2, 7, 3, 8, 9, 3, 0]]),
+        "segment_ids": np.array([[0, 0, 0, 1, 1, 1, 0]]),
     }
     encoded = {"sequence": generator.normal(size=(1, 7, WIDTH)).astype("float32")}
     logits = keras.ops.convert_to_numpy(spans(encoded, x))
@@ -75,7 +78,7 @@ def test_answers_lie_in_the_context_or_at_the_first_position(generator):
 
 def test_a_sentence_is_pooled_as_asked(generator):
     sequence = generator.normal(size=(2, 3, WIDTH)).astype("float32")
-    x = {"tokens": np.array([[2, 5, 3], [2, 3, 0]])}
+    x = {"token_ids": np.array([[2, 5, 3], [2, 3, 0]])}
     encoded = {"sequence": sequence, "pooled": np.tanh(sequence[:, 0])}
     means = np.stack([sequence[0].mean(0), sequence[1, :2].mean(0)])
     expected = {"pooler": encoded["pooled"], "cls": sequence[:, 0], "mean": means}
@@ -86,21 +89,23 @@ def test_a_sentence_is_pooled_as_asked(generator):
 
 
 @pytest.mark.parametrize("pooling", ["pooler", "cls", "mean"])
-@pytest.mark.parametrize("kind", list(HEADS))
-def test_the_encoder_gives_as_much_as_the_head_reads(kind, pooling, generator):
+@pytest.mark.parametrize("task_type", list(HEADS))
+def test_the_encoder_gives_as_much_as_the_head_reads(task_type, pooling, generator):
     """The model leaves out what its head does not read; the logits are those of everything."""
-    outputs = 1 if kind in ("regression", "choice") else 2
-    model = FineTuner(EncoderConfig(**TEST_ENCODER), 30, kind, outputs, pooling)
+    outputs = 1 if task_type in ("regression", "choice") else 2
+    model = FineTuner(
+        EncoderConfig(**TEST_ENCODER), HeadConfig(pooling=pooling), 30, task_type, outputs
+    )
     model.build()
     for weight in model.trainable_weights:
         weight.assign(generator.normal(size=weight.shape) * 0.3)
-    shape = (2, 3, 7) if kind == "choice" else (4, 7)
-    tokens = generator.integers(1, 30, shape)
-    tokens[1, ..., 4:] = 0
-    segments = np.where(np.arange(7) > 2, tokens > 0, 0)
-    x = {"tokens": tokens.astype(np.int32), "segments": segments.astype(np.int32)}
+    shape = (2, 3, 7) if task_type == "choice" else (4, 7)
+    token_ids = generator.integers(1, 30, shape)
+    token_ids[1, ..., 4:] = 0
+    segment_ids = np.where(np.arange(7) > 2, token_ids > 0, 0)
+    x = {"token_ids": token_ids.astype(np.int32), "segment_ids": segment_ids.astype(np.int32)}
     everything = model.head(model.encode(x), x)
     np.testing.assert_allclose(model(x), everything, atol=1e-4, rtol=1e-4)
     read = model.encode_for_head(x)["sequence"]
-    sentence = kind not in ("tagging", "question-answering")
+    sentence = task_type not in ("tagging", "question-answering")
     assert read.shape[1] == (1 if sentence and pooling != "mean" else 7)

@@ -28,7 +28,7 @@ def run(tmp_path_factory):
     for name in ("train.conll", "dev.conll"):
         (folder / name).write_text(TAGGED)
     values = {
-        "preset": "test", "data": (str(folder),), "task_data.kind": "tagging",
+        "preset": "test", "data": (str(folder),), "task_data.task_type": "tagging",
         "epochs": 30, "learning_rate": 1e-2, "validate_every": 30,
     }  # fmt: skip
     train(FinetuneApp(), configs.resolve(FinetuneApp.config_class, values), folder / "run")

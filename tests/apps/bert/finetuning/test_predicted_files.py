@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from apps.bert.finetuning.predictor import predictor_for
+from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.tasks.read import read_file
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
@@ -20,13 +20,13 @@ CONLL = "Anna B-PER\nLee I-PER\nleft O\n\nBob B-PER\n. O\n"
 POS = "Anna\tNNP\nleft\tVBD\n\nBob\tNNP\n"
 
 
-def make_predictor(folder, kind, **more):
+def make_predictor(folder, task_type, **more):
     """Of a SavedModel of which there is only what says what it does."""
     extra = folder / "model" / "assets.extra"
     extra.mkdir(parents=True)
-    task = {"kind": kind, "labels": [], "paired": False, **more}
+    task = {"task_type": task_type, "labels": [], "paired": False, **more}
     (extra / "task.json").write_text(json.dumps(task))
-    return predictor_for(folder / "model")
+    return FinetuneApp().predictor(folder / "model")
 
 
 def write(path, content):
@@ -67,7 +67,7 @@ TABLE = "sentence\tlabel\na\t1\n"
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "content", "reads"),
+    ("task_type", "name", "content", "reads"),
     [
         ("tagging", "a.tsv", TABLE, "lines of text .* or CoNLL columns"),
         ("tagging", "a.csv", TABLE, "lines of text .* or CoNLL columns"),
@@ -80,8 +80,10 @@ TABLE = "sentence\tlabel\na\t1\n"
         ("choice", "a.md", "text", "a table .* ending0, ending1"),
     ],
 )
-def test_what_a_model_does_not_read_is_refused_as_a_whole(tmp_path, kind, name, content, reads):
-    predictor = make_predictor(tmp_path, kind)
+def test_what_a_model_does_not_read_is_refused_as_a_whole(
+    tmp_path, task_type, name, content, reads
+):
+    predictor = make_predictor(tmp_path, task_type)
     path = write(tmp_path / name, content)
     with pytest.raises(KerasuiteError, match=f"{name}: is no file for this model; give {reads}"):
         contents(predictor, path)
@@ -120,7 +122,7 @@ def test_columns_and_lines_of_text_share_a_csv(tmp_path):
 
 
 def read_all(predictor, path):
-    """What the model would read of each row, or what is wrong with it."""
+    """The model input of each row, or its problem."""
     found = []
     for source in predictor.split(Source(path.name, path)):
         try:

@@ -30,7 +30,7 @@ def test_the_threshold_is_chosen_on_the_runs_own_data():
 def test_other_data_are_judged_with_the_threshold_of_the_run():
     """The exported model has it; what the best one would give stands beside."""
     other = Answered((-2.0, True), (0.5, False), (3.0, False), (2.0, True))
-    other.keep_choices({"null_threshold": 1.0})
+    other.use_thresholds({"null_threshold": 1.0})
     found = other.result()
     # Answers the first rightly, the second wrongly, the third rightly with "".
     assert found["f1"] == pytest.approx(2 / 4)
@@ -40,5 +40,5 @@ def test_other_data_are_judged_with_the_threshold_of_the_run():
 
 def test_a_run_without_unanswerable_questions_answers_all():
     other = Answered((9.0, True), (9.0, False))
-    other.keep_choices({})
+    other.use_thresholds({})
     assert other.result()["f1"] == pytest.approx(1 / 2)

@@ -32,7 +32,7 @@ def test_what_is_wrong_with_plain_text(tmp_path):
     assert found.exit_code == SOME_REJECTED
     for part in (
         "1 lines hold bytes that are not UTF-8",
-        "2 of 6 lines stand there before",
+        "2 of 6 lines are duplicates",
         "1 lines are longer",
         "3 problem(s)",
         "one document only; --pairs next",
@@ -50,7 +50,7 @@ def test_one_document_has_no_other_to_pair_with(tmp_path):
 def test_labelled_data_are_meant_otherwise(tmp_path):
     rows = "".join(f"text {number}\t{number % 2}\n" for number in range(20))
     (tmp_path / "train.tsv").write_text(f"sentence\tlabel\n{rows}")
-    assert "kind: classification" in check(tmp_path).output
+    assert "task type: classification" in check(tmp_path).output
     assert "--task" in check("--help").output
     found = check(tmp_path, "--task", "pretrain", "--text-column", "a")
     assert isinstance(found.exception, UsageError)
@@ -74,4 +74,4 @@ def test_too_little_text_to_evaluate_on(lines, pairs, lacks):
         make_examples(encode_text(lines, tokenizer), *arguments)
     enough = make_examples(encode_text(["a b", "b a"], tokenizer), *arguments)
     x, _ = enough.batch(np.arange(len(enough)))
-    assert len(x["tokens"]) == 1
+    assert len(x["token_ids"]) == 1

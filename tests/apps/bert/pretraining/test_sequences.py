@@ -29,14 +29,14 @@ def text_of(lengths, documents):
 def test_empty_lines_end_documents(tokenizer):
     text = encode_text(["a b", "c", "", "", "d", " ", "a"], tokenizer)
     assert text.documents.tolist() == [0, 0, 2, 3]
-    assert text.tokens.tolist() == [5, 6, 7, 8, 5]
+    assert text.token_ids.tolist() == [5, 6, 7, 8, 5]
     assert text.line_ends.tolist() == [0, 2, 3, 4, 5]
 
 
 def test_full_sequences_hold_every_token_once():
     text = text_of([3, 4, 12, 2, 2, 2], [0, 0, 1, 1, 1, 2])
     found = full_sequences(text, 5)
-    # Greedy by hand: lines of 3 and 4 do not share 5 places; that of 12 is cut.
+    # Greedy by hand: lines of 3 and 4 do not share 5 positions; that of 12 is cut.
     assert found.tolist() == [[0, 3], [3, 7], [7, 12], [12, 17], [17, 21], [21, 25]]
 
 
@@ -58,20 +58,20 @@ def test_examples_are_what_the_corpus_says(tokenizer, pairs):
     examples = PretrainingExamples(text, stretches, pairs, tokenizer, masker, 9, 3, False)
     numbers = np.arange(len(examples))
     x, y = examples.batch(numbers)
-    whole = x["tokens"].copy()
-    places, labels = x["places"], y["masked"]
+    whole = x["token_ids"].copy()
+    positions, labels = x["masked_positions"], y["masked"]
     for row in range(len(whole)):
-        for place, label in zip(places[row], labels[row], strict=True):
+        for position, label in zip(positions[row], labels[row], strict=True):
             if label >= 0:
-                whole[row, place] = label
+                whole[row, position] = label
     for row, index in enumerate(numbers):
         begin, end = stretches[index][0], stretches[index][-1]
         inner = [token for token in whole[row].tolist() if token > 4]
-        original = text.tokens[begin:end].tolist()
+        original = text.token_ids[begin:end].tolist()
         if pairs == "none":
-            assert inner == original and not x["segments"][row].any()
+            assert inner == original and not x["segment_ids"][row].any()
             continue
-        second = whole[row][x["segments"][row] == 1].tolist()
+        second = whole[row][x["segment_ids"][row] == 1].tolist()
         assert second[-1] == tokenizer.sep and whole[row, 0] == tokenizer.cls
         if y["next"][row]:
             assert inner == original
@@ -82,6 +82,6 @@ def test_examples_are_what_the_corpus_says(tokenizer, pairs):
     if pairs != "none":
         assert 0.3 < y["next"].mean() < 0.7
     again, _ = examples.batch(numbers)
-    np.testing.assert_array_equal(again["tokens"], x["tokens"])
+    np.testing.assert_array_equal(again["token_ids"], x["token_ids"])
     later, _ = examples.batch(numbers, numbers + 1000)
-    assert (later["tokens"] != x["tokens"]).any()
+    assert (later["token_ids"] != x["token_ids"]).any()

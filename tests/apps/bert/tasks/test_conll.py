@@ -6,11 +6,11 @@ import itertools
 import pytest
 
 from apps.bert.tasks.conll import (
+    conll_lines,
     looks_like_conll,
     read_conll,
     tag_scheme,
     to_iob2,
-    write_conll,
 )
 from apps.bert.tasks.labels import tag_names
 from shared.common.errors import KerasuiteError
@@ -37,18 +37,18 @@ def write(path, text):
 def spans(tags, scheme):
     """(type, first, last) of each span, by the definition of one scheme."""
     found, begin = [], None
-    for place, tag in enumerate([*tags, "O"]):
+    for position, tag in enumerate([*tags, "O"]):
         letter, _, kind = tag.partition("-")
-        before = tags[place - 1] if place else "O"
+        before = tags[position - 1] if position else "O"
         if scheme == "IOB1":
             new = tag != "O" and (letter == "B" or before == "O" or before[2:] != kind)
         else:
             new = letter in ("B", "S")
         if begin is not None and (tag == "O" or new):
-            found.append((tags[begin][2:], begin, place - 1))
+            found.append((tags[begin][2:], begin, position - 1))
             begin = None
         if new:
-            begin = place
+            begin = position
     return found
 
 
@@ -147,9 +147,9 @@ def test_words_alone_for_prediction(tmp_path):
 
 def test_written_and_read(tmp_path):
     sentences = read_conll(write(tmp_path / "a.conll", IOB1)).examples
-    path = tmp_path / "out" / "b.conll"
-    write_conll(path, [(s.words, s.tags, s.tags) for s in sentences])
-    assert path.read_text().startswith("West B-MISC B-MISC\nIndian I-MISC I-MISC\n")
+    lines = list(conll_lines((s.words, s.tags, s.tags) for s in sentences))
+    assert lines[:2] == ["West B-MISC B-MISC", "Indian I-MISC I-MISC"]
+    path = write(tmp_path / "b.conll", "".join(f"{line}\n" for line in lines))
     again = read_conll(path).examples
     assert [(s.words, s.tags) for s in again] == [(s.words, s.tags) for s in sentences]
 

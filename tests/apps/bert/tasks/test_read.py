@@ -110,16 +110,17 @@ def test_hold_out_is_seeded_and_keeps_groups():
         hold_out(questions[:5], 0.5, seed=1)
 
 
-def test_kinds_are_told_from_the_data(tmp_path):
+def test_task_types_are_told_from_the_data(tmp_path):
     swag = "sent1,sent2,ending0,ending1,label\na,b,c,d,1\n"
     pairs = TSV.replace("\t", "\tmore\t").replace("sentence\tmore", "sentence1\tsentence2")
     make(tmp_path, a__tsv=TSV, b__tsv=pairs, c__tsv=pairs.replace("label", "score"), d__csv=swag)
     make(tmp_path, e__train=CONLL, f__txt=CONLL, g__json=json.dumps(SQUAD))
-    kinds = ["classification", "pair", "regression", "choice", "tagging", "tagging"]
-    for path, kind in zip(sorted(tmp_path.iterdir()), [*kinds, "question-answering"], strict=True):
-        assert read_file(path).kind == kind, path
+    task_types = ["classification", "pair", "regression", "choice", "tagging", "tagging"]
+    task_types.append("question-answering")
+    for path, task_type in zip(sorted(tmp_path.iterdir()), task_types, strict=True):
+        assert read_file(path).task_type == task_type, path
     with pytest.raises(
-        KerasuiteError, match="b.tsv: is of kind pair, but .*a.tsv is of kind class"
+        KerasuiteError, match="b.tsv: is of task type pair, but .*a.tsv is of task type class"
     ):
         read_files([tmp_path / "a.tsv", tmp_path / "b.tsv"])
     assert len(read_files([tmp_path / "a.tsv"] * 2)) == 40
@@ -128,7 +129,7 @@ def test_kinds_are_told_from_the_data(tmp_path):
 def test_a_task_with_and_without_validation_files(tmp_path):
     make(tmp_path, train__tsv=TSV)
     found = find_task([tmp_path], share=0.25, seed=4)
-    assert (found.kind, found.from_split) == ("classification", True)
+    assert (found.task_type, found.from_split) == ("classification", True)
     assert (len(found.train), len(found.validation)) == (15, 5)
     make(tmp_path, dev__tsv="sentence\tlabel\na\t1\nb\n")
     found = find_task([tmp_path])
@@ -181,7 +182,11 @@ def test_real_folders(real_data):
         "chnsenticorp": ("classification", 9600, 1200),
         "conll2003": ("tagging", 14041, 3250),
     }
-    for name, (kind, train, validation) in expected.items():
+    for name, (task_type, train, validation) in expected.items():
         found = find_task([real_data / name])
-        assert (found.kind, len(found.train), len(found.validation)) == (kind, train, validation)
+        assert (found.task_type, len(found.train), len(found.validation)) == (
+            task_type,
+            train,
+            validation,
+        )
         assert found.problems == ()

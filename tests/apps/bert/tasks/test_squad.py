@@ -36,7 +36,7 @@ def test_questions(tmp_path, ending):
     )
     examples = read_squad(write(tmp_path / f"a.json{ending}", content))
     first, second, third = examples.examples
-    assert examples.kind == "question-answering" and examples.problems == ()
+    assert examples.task_type == "question-answering" and examples.problems == ()
     assert first.answers == (("Rome", 21), ("in Rome", 18)) and not first.is_impossible
     assert (second.answers, second.is_impossible) == ((), True)
     assert third.answers == (("🍕", 4),)

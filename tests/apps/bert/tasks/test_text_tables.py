@@ -68,10 +68,10 @@ GLUE = {
 @pytest.mark.parametrize("name", GLUE)
 @pytest.mark.parametrize("ending", ["tsv", "tsv.gz"])
 def test_the_files_of_glue(tmp_path, name, ending):
-    header, row, expected, kind = GLUE[name]
+    header, row, expected, task_type = GLUE[name]
     path = write(tmp_path / f"train.{ending}", [[header], [row]])
     examples = read_text_table(path)
-    assert (examples.kind, found(examples)) == (kind, [expected])
+    assert (examples.task_type, found(examples)) == (task_type, [expected])
     assert examples.problems == examples.notes == ()
     assert examples.examples[0].id == f"{path}:2"
 
@@ -113,7 +113,7 @@ def test_json_lines(tmp_path):
     lines = [json.dumps(value) for value in objects]
     path.write_text("\n".join([*lines, "{", "[1]", '{"premise": "g"}']), encoding="utf-8")
     examples = read_text_table(path)
-    assert examples.kind == "pair"
+    assert examples.task_type == "pair"
     assert found(examples) == [("a", "b", "1"), ("c", "d", "0")]
     wrong = [problem.split(": ")[0] for problem in examples.problems]
     assert wrong == [f"{path}:4", f"{path}:5", f"{path}:6"]
@@ -133,23 +133,23 @@ def test_json_lines_that_lack_a_key(tmp_path):
 
 
 def test_numbers_are_classes_unless_they_are_scores(tmp_path):
-    def kind(name, values, **options):
+    def found_type(name, values, **options):
         rows = [["text", name], *([f"t{n}", value] for n, value in enumerate(values))]
-        return read_text_table(write(tmp_path / "x.tsv", rows), **options).kind
+        return read_text_table(write(tmp_path / "x.tsv", rows), **options).task_type
 
-    assert kind("label", ["0", "1", "2"]) == "classification"
-    assert kind("label", ["0.5", "1", "2"]) == "regression"
-    assert kind("score", ["0", "1", "2"]) == "regression"
-    assert kind("score", ["low", "1", "2"]) == "classification"
-    assert kind("label", ["nan", "1", "2"]) == "classification"
-    assert kind("score", ["0", "1"], kind="classification") == "classification"
-    assert kind("label", ["0", "1"], kind="regression") == "regression"
+    assert found_type("label", ["0", "1", "2"]) == "classification"
+    assert found_type("label", ["0.5", "1", "2"]) == "regression"
+    assert found_type("score", ["0", "1", "2"]) == "regression"
+    assert found_type("score", ["low", "1", "2"]) == "classification"
+    assert found_type("label", ["nan", "1", "2"]) == "classification"
+    assert found_type("score", ["0", "1"], task_type="classification") == "classification"
+    assert found_type("label", ["0", "1"], task_type="regression") == "regression"
 
 
 def test_named_columns(tmp_path):
     path = write(tmp_path / "x.tsv", [["id", "q", "a", "ok"], ["1", "why", "so", "y"]])
     examples = read_text_table(path, Columns("q", "a", "ok"))
-    assert (examples.kind, found(examples)) == ("pair", [("why", "so", "y")])
+    assert (examples.task_type, found(examples)) == ("pair", [("why", "so", "y")])
     assert found(read_text_table(path, Columns("a", label="id"))) == [("so", None, "1")]
     with pytest.raises(KerasuiteError, match="no column 'b' .--pair-column.; it has: id, q, a, ok"):
         read_text_table(path, Columns("q", "b", "ok"))
@@ -205,7 +205,7 @@ def test_rows_that_cannot_be_used(tmp_path):
 def test_a_label_that_is_no_number(tmp_path):
     rows = [["text", "score"], ["a", "1.5"], ["b", "much"]]
     path = write(tmp_path / "x.tsv", rows)
-    examples = read_text_table(path, kind="regression")
+    examples = read_text_table(path, task_type="regression")
     assert found(examples) == [("a", None, 1.5)]
     assert examples.problems == (f"{path}:3: 'much' is no number; mend it",)
 
@@ -228,9 +228,9 @@ def test_swag(tmp_path):
     )
     examples = read_text_table(path)
     choices = ("She sings", "She runs", "She eats", "She sleeps")
-    assert examples.kind == "choice"
+    assert examples.task_type == "choice"
     assert examples.examples == [ChoiceExample("She sits.", choices, 2, f"{path}:2")]
-    assert examples.problems == (f"{path}:3: label '4' is none of 0 to 3; mend it",)
+    assert examples.problems == (f"{path}:3: label '4' is not one of 0 to 3; mend it",)
     assert len(read_text_table(path, labelled=False)) == 2
 
 
@@ -252,12 +252,12 @@ def test_a_row_with_fewer_choices(tmp_path, labelled):
     assert examples.problems == (f"{path}:2: no 'ending1' in it; add it or remove the row",)
 
 
-def test_kinds_that_the_columns_cannot_be(tmp_path):
+def test_task_types_that_the_columns_cannot_be(tmp_path):
     path = write(tmp_path / "x.tsv", [["text", "label"], ["a", "1"]])
-    with pytest.raises(KerasuiteError, match="--kind pair needs a column of second texts"):
-        read_text_table(path, kind="pair")
-    with pytest.raises(KerasuiteError, match="--kind choice needs columns like ending0"):
-        read_text_table(path, kind="choice")
+    with pytest.raises(KerasuiteError, match="--task-type pair needs a column of second texts"):
+        read_text_table(path, task_type="pair")
+    with pytest.raises(KerasuiteError, match="--task-type choice needs columns like ending0"):
+        read_text_table(path, task_type="choice")
 
 
 @pytest.mark.parametrize(

@@ -57,17 +57,17 @@ def test_windows(tokenizer, max_length, stride):
         )  # fmt: skip
         covered = set()
         for tokens, first, length in expected:
-            real = windows.tokens[row].numpy()
+            real = windows.token_ids[row].numpy()
             assert real[real != tokenizer.pad].tolist() == tokens
             assert len(tokens) <= max_length
-            assert (windows.question[row], windows.first[row]) == (number, first)
-            assert windows.length[row] == length
-            place = int(windows.place[row])
+            assert (windows.question[row], windows.first_token[row]) == (number, first)
+            assert windows.num_tokens[row] == length
+            start = int(windows.context_start[row])
             part = contexts[number].numpy()[first : first + length]
-            np.testing.assert_array_equal(real[place : place + length], part)
+            np.testing.assert_array_equal(real[start : start + length], part)
             segments = np.zeros(len(real))
-            segments[place : place + length + 1] = 1
-            np.testing.assert_array_equal(windows.segments[row], segments)
+            segments[start : start + length + 1] = 1
+            np.testing.assert_array_equal(windows.segment_ids[row], segments)
             covered |= set(range(first, first + length))
             row += 1
         assert covered == set(range(len(contexts[number])))
@@ -87,7 +87,7 @@ def test_answers_are_where_the_text_is(tokenizer):
     positions = answer_positions(windows, starts, ends, spans)
     seen = 0
     for row, (first, last) in enumerate(positions):
-        inside = tokenizer.pieces(windows.tokens[row].numpy()[first : last + 1])
+        inside = tokenizer.pieces(windows.token_ids[row].numpy()[first : last + 1])
         if (first, last) == (0, 0):
             assert inside == ["[CLS]"]
         else:
@@ -96,17 +96,17 @@ def test_answers_are_where_the_text_is(tokenizer):
     assert seen >= 1 and not positions[np.asarray(windows.question) == 1].any()
     # A part of a token is the whole token, a span of two words both.
     two = answer_positions(windows, starts, ends, [(1, 7), None])[0]
-    assert tokenizer.pieces(windows.tokens[0].numpy()[two[0] : two[1] + 1])[:2] == ["##o", "##e"]
+    assert tokenizer.pieces(windows.token_ids[0].numpy()[two[0] : two[1] + 1])[:2] == ["##o", "##e"]
 
 
 def brute_force(starts, ends, windows, longest):
     """The best span of each question by definition, (score, first, last) or None."""
     found = [[] for _ in range(int(windows.question[-1]) + 1)]
     for row in range(len(starts)):
-        question, place, first, length = (int(windows[field][row]) for field in range(2, 6))
+        question, start, first, length = (int(windows[field][row]) for field in range(2, 6))
         for a in range(length):
             for b in range(a, min(length, a + longest)):
-                score = starts[row, place + a] + ends[row, place + b]
+                score = starts[row, start + a] + ends[row, start + b]
                 found[question].append((-score, row, b - a, first + a))
     best = [min(spans, default=None) for spans in found]
     return [s and (-s[0], s[3], s[3] + s[2]) for s in best]
@@ -118,13 +118,13 @@ def test_best_spans_equal_brute_force(tokenizer, longest):
     questions = random_ragged(generator, [3, 2, 4, 1])
     contexts = random_ragged(generator, [40, 5, 0, 17])
     windows = make_windows(tokenizer, questions, contexts, 16, 5)
-    starts, ends = generator.normal(size=(2, *windows.tokens.shape)).astype(np.float32)
+    starts, ends = generator.normal(size=(2, *windows.token_ids.shape)).astype(np.float32)
     expected = brute_force(starts, ends, windows, longest)
     function = tf.function(lambda s, e: best_spans(s, e, windows, longest))
     found = function(tf.constant(starts), tf.constant(ends))
     for number, best in enumerate(expected):
         best = best or (-np.inf, -1, -1)
-        assert (found.first[number], found.last[number]) == best[1:]
+        assert (found.first_token[number], found.last_token[number]) == best[1:]
         np.testing.assert_allclose(found.score[number], best[0], rtol=1e-6)
         mine = np.asarray(windows.question) == number
         np.testing.assert_allclose(found.null_score[number], (starts + ends)[mine, 0].min())
@@ -135,10 +135,10 @@ def test_of_equal_scores_the_first_window_the_shortest_then_the_first(tokenizer)
     windows = make_windows(
         tokenizer, random_ragged(generator, [2] * 30), random_ragged(generator, [20] * 30), 16, 4
     )
-    logits = generator.integers(0, 3, (2, *windows.tokens.shape)).astype(np.float32)
+    logits = generator.integers(0, 3, (2, *windows.token_ids.shape)).astype(np.float32)
     found = best_spans(*map(tf.constant, logits), windows, 5)
     for number, best in enumerate(brute_force(*logits, windows, 5)):
-        assert best == (found.score[number], found.first[number], found.last[number])
+        assert best == (found.score[number], found.first_token[number], found.last_token[number])
 
 
 def test_memory_does_not_grow_with_the_length_of_answers(tokenizer):
@@ -147,7 +147,7 @@ def test_memory_does_not_grow_with_the_length_of_answers(tokenizer):
     windows = make_windows(
         tokenizer, random_ragged(generator, [2] * 5), random_ragged(generator, [20] * 5), 16, 4
     )
-    logits = tf.zeros(windows.tokens.shape)
+    logits = tf.zeros(windows.token_ids.shape)
     function = tf.function(lambda s, e: best_spans(s, e, windows, 30)).get_concrete_function
     graph = function(logits, logits).graph
     assert max(output.shape.rank for op in graph.get_operations() for output in op.outputs) == 2
@@ -165,8 +165,8 @@ def test_answer_text(tokenizer):
     contexts = ["Zoë likes 🍕 pizza in Rome, and", "", b"\xff\xfe bad b\xc3ytes"]
     windows, starts, ends = features(tokenizer, ["where"] * 3, contexts, 30, 14)
     ends_of = ends.row_lengths().numpy()
-    starts_logits = np.zeros(windows.tokens.shape, np.float32)
-    ends_logits = np.zeros(windows.tokens.shape, np.float32)
+    starts_logits = np.zeros(windows.token_ids.shape, np.float32)
+    ends_logits = np.zeros(windows.token_ids.shape, np.float32)
     wanted = {0: (contexts[0].index("pizza"), contexts[0].index(",")), 2: (3, 6)}
     answers = [wanted.get(number) for number in range(3)]
     for row, (first, last) in enumerate(answer_positions(windows, starts, ends, answers)):
@@ -190,9 +190,9 @@ def test_real_answers_come_back(real_data):
     answers = [(start, start + len(text)) for text, start in (q.answers[0] for q in questions)]
     positions = answer_positions(windows, starts, ends, answers)
     rows = np.arange(len(positions))
-    logits = np.zeros((2, *windows.tokens.shape), np.float32)
-    for place in (0, 1):
-        logits[place, rows, positions[:, place]] = 9
+    logits = np.zeros((2, *windows.token_ids.shape), np.float32)
+    for end in (0, 1):
+        logits[end, rows, positions[:, end]] = 9
     found = best_spans(*map(tf.constant, logits), windows, 40)
     texts = text_between(tf.constant(contexts), *span_offsets(found, starts, ends)).numpy()
     same = 0

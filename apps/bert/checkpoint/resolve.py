@@ -1,4 +1,4 @@
-"""Where a checkpoint may come from: what `--init` and `import` take."""
+"""Opens the checkpoints that `--init` and `import` name."""
 
 import dataclasses
 from pathlib import Path
@@ -14,7 +14,7 @@ def resolve_checkpoint(text: str, lowercase: bool | None = None) -> Checkpoint:
 
     Args:
         text: "minilm", "hf:ORG/NAME[@REVISION]", or a folder of Hugging Face or of Google.
-        lowercase: whether text is lower-cased, if the checkpoint's own word is not to count.
+        lowercase: whether text is lower-cased; None: as the checkpoint says.
 
     Raises:
         KerasuiteError: if it is none of these, or is damaged or not supported.
@@ -41,7 +41,7 @@ def _read_folder(folder: Path) -> Checkpoint:
         raise KerasuiteError(
             f"{folder}: no such folder; give {minilm.NAME}, hf:ORG/NAME or a checkpoint's folder"
         )
-    # Some folders hold the model in both forms: what can be read comes first.
+    # Some folders hold the model in both formats: Hugging Face's comes first if it is readable.
     hugging_face = (folder / CONFIG).is_file()
     if google.is_google(folder) and not (hugging_face and safetensors_files.has_tensors(folder)):
         return google.read_google(folder)
@@ -58,4 +58,4 @@ def _read_folder(folder: Path) -> Checkpoint:
 def _is_file(path: Path) -> KerasuiteError:
     if path.suffix in safetensors_files.PICKLES:
         return safetensors_files.refuse_pickle(path)
-    return KerasuiteError(f"{path}: is a file; give the folder that it is in")
+    return KerasuiteError(f"{path}: is a file; give its folder")
