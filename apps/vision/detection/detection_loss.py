@@ -1,6 +1,5 @@
 """The loss of the detector: where the boxes are, how sure of that, and what is in them."""
 
-import dataclasses
 from typing import NamedTuple
 
 from keras import ops
@@ -13,23 +12,9 @@ from apps.vision.detection.anchor_points import (
     image_scale,
     split_sides,
 )
+from apps.vision.detection.config import LossConfig
 from apps.vision.detection.task_aligned_assigner import assign
 from shared.losses import box_ciou, distribution_focal_loss
-
-
-@dataclasses.dataclass(frozen=True)
-class LossOptions:
-    """Weights of the terms and rules of the assignment.
-
-    Reference: [Feng et al., 2021](https://arxiv.org/abs/2108.07755) for the assignment.
-    """
-
-    class_weight: float = 1.0
-    box_weight: float = 2.5
-    dfl_weight: float = 0.5
-    top_k: int = 10
-    alpha: float = 0.5
-    beta: float = 6.0
 
 
 class LossSums(NamedTuple):
@@ -44,7 +29,7 @@ class LossSums(NamedTuple):
     target_scores: object
 
 
-def loss_sums(y, class_logits, box_logits, height, width, options=None) -> LossSums:
+def loss_sums(y, class_logits, box_logits, height, width, loss: LossConfig) -> LossSums:
     """Assigns and sums up the three terms.
 
     "box" is 1 - CIoU, "dfl" the distribution focal loss (mean of the four sides); both weigh every
@@ -58,12 +43,11 @@ def loss_sums(y, class_logits, box_logits, height, width, options=None) -> LossS
         box_logits: float32 tensor (B, N, 4 * REG_MAX).
         height: int or int scalar tensor. Of the images, in pixels.
         width: int or int scalar tensor.
-        options: LossOptions or None for the defaults.
+        loss: weights of the terms and rules of the assignment.
 
     Returns:
         LossSums.
     """
-    options = options or LossOptions()
     class_logits, box_logits = (ops.cast(x, "float32") for x in (class_logits, box_logits))
     points, strides = anchor_points(height, width)
     predicted = decode_boxes_pixels(box_logits, points, strides)
@@ -76,9 +60,9 @@ def loss_sums(y, class_logits, box_logits, height, width, options=None) -> LossS
         ops.cast(y["boxes"], "float32") * image_scale(height, width),
         y["labels"],
         y["mask"],
-        top_k=options.top_k,
-        alpha=options.alpha,
-        beta=options.beta,
+        top_k=loss.top_k,
+        alpha=loss.alpha,
+        beta=loss.beta,
         least_side=float(STRIDES[0]),
     )
     distances = encode_distances(given.boxes, points, strides)
@@ -89,9 +73,9 @@ def loss_sums(y, class_logits, box_logits, height, width, options=None) -> LossS
     dfl = ops.mean(distribution_focal_loss(split_sides(box_logits), distances), axis=-1)
     classes = _binary_cross_entropy(class_logits, soft_targets)
     terms = {
-        "box": options.box_weight * ops.sum(box),
-        "dfl": options.dfl_weight * ops.sum(dfl * given.scores),
-        "class": options.class_weight * ops.sum(classes),
+        "box": loss.box_weight * ops.sum(box),
+        "dfl": loss.dfl_weight * ops.sum(dfl * given.scores),
+        "class": loss.class_weight * ops.sum(classes),
     }
     return LossSums(terms, ops.sum(given.scores, axis=-1))
 

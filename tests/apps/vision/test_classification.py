@@ -197,8 +197,7 @@ def softmax(logits):
 
 def test_loss_equals_its_definition():
     options = {"loss.label_smoothing": 0.2, "loss.l2": 0.01, "loss.l1": 0.001}
-    model = build_classifier(config(**options), 3)
-    model.class_weights = np.array([1.0, 2.0, 0.5], "float32")
+    model = build_classifier(config(**options), 3, class_weights=[1.0, 2.0, 0.5])
     generator = np.random.default_rng(0)
     logits = generator.normal(size=(6, 3)).astype("float32")
     targets = np.eye(3, dtype="float32")[generator.integers(0, 3, 6)]
@@ -206,7 +205,7 @@ def test_loss_equals_its_definition():
     terms = model.compute_loss(y=targets, y_pred=logits, training=True)
 
     smooth = targets * 0.8 + 0.2 / 3
-    losses = -(smooth * np.log(softmax(logits))).sum(-1) * (targets @ model.class_weights)
+    losses = -(smooth * np.log(softmax(logits))).sum(-1) * (targets @ np.array([1.0, 2.0, 0.5]))
     assert float(terms["cross_entropy"]) == pytest.approx(losses.mean(), rel=1e-5)
     kernels = [np.asarray(w) for w in model.trainable_weights if "kernel" in w.path]
     penalty = sum(0.001 * np.abs(k).sum() + 0.01 * np.square(k).sum() for k in kernels)
@@ -219,6 +218,17 @@ def test_smoothing_is_for_training_only():
     loss = model.compute_loss(y=targets, y_pred=logits, training=False)["cross_entropy"]
     expected = -np.log(softmax(logits)[[0, 1], [0, 1]]).mean()
     assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_saved_model_keeps_its_loss_and_averaging(tmp_path):
+    options = config(**{"loss.label_smoothing": 0.2, "model.flip_average": True})
+    model = build_classifier(options, 2, class_weights=[1.0, 2.0])
+    model.save(tmp_path / "model.keras")
+    revived = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert revived.loss_config == options.loss
+    assert revived.flip_average and list(revived.class_weights) == [1.0, 2.0]
+    images = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype("float32")
+    np.testing.assert_array_equal(revived(images), model(images))
 
 
 def test_flip_average_is_the_mean_of_two_softmaxes():
