@@ -1,4 +1,4 @@
-"""The loss of the detector: where the boxes are, how sure of that, and what is in them."""
+"""Loss of the detector: CIoU, distribution focal loss and classification."""
 
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from shared.losses import box_ciou, distribution_focal_loss
 
 
 class LossSums(NamedTuple):
-    """Weighted sums over all anchors of a batch, and what they may be divided by.
+    """Weighted sums over all anchors of a batch.
 
     Attributes:
         terms: dict of float32 scalars, "box", "dfl", "class".
@@ -63,7 +63,7 @@ def loss_sums(y, class_logits, box_logits, height, width, loss: LossConfig) -> L
         top_k=loss.top_k,
         alpha=loss.alpha,
         beta=loss.beta,
-        least_side=float(STRIDES[0]),
+        min_side=float(STRIDES[0]),
     )
     distances = encode_distances(given.boxes, points, strides)
     soft_targets = ops.one_hot(given.labels, class_logits.shape[-1]) * given.scores[..., None]
@@ -81,7 +81,7 @@ def loss_sums(y, class_logits, box_logits, height, width, loss: LossConfig) -> L
 
 
 def box_counts(y):
-    """What the sums are divided by: the number of boxes, where an image counts at least as one.
+    """The divisor of the sums: the number of boxes, where an image counts at least as one.
 
     It is a sum over images, so that it does not matter how a batch is split over devices.
 

@@ -16,7 +16,7 @@ from shared.layers import ConvNormActivation, PadToGrid, PathAggregation, Spatia
 
 EVALUATION_CONFIDENCE = 0.001
 EVALUATION_DETECTIONS = 300
-PRIOR = 0.01  # score that an untrained network gives to every class at every place
+PRIOR = 0.01  # score that an untrained network gives to every class at every anchor
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")

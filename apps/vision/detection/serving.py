@@ -55,7 +55,14 @@ class DetectorServing(ServingModule):
         iou: tf.Tensor,
         max_detections: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """Decodes, letterboxes, detects, maps back and names."""
+        """Decodes, letterboxes, detects, maps back and names.
+
+        Args:
+            image_bytes: string (N,). Image files.
+            confidence: float scalar. Only scores above it count.
+            iou: float scalar. Overlap above which the weaker of two boxes is dropped.
+            max_detections: int scalar. M, the maximum number of boxes of one image.
+        """
         squares, sizes = self.letterboxed(image_bytes)
         logits = answer_empty_batches(partial(self.model, training=False), squares)
         found = self.suppressed(logits, confidence, iou, max_detections)
@@ -83,7 +90,7 @@ class DetectorServing(ServingModule):
         )
 
     def suppressed(self, logits, confidence, iou, max_detections) -> dict[str, tf.Tensor]:
-        """`apps.vision.detection.nms.detect` of the model's outputs."""
+        """`apps.vision.detection.nms.detect` of the model's outputs and the thresholds."""
         return detect(
             **logits,
             height=self.side,

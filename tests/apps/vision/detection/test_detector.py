@@ -99,7 +99,7 @@ def test_outputs_of_any_size_and_their_prior():
         assert 0.005 < float(tf.reduce_mean(scores)) < 0.02
 
 
-def test_every_anchor_looks_at_its_own_place():
+def test_every_anchor_sees_its_own_part():
     """The order of outputs is that of anchor_points: a spot moves the logits around it."""
     detector = build_detector("test", 2)
     images = np.full((1, 128, 192, 3), 100.0, "float32")
@@ -187,7 +187,7 @@ def test_loss_against_loops():
     predicted = decode_boxes(box_logits, points, strides, 1, 1)
     scores = 1 / (1 + np.exp(-np.asarray(class_logits, "float64")))
     given = assign(
-        scores, predicted, points, y["boxes"] * 64, y["labels"], y["mask"], top_k=5, least_side=8.0
+        scores, predicted, points, y["boxes"] * 64, y["labels"], y["mask"], top_k=5, min_side=8.0
     )
     box = dfl = classes = 0.0
     logits = np.asarray(split_sides(box_logits), "float64")
