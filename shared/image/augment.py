@@ -94,22 +94,20 @@ def _draw_window(shape, seed, scale, ratio):
     return all_fit[first], tf.cast(start, tf.int32), tf.cast(sides, tf.int32)
 
 
-def random_crop_with_padding(image, seed, padding=4, mode="reflect", fill=0.0):
-    """Pads every side and cuts out a part of the old size (CIFAR style).
+def random_crop_with_padding(image, seed, padding=4):
+    """Mirrors a border on every side and cuts out a part of the old size (CIFAR style).
 
     Args:
         image: float32 tensor (H, W, 3).
         seed: int32 tensor (2,).
-        padding: int. Pixels on each side; fewer than H and W with "reflect".
-        mode: "reflect" or "constant".
-        fill: float, 0..255. The colour of constant padding.
+        padding: int. Pixels on each side; fewer than H and W.
 
     Returns:
         float32 tensor (H, W, 3).
     """
     shape = tf.shape(image)
     paddings = [[padding, padding], [padding, padding], [0, 0]]
-    padded = tf.pad(image, paddings, mode=mode.upper(), constant_values=fill)
+    padded = tf.pad(image, paddings, mode="REFLECT")
     offset = tf.random.stateless_uniform((2,), seed, 0, 2 * padding + 1, tf.int32)
     cropped = tf.slice(padded, tf.concat([offset, [0]], axis=0), shape)
     return tf.ensure_shape(cropped, image.shape)
@@ -188,29 +186,16 @@ def random_erasing(
     return tf.cond(uniform(chance_seed) < probability, erased, lambda: image)
 
 
-def cutout(image, seed, size, fill=127.5):
-    """Covers a square whose centre lies anywhere in the image; it may reach over the border.
+def uniform(seed, low=0.0, high=1.0):
+    """Draws one number from a uniform distribution.
 
     Args:
-        image: float32 tensor (H, W, 3).
         seed: int32 tensor (2,).
-        size: int. Side of the square in pixels.
-        fill: float, 0..255.
+        low, high: float. The range [low, high).
 
     Returns:
-        float32 tensor (H, W, 3).
-
-    Reference: [DeVries and Taylor, 2017](https://arxiv.org/abs/1708.04552)
+        float32 scalar tensor.
     """
-    sides = tf.shape(image)[:2]
-    centre = tf.random.stateless_uniform((2,), seed) * tf.cast(sides, tf.float32)
-    start = tf.cast(centre, tf.int32) - size // 2
-    covered = rectangle_mask(sides, start, start + size)
-    return tf.where(covered[..., tf.newaxis], tf.constant(fill, image.dtype), image)
-
-
-def uniform(seed, low=0.0, high=1.0):
-    """One float32 drawn from [low, high)."""
     return tf.random.stateless_uniform((), seed, low, high)
 
 

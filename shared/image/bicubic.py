@@ -52,15 +52,6 @@ def taps(length: int, new_length: int, scale: float) -> tuple[np.ndarray, np.nda
     return indices, weights / weights.sum(axis=1, keepdims=True)
 
 
-def weight_matrix(length: int, new_length: int, scale: float) -> np.ndarray:
-    """`taps` as a float64 matrix (new_length, length) that resizes a line by multiplication."""
-    indices, weights = taps(length, new_length, scale)
-    matrix = np.zeros((new_length, length))
-    rows = np.broadcast_to(np.arange(new_length)[:, None], indices.shape)
-    np.add.at(matrix, (rows, mirrored(indices, length)), weights)
-    return matrix
-
-
 def resize(image: np.ndarray, scale: float) -> np.ndarray:
     """Resizes an image to ceil(scale * side), as `imresize(image, scale)`.
 

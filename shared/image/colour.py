@@ -11,7 +11,12 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as in Pillow
 
 
 def blend(start, end, factor):
-    """`start` at factor 0, `end` at 1; beyond 1 it goes on, clipped to 0..255."""
+    """Interpolates between two images and extrapolates beyond, clipped to 0..255.
+
+    Args:
+        start, end: float32 tensors (H, W, 3), or broadcastable to it.
+        factor: float or float32 scalar tensor. `start` at 0, `end` at 1.
+    """
     return tf.clip_by_value(start + factor * (end - start), 0.0, 255.0)
 
 

@@ -53,11 +53,11 @@ def decode_batch(image_bytes, per_image, output_spec, parallel_iterations=16):
     Args:
         image_bytes: string tensor (N,). Image files.
         per_image: function from a uint8 tensor (H, W, 3) to tensors as in `output_spec`.
-        output_spec: tf.TensorSpec, or a structure of them. What `per_image` returns.
+        output_spec: tf.TensorSpec, or a structure of them: of the results of `per_image`.
         parallel_iterations: int. How many images are worked on at the same time.
 
     Returns:
-        What `per_image` returns, stacked to (N, ...).
+        The results of `per_image`, stacked to (N, ...).
     """
     return tf.map_fn(
         lambda one: per_image(decode_image(one)),

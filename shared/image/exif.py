@@ -198,7 +198,13 @@ def _read(text, dtype, count, is_little):
 
 
 def substring(text, position, length):
-    """`tf.strings.substr` that returns what there is instead of failing past the end."""
+    """`tf.strings.substr` that ends with the text instead of failing past its end.
+
+    Args:
+        text: string scalar tensor.
+        position: int or int32 scalar tensor. Offset of the first byte.
+        length: int or int32 scalar tensor. Bytes; fewer where the text ends.
+    """
     position = tf.minimum(position, tf.strings.length(text))
     return tf.strings.substr(text, position, tf.maximum(length, 0))
 

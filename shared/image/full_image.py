@@ -11,7 +11,7 @@ from shared.image.decode import decode_image
 from shared.image.exif import apply_orientation, png_orientation
 from shared.image.reader import DEFAULT_MAX_PIXELS, UnreadableImage, load_image
 
-PNG_BIT_DEPTH = 24  # its place in the file
+PNG_BIT_DEPTH = 24  # its offset in the file
 GREY_MODES = ("1", "L", "LA", "La")
 
 

@@ -48,17 +48,22 @@ def cutmix(images, labels, seed, alpha=1.0):
     Reference: [Yun et al., 2019](https://arxiv.org/abs/1905.04899)
     """
     images, labels = tf.cast(images, tf.float32), tf.cast(labels, tf.float32)
-    pair_seed, weight_seed, place_seed = tf.unstack(tf.random.split(seed, 3))
+    pair_seed, weight_seed, position_seed = tf.unstack(tf.random.split(seed, 3))
     batch = tf.shape(images)[0]
     partner = _shuffled_indices(batch, pair_seed)
-    pasted = _rectangles(tf.shape(images), beta((batch,), weight_seed, alpha), place_seed)
+    pasted = _rectangles(tf.shape(images), beta((batch,), weight_seed, alpha), position_seed)
     mixed = tf.where(pasted[..., tf.newaxis], tf.gather(images, partner), images)
     kept = 1.0 - tf.reduce_mean(tf.cast(pasted, tf.float32), axis=(1, 2))
     return mixed, _blend(labels, tf.gather(labels, partner), kept)
 
 
 def mixup_or_cutmix(images, labels, seed, mixup_alpha=0.2, cutmix_alpha=1.0):
-    """One of the two with equal chances, for a whole batch; arguments as there."""
+    """MixUp or CutMix with equal chances, for a whole batch.
+
+    Args:
+        images, labels, seed: see `mixup`.
+        mixup_alpha, cutmix_alpha: float > 0. See `mixup` and `cutmix`.
+    """
     choice_seed, mix_seed = tf.unstack(tf.random.split(seed))
     return tf.cond(
         tf.random.stateless_uniform((), choice_seed) < 0.5,

@@ -51,7 +51,7 @@ class UnreadableImage(KerasuiteError):
 
     Args:
         name: str. The file, as the user knows it.
-        reason: str. What is wrong in a few words, such as "truncated JPEG".
+        reason: str. The problem in a few words, such as "truncated JPEG".
     """
 
     def __init__(self, name: str, reason: str):
@@ -61,7 +61,7 @@ class UnreadableImage(KerasuiteError):
 
 
 class ImageHeader(NamedTuple):
-    """What the header of an image tells.
+    """The header of an image.
 
     `is_direct` says whether the graph reads the file's own bytes; otherwise they go through
     `read_image`. Width and height are as stored, before EXIF orientation.

@@ -1,4 +1,4 @@
-"""What a result made of an image file is called."""
+"""Names of results that are made of image files."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Looks at many image files quickly: what they are, and which of them would fail in training."""
+"""Scans many image files quickly: their headers, and which of them would fail in training."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from shared.image.reader import DEFAULT_MAX_PIXELS, ImageHeader, UnreadableImage
 
 
 class ScannedImage(NamedTuple):
-    """One file: its header, or what is wrong with it; exactly one of the two is None."""
+    """One file: its header, or its problem; exactly one of the two is None."""
 
     path: str
     header: ImageHeader | None

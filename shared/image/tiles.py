@@ -1,4 +1,4 @@
-"""Large images in overlapping tiles: where they lie, and results put together without seams."""
+"""Large images in overlapping tiles, and results put together without seams."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,7 +13,7 @@ def tile_starts(side: int, tile: int, overlap: int) -> list[int]:
     Args:
         side: int. Length of the side in pixels.
         tile: int. Length of a tile.
-        overlap: int, below `tile`. What neighbours share at least.
+        overlap: int, below `tile`. Minimum overlap of neighbours.
     """
     if side <= tile:
         return [0]
@@ -34,14 +34,14 @@ def feathered_bands(
     """Applies a function to an image by tiles and gives the result from top to bottom.
 
     No more than a row of tiles is held at a time. Where tiles overlap, one passes linearly into
-    the next, in the middle of what they share: the outer `margin` of each, which its neighbour
+    the next, in the middle of their overlap: the outer `margin` of each, which its neighbour
     sees more of the image around, has no weight where the overlap is twice that and more.
 
     Args:
         image: array (H, W, C).
         enlarge: function from a part (h, w, C) to whole levels, integers (s h, s w, D).
         tile: int. Side of the tiles, in pixels of `image`.
-        overlap: int, below `tile`. What neighbours share at least.
+        overlap: int, below `tile`. Minimum overlap of neighbours.
         margin: int. How far the border of a tile changes its result.
         scale: int. The factor s.
 
@@ -90,10 +90,10 @@ def _crossfade(before: np.ndarray, after: np.ndarray, margin: int, axis: int) ->
 
 
 def feather(length: int, margin: int) -> np.ndarray:
-    """Weights, from 0 to 1, of the later of two tiles over what they share: float32 (length,).
+    """Weights, from 0 to 1, of the later of two tiles over their overlap: float32 (length,).
 
     Args:
-        length: int. Pixels that they share.
+        length: int. Pixels of the overlap.
         margin: int. Pixels at each end to leave out, as far as `FEATHER` are left between.
     """
     left_out = min(margin, max(length - FEATHER, 0) // 2)

@@ -1,13 +1,11 @@
 """Losses that more than one network uses; written with `keras.ops` only."""
 
-from shared.losses.box_iou import box_area, box_ciou, box_giou, box_iou, pairwise_box_iou
+from shared.losses.box_iou import box_ciou, box_iou, pairwise_box_iou
 from shared.losses.distribution_focal_loss import distribution_focal_loss
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
 
 __all__ = [
-    "box_area",
     "box_ciou",
-    "box_giou",
     "box_iou",
     "distribution_focal_loss",
     "pairwise_box_iou",

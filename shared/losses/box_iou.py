@@ -1,4 +1,4 @@
-"""Overlap of boxes: IoU and its differentiable relatives.
+"""Overlap of boxes: IoU, and CIoU as a loss.
 
 Boxes are (x1, y1, x2, y2) with x1 <= x2 and y1 <= y2, in any unit: pixels or shares of an image.
 All functions broadcast as arithmetic does: (..., 4) with (..., 4) gives (...).
@@ -38,25 +38,6 @@ def pairwise_box_iou(boxes, others):
     return box_iou(boxes[..., :, None, :], others[..., None, :, :])
 
 
-def box_giou(boxes, others):
-    """Generalised IoU: less by the share of the enclosing box that neither covers.
-
-    Args:
-        boxes: float tensor (..., 4).
-        others: float tensor (..., 4).
-
-    Returns:
-        Tensor (...) in -1..1. Unlike IoU it has a slope where the boxes do not meet.
-
-    Reference: [Rezatofighi et al., 2019](https://arxiv.org/abs/1902.09630)
-    """
-    intersection, union = _intersection_and_union(boxes, others)
-    width, height = _enclosing_sides(boxes, others)
-    enclosing = width * height
-    iou = intersection / (union + EPSILON)
-    return iou - (enclosing - union) / (enclosing + EPSILON)
-
-
 def box_ciou(boxes, others):
     """Complete IoU: less by the distance of the centres and by the difference of aspect ratios.
 
@@ -83,8 +64,7 @@ def box_ciou(boxes, others):
     return iou - distance / (diagonal + EPSILON) - alpha * shape
 
 
-def box_area(boxes):
-    """Area of boxes (..., 4), a tensor (...)."""
+def _area(boxes):
     width, height = _sides(boxes)
     return width * height
 
@@ -98,7 +78,7 @@ def _intersection_and_union(boxes, others):
     width = ops.minimum(boxes[..., 2], others[..., 2]) - ops.maximum(boxes[..., 0], others[..., 0])
     height = ops.minimum(boxes[..., 3], others[..., 3]) - ops.maximum(boxes[..., 1], others[..., 1])
     intersection = ops.relu(width) * ops.relu(height)
-    return intersection, box_area(boxes) + box_area(others) - intersection
+    return intersection, _area(boxes) + _area(others) - intersection
 
 
 def _enclosing_sides(boxes, others):

@@ -57,7 +57,7 @@ def compare_folder(what: str, app: str, model: Path, bare, images, folder: Path)
 
     Args:
         what: name of the model.
-        app: place of the application.
+        app: import path of the application.
         model: its SavedModel.
         bare: compiled function of a batch.
         images: the batch for it.
@@ -91,7 +91,7 @@ def compare_folder(what: str, app: str, model: Path, bare, images, folder: Path)
         },
         rounds=3,
     )
-    # Loading and tracing are in both folder runs; the difference is the steady rate.
+    # Loading and tracing are in both folder runs; the difference is the sustained rate.
     folder_rate = (many - few) / (seconds["many"] - seconds["few"])
     bare_rate = (many - few) / seconds["bare"]
     return Result(

@@ -59,12 +59,12 @@ def _latency(image_size: int) -> Result:
             started = time.perf_counter()
             found.append(int(serve(image_bytes=image)["num_detections"][0]))
             times.append(1e3 * (time.perf_counter() - started))
-    steady = times[20:]
+    warm = times[20:]
     return Result(
         f"nano detector, {image_size} pixels, batch 1, JPEG to boxes",
-        statistics.median(steady),
+        statistics.median(warm),
         unit=" ms",
-        details=f"fastest {min(steady):.1f} ms, {statistics.mean(found):.0f} boxes an image; "
+        details=f"fastest {min(warm):.1f} ms, {statistics.mean(found):.0f} boxes an image; "
         f"reference for a forward pass alone {REFERENCE[image_size]} ms",
     )
 

@@ -121,13 +121,13 @@ class ClassifyApp(App):
 
     def build(self, run: Run) -> keras.Model:
         config = run.config
+        balanced = config.loss.class_weights == "balanced"
         model = build_classifier(
             config,
             len(run.artifacts["class_names"]),
             synchronized=run.strategy.num_replicas_in_sync > 1,
+            class_weights=self._balanced_weights(run) if balanced else None,
         )
-        if config.loss.class_weights == "balanced":
-            model.class_weights = self._balanced_weights(run)
         model.compile(
             optimizer=build_optimizer(
                 config.optimization, config.learning_rate, max(run.total_steps, 1)
@@ -145,12 +145,12 @@ class ClassifyApp(App):
             model.set_weights(source.get_weights())
         super().init_weights(run, model)
 
-    def _balanced_weights(self, run: Run) -> np.ndarray:
+    def _balanced_weights(self, run: Run) -> list[float]:
         from sklearn.utils.class_weight import compute_class_weight
 
         labels = self._labels(run, of_split(self.files, TRAIN))
         classes = np.arange(len(run.artifacts["class_names"]))
-        return compute_class_weight("balanced", classes=classes, y=labels).astype("float32")
+        return compute_class_weight("balanced", classes=classes, y=labels).tolist()
 
     def begin_epoch(self, run: Run, model: keras.Model, epoch: int) -> None:
         """Freeze, then unfreeze."""

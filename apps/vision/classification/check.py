@@ -1,4 +1,4 @@
-"""`kerasuite classify check`: what is in a data set and what is wrong with it."""
+"""`kerasuite classify check`: contents and problems of a data set."""
 
 import hashlib
 from collections import Counter, defaultdict

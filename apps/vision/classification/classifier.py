@@ -1,13 +1,16 @@
 """The classifier: a backbone, a head, and its loss."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
 from apps.vision.backbones.heads import classification_head
 from apps.vision.backbones.registry import build_backbone, default_head
 from apps.vision.backbones.weights import load_head_weights
-from apps.vision.classification.config import ClassifyConfig
+from apps.vision.classification.config import ClassifyConfig, LossConfig
 from apps.vision.classification.data import image_size
+from shared.common.config import from_dict, to_dict
 from shared.common.errors import KerasuiteError
 
 # oneDNN's backward convolution of 8 channels writes past its buffer for odd batches ("double free
@@ -19,8 +22,11 @@ MIN_WIDTH = 12
 class Classifier(keras.Model):
     """Logits of an image over the classes.
 
-    The constructor takes inputs and outputs as every functional `keras.Model`; see
-    `build_classifier`.
+    Args:
+        inputs, outputs, name: as of every functional `keras.Model`; see `build_classifier`.
+        loss: LossConfig. Label smoothing; the penalties are the layers' own.
+        flip_average: bool. Averages the scores of an image and its mirror image outside training.
+        class_weights: None, or C floats that the loss of each class is multiplied by.
 
     Call arguments:
         inputs: float tensor (B, S, S, 3), RGB in 0..255.
@@ -29,9 +35,21 @@ class Classifier(keras.Model):
         float32 tensor (B, C) of logits.
     """
 
-    label_smoothing = 0.0
-    class_weights = None
-    flip_average = False
+    def __init__(
+        self,
+        inputs,
+        outputs,
+        name=None,
+        *,
+        loss=LossConfig(),
+        flip_average=False,
+        class_weights=None,
+        **kwargs,
+    ):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self.loss_config = from_dict(LossConfig, loss)
+        self.flip_average = flip_average
+        self.class_weights = class_weights
 
     def call(self, inputs, training=None, mask=None):
         logits = super().call(inputs, training=training, mask=mask)
@@ -51,12 +69,12 @@ class Classifier(keras.Model):
             Dict of the terms "cross_entropy" and, if there are penalties, "penalty".
         """
         targets = y
-        if training and self.label_smoothing:
-            smoothing = self.label_smoothing
+        smoothing = self.loss_config.label_smoothing
+        if training and smoothing:
             targets = y * (1 - smoothing) + smoothing / ops.shape(y)[-1]
         losses = ops.categorical_crossentropy(targets, y_pred, from_logits=True)
         if self.class_weights is not None:
-            losses = losses * ops.matmul(y, ops.convert_to_tensor(self.class_weights))
+            losses = losses * ops.matmul(y, ops.convert_to_tensor(self.class_weights, "float32"))
         terms = {"cross_entropy": ops.mean(losses)}
         if self.losses:
             terms["penalty"] = ops.cast(sum(self.losses), losses.dtype)
@@ -67,12 +85,21 @@ class Classifier(keras.Model):
         right = ops.equal(ops.argmax(y, axis=-1), ops.argmax(y_pred, axis=-1))
         return {"accuracy": ops.mean(ops.cast(right, "float32"))}
 
+    def get_config(self):
+        weights = self.class_weights
+        return super().get_config() | {
+            "loss": to_dict(self.loss_config),
+            "flip_average": self.flip_average,
+            "class_weights": None if weights is None else [float(weight) for weight in weights],
+        }
+
 
 def build_classifier(
     config: ClassifyConfig,
     num_classes: int,
     synchronized: bool = False,
     weights: str = "none",
+    class_weights: Sequence[float] | None = None,
 ) -> Classifier:
     """Builds the network that a configuration describes.
 
@@ -81,6 +108,7 @@ def build_classifier(
         num_classes: int. Number of classes C.
         synchronized: bool. Synchronises batch normalisation over the replicas.
         weights: str. "imagenet", "none" or a weights file.
+        class_weights: see `Classifier`.
     """
     size, model = image_size(config), config.model
     if 0 < model.width < MIN_WIDTH:
@@ -109,13 +137,16 @@ def build_classifier(
         dropout=model.dropout,
         kernel_regularizer=kernel_penalty(config),
     )
-    classifier = Classifier(backbone.input, logits, name="classifier")
+    classifier = Classifier(
+        backbone.input,
+        logits,
+        name="classifier",
+        loss=config.loss,
+        flip_average=model.flip_average,
+        class_weights=class_weights,
+    )
     load_head_weights(classifier, model.backbone, weights)
     classifier.backbone_layers = [layer.name for layer in backbone.layers]
-
-    # === Loss and test-time averaging ===
-    classifier.flip_average = model.flip_average
-    classifier.label_smoothing = config.loss.label_smoothing
     return classifier
 
 

@@ -7,19 +7,19 @@ from shared.common.config import RunConfig, config_class, group, option
 
 @config_class
 class DataConfig:
-    """Which images are used, and how they are held."""
+    """Selection, splitting and caching of the images."""
 
     validation_split: float = option(
-        0.1, "Share of each class held out (1/k), unless the data have val/.", gt=0, le=0.5
+        0.1, "Fraction of each class held out (1/k); ignored if the data have val/.", gt=0, le=0.5
     )
     fold: int = option(
         0, "Which of the 1/validation-split parts is held out (cross-validation).", ge=0
     )
     max_pixels: int = option(
-        100_000_000, "Larger images are skipped by their header, before decoding.", ge=1
+        100_000_000, "Skip images of more pixels, judged by their header.", ge=1
     )
     cache: Literal["auto", "memory", "off"] = option(
-        "auto", "Keeps decoded images in memory; auto does so below 1 GiB."
+        "auto", "Keep decoded images in memory; auto does so below 1 GiB."
     )
 
 
@@ -36,7 +36,7 @@ class ModelConfig:
         0, "Side of the square input in pixels; 0 takes the network's own.", ge=0
     )
     crop_ratio: float = option(
-        0.875, "Share of the short side that evaluation crops from the centre.", gt=0, le=1
+        0.875, "Fraction of the short side that evaluation crops from the centre.", gt=0, le=1
     )
     small_stem: bool = option(False, "ResNet stem without reduction, for 32 to 64 pixels.")
     width: int = option(
@@ -48,10 +48,10 @@ class ModelConfig:
     dropout: float = option(0.0, "Dropout before the last layer.", ge=0, lt=1)
     drop_path: float = option(0.0, "Stochastic depth of residual networks.", ge=0, lt=1)
     freeze_epochs: int = option(
-        0, "Trains only the head for so many epochs, then everything.", ge=0
+        0, "Train only the head for this many epochs, then everything.", ge=0
     )
     flip_average: bool = option(
-        False, "Averages the scores of the image and its mirror image when predicting."
+        False, "Average the scores of the image and its mirror image when predicting."
     )
 
 
@@ -59,9 +59,9 @@ class ModelConfig:
 class LossConfig:
     """Loss and regularisation."""
 
-    label_smoothing: float = option(0.0, "Share of the target spread evenly.", ge=0, lt=1)
+    label_smoothing: float = option(0.0, "Fraction of the target spread evenly.", ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = option(
-        "none", "Weighs each class by the inverse of its frequency."
+        "none", "Weight of each class in the loss; balanced is the inverse of its frequency."
     )
     l1: float = option(0.0, "L1 penalty on kernels.", ge=0)
     l2: float = option(0.0, "L2 penalty on kernels.", ge=0)
@@ -69,19 +69,19 @@ class LossConfig:
 
 @config_class
 class AugmentConfig:
-    """Random changes of the training images, drawn from (seed, position) alone."""
+    """Random augmentation of the training images, a pure function of (seed, global step)."""
 
     crop: Literal["resized", "padded", "none"] = option(
         "resized", "Random area and aspect ratio, or shift by padding (small images)."
     )
-    crop_area: float = option(0.25, "Smallest share of the area of a resized crop.", gt=0, le=1)
+    crop_area: float = option(0.25, "Smallest fraction of the area of a resized crop.", gt=0, le=1)
     padding: int = option(4, "Pixels of padding of a padded crop.", ge=0)
-    horizontal_flip: bool = option(True, "Mirrors half of the images.")
+    horizontal_flip: bool = option(True, "Mirror half of the images.")
     rotation: float = option(0.0, "Largest rotation in degrees.", ge=0, le=180)
     brightness: float = option(0.0, "Largest relative change of brightness.", ge=0, le=1)
     contrast: float = option(0.0, "Largest relative change of contrast.", ge=0, le=1)
     saturation: float = option(0.0, "Largest relative change of saturation.", ge=0, le=1)
-    hue: float = option(0.0, "Largest shift of hue, as a share of the circle.", ge=0, le=0.5)
+    hue: float = option(0.0, "Largest shift of hue, as a fraction of the circle.", ge=0, le=0.5)
     rand_augment: int = option(0, "Number of RandAugment operations.", ge=0)
     rand_magnitude: float = option(9.0, "Magnitude of RandAugment.", ge=0, le=30)
     erase: float = option(0.0, "Probability of erasing a random rectangle.", ge=0, le=1)
@@ -91,7 +91,7 @@ class AugmentConfig:
 
 @config_class
 class ClassifyConfig(RunConfig):
-    """Everything about one training of an image classifier."""
+    """Configuration of one training of an image classifier."""
 
     task: ClassVar[str] = "classify"
 

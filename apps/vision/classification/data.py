@@ -13,7 +13,7 @@ from shared.image.resize import resize_to_cover
 
 
 def evaluation_image(image: tf.Tensor, config: ClassifyConfig) -> tf.Tensor:
-    """What the network sees of an image outside training: the same in the SavedModel.
+    """The input of the network for an image outside training: the same in the SavedModel.
 
     Args:
         image: uint8 (H, W, 3).
@@ -91,6 +91,14 @@ def training_dataset(
 
     With MixUp or CutMix every worker makes the whole global batch and keeps its slice, so
     that partners do not depend on the number of workers.
+
+    Args:
+        store: the images.
+        labels: int array (n,). Their classes.
+        num_classes: int. C.
+        config: the configuration.
+        start_step: int. Global step of the first batch.
+        worker: (index, count).
     """
     mixes = config.augment.mixup > 0 or config.augment.cutmix > 0
     part = (0, 1) if mixes else worker
@@ -127,7 +135,11 @@ def evaluation_dataset(
     config: ClassifyConfig,
     worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """A worker's images once, in order: batches of (images, targets) as in training."""
+    """A worker's images once, in order: batches of (images, targets) as in training.
+
+    Args:
+        store, labels, num_classes, config, worker: see `training_dataset`.
+    """
     targets = tf.constant(labels, tf.int32)
 
     def example(index):

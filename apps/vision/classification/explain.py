@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 from matplotlib import colormaps
 from PIL import Image
-from rich.console import Console
 
 from apps.vision.classification.data import evaluation_image
+from shared.common.console import console
 from shared.common.errors import SOME_REJECTED, KerasuiteError
 from shared.common.files import atomic_path, write_text
 from shared.common.inputs import find_inputs
@@ -59,7 +59,13 @@ class GradCam:
 
 
 def overlay(image: np.ndarray, cam: np.ndarray, strength: float = 0.45) -> Image.Image:
-    """Paints a map over an image of (S, S, 3) in 0..255."""
+    """Paints a map over an image.
+
+    Args:
+        image: array (S, S, 3) in 0..255.
+        cam: float array (h, w) in 0..1.
+        strength: float, 0..1. Opacity of the map.
+    """
     size = image.shape[1], image.shape[0]
     smooth = Image.fromarray(np.uint8(255 * cam)).resize(size, Image.Resampling.BICUBIC)
     heat = colormaps["jet"](np.asarray(smooth))[..., :3] * 255
@@ -71,6 +77,14 @@ def explain_inputs(app, run_folder: Path, inputs, output: Path, label: str, limi
     """Writes an overlay for every input image; exits with 3 if some were rejected.
 
     The label is the network's for the image itself, without `--flip-average`.
+
+    Args:
+        app: the application.
+        run_folder: the run whose best model is explained.
+        inputs: files, folders and globs.
+        output: folder for the overlays.
+        label: class to explain; "" for the predicted one of each image.
+        limit: int. Maximum number of images; 0 for all.
     """
     import typer
 
@@ -81,7 +95,7 @@ def explain_inputs(app, run_folder: Path, inputs, output: Path, label: str, limi
     index = names.index(label) if label else None
     cam = GradCam(load_best(app, run))
     max_pixels = run.config.data_options.max_pixels
-    console, errors = Console(soft_wrap=True, highlight=False), []
+    errors = []
     for source in find_inputs(inputs, IMAGE_SUFFIXES, output=output, limit=limit or None):
         try:
             decoded = decode_image(read_source(source, max_pixels))

@@ -149,6 +149,12 @@ def split_files(
     Every class is cut into `round(1 / validation_split)` folds; number `fold` is for validation.
     A class with fewer images than folds has one image in each, some of them twice.
 
+    Args:
+        files: the readable images.
+        validation_split: float. Fraction for validation, between 0 and 1.
+        fold: int. Number of the fold for validation.
+        seed: int.
+
     Raises:
         KerasuiteError: if a class is too small to stand in both parts.
     """

@@ -1,4 +1,4 @@
-"""Anchor points: every pixel of a feature map is responsible for its place in the image."""
+"""Anchor points: every pixel of a feature map is responsible for its part of the image."""
 
 from keras import ops
 
@@ -89,7 +89,7 @@ def image_scale(height, width):
 
 
 def encode_distances(boxes_pixels, points_pixels, strides):
-    """Distances of points from the sides of boxes: what the distributions should expect.
+    """Distances of points from the sides of boxes, the targets of the distributions.
 
     Args:
         boxes_pixels: float32 tensor (..., N, 4), xyxy, one box for each point.

@@ -14,7 +14,6 @@ from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.annotations.split import split_images
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.csp_backbone import SIZES
-from apps.vision.detection.detection_loss import LossOptions
 from apps.vision.detection.detector import Detector, build_detector
 from apps.vision.detection.evaluator import DetectionEvaluator
 from apps.vision.detection.predictor import DetectionPredictor
@@ -115,15 +114,6 @@ class DetectApp(App):
     def build(self, run: Run) -> keras.Model:
         config = run.config
         model = self._detector(run, synchronized=run.strategy.num_replicas_in_sync > 1)
-        model.loss_options = LossOptions(
-            class_weight=config.loss.class_weight,
-            box_weight=config.loss.box_weight,
-            dfl_weight=config.loss.dfl_weight,
-            top_k=config.loss.top_k,
-            alpha=config.loss.alpha,
-            beta=config.loss.beta,
-        )
-        model.nms_iou = config.detection.iou
         model.compile(
             optimizer=build_optimizer(
                 config.optimization, config.learning_rate, max(run.total_steps, 1)
@@ -139,6 +129,8 @@ class DetectApp(App):
             size=None if model.head == "auto" else model.head,
             weights=weights,
             synchronized_batch_norm=synchronized,
+            loss=run.config.loss,
+            detection=run.config.detection,
         )
 
     def init_weights(self, run: Run, model: keras.Model) -> None:

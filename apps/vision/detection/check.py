@@ -1,21 +1,20 @@
-"""`kerasuite detect check`: what is in a data set, what is wrong with it, and how it looks."""
+"""`kerasuite detect check`: contents and problems of a data set, and sample pictures."""
 
 import os
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from apps.vision.detection.annotations.image_boxes import DetectionData
 from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.draw import draw_boxes
+from apps.vision.detection.upright_picture import upright_picture
 from shared.common.files import atomic_path
 from shared.common.splits import TRAIN, VALIDATION
-from shared.image.decode import decode_image
 from shared.image.image_file import of_split
-from shared.image.reader import DEFAULT_MAX_PIXELS, read_image
+from shared.image.reader import DEFAULT_MAX_PIXELS
 
 # COCO's limits of an object's area, in pixels of the image.
 SMALL, MEDIUM = 32**2, 96**2
@@ -23,7 +22,11 @@ SAMPLE_SIDE = 1280
 
 
 def describe(paths, format="", max_pixels=DEFAULT_MAX_PIXELS) -> tuple[list[str], list[str]]:
-    """(contents, problems) of data, a line each; see `read_annotations` for the arguments."""
+    """(contents, problems) of data, a line each.
+
+    Args:
+        paths, format, max_pixels: see `read_annotations`.
+    """
     data = read_annotations(paths, format, max_pixels)
     return describe_data(data)
 
@@ -100,9 +103,9 @@ def draw_samples(data: DetectionData, folder, count: int = 12) -> list[Path]:
     """Writes pictures with their boxes, from all over the data.
 
     Args:
-        data: what was read; images without boxes are shown only if there is nothing else.
-        folder: where sample-00-NAME.jpg and so on are written.
-        count: at most this many.
+        data: images and boxes; images without boxes are shown only if there is nothing else.
+        folder: folder for sample-00-NAME.jpg and so on.
+        count: int. Maximum number of pictures.
 
     Returns:
         The files.
@@ -114,23 +117,11 @@ def draw_samples(data: DetectionData, folder, count: int = 12) -> list[Path]:
         image = images[index]
         stem = os.path.splitext(os.path.basename(image.path))[0]
         path = Path(folder) / f"sample-{number:02d}-{stem}.jpg"
-        pixels = _upright_pixels(image.path)
+        picture = upright_picture(image.path)
+        picture.thumbnail((SAMPLE_SIDE, SAMPLE_SIDE))
         names = [data.class_names[label] for label in image.labels]
-        drawn = draw_boxes(pixels, image.boxes, names, class_names=data.class_names)
+        drawn = draw_boxes(np.asarray(picture), image.boxes, names, class_names=data.class_names)
         with atomic_path(path) as temporary:
             Image.fromarray(drawn).save(temporary, quality=90)
         written.append(path)
     return written
-
-
-# Traced once; on their own the branches would be traced for every image.
-_decode = tf.function(decode_image, input_signature=[tf.TensorSpec((), tf.string)])
-
-
-def _upright_pixels(path):
-    """The image as training sees it, at most SAMPLE_SIDE pixels wide and high."""
-    with tf.device("CPU:0"):
-        content = read_image(path, max_pixels=1 << 40)
-        picture = Image.fromarray(_decode(tf.constant(content)).numpy())
-    picture.thumbnail((SAMPLE_SIDE, SAMPLE_SIDE))
-    return np.asarray(picture)

@@ -7,22 +7,25 @@ from shared.common.config import OptimizationConfig, RunConfig, config_class, gr
 
 @config_class
 class DataConfig:
-    """Which images are used, and how they are held."""
+    """Selection, splitting and caching of the images."""
 
     annotations: Literal["", "voc", "coco", "yolo"] = option(
-        "", "Format of the annotations; recognised where it is not given."
+        "", "Format of the annotations; detected automatically if not given."
     )
     validation_split: float = option(
-        0.1, "Share of the images held out, unless the data say which.", gt=0, le=0.5
+        0.1,
+        "Fraction of the images held out; ignored if the data have their own split.",
+        gt=0,
+        le=0.5,
     )
     max_pixels: int = option(
-        100_000_000, "Larger images are left out by their header, before decoding.", ge=1
+        100_000_000, "Leave out images of more pixels, judged by their header.", ge=1
     )
     cache: Literal["auto", "memory", "off"] = option(
-        "auto", "Keeps images in memory at the network's size; auto does so below 1 GiB."
+        "auto", "Keep images in memory at the network's size; auto does so below 1 GiB."
     )
     class_balanced: bool = option(
-        False, "Shows images with rare classes more often (repeat-factor sampling)."
+        False, "Show images with rare classes more often (repeat-factor sampling)."
     )
 
 
@@ -34,7 +37,7 @@ class ModelConfig:
         "nano", "nano, small, medium, or a backbone of classify (resnet50, keras:NAME)."
     )
     head: Literal["auto", "nano", "small", "medium", "test"] = option(
-        "auto", "Size of neck and head; auto takes the backbone's, or small."
+        "auto", "Size of neck and head; auto takes the backbone's, or small for other backbones."
     )
     weights: str = option("none", "imagenet, none, or a weights file for the backbone.")
     image_size: int = option(
@@ -44,55 +47,60 @@ class ModelConfig:
         multiple_of=32,
     )
     freeze_epochs: int = option(
-        0, "Trains only neck and head for so many epochs, then everything.", ge=0
+        0, "Train only neck and head for this many epochs, then everything.", ge=0
     )
 
 
 @config_class
 class LossConfig:
-    """Terms of the loss and the task-aligned assignment."""
+    """Terms of the loss and the task-aligned assignment.
+
+    Reference: [Feng et al., 2021](https://arxiv.org/abs/2108.07755) for the assignment.
+    """
 
     box_weight: float = option(7.5, "Weight of 1 - CIoU.", ge=0)
     dfl_weight: float = option(1.5, "Weight of the distribution focal loss.", ge=0)
     class_weight: float = option(0.5, "Weight of the cross-entropy of the classes.", ge=0)
-    top_k: int = option(10, "Anchors that a box is assigned to, at most.", ge=1)
+    top_k: int = option(10, "Maximum number of anchors that a box is assigned to.", ge=1)
     alpha: float = option(0.5, "Exponent of the score in the alignment.", ge=0)
     beta: float = option(6.0, "Exponent of the overlap in the alignment.", ge=0)
 
 
 @config_class
 class AugmentConfig:
-    """Random changes of the training images, drawn from (seed, position) alone."""
+    """Random augmentation of the training images, a pure function of (seed, global step)."""
 
-    mosaic: float = option(1.0, "Probability of putting four images together.", ge=0, le=1)
-    mosaic_off_epochs: int = option(10, "The last epochs are without mosaic and MixUp.", ge=0)
+    mosaic: float = option(1.0, "Probability of a mosaic of four images.", ge=0, le=1)
+    mosaic_off_epochs: int = option(
+        10, "Disable mosaic and MixUp for this many final epochs.", ge=0
+    )
     mixup: float = option(0.0, "Probability of blending with another mosaic.", ge=0, le=1)
     rotation: float = option(0.0, "Largest rotation in degrees.", ge=0, le=180)
-    translation: float = option(0.1, "Largest shift, as a share of the image.", ge=0, lt=1)
+    translation: float = option(0.1, "Largest shift, as a fraction of the image.", ge=0, lt=1)
     scale: float = option(0.5, "Zoom from 1 - scale to 1 + scale.", ge=0, lt=1)
     shear: float = option(0.0, "Largest shear in degrees.", ge=0, lt=90)
     horizontal_flip: float = option(0.5, "Probability of mirroring left to right.", ge=0, le=1)
     vertical_flip: float = option(0.0, "Probability of mirroring top to bottom.", ge=0, le=1)
-    hue: float = option(0.015, "Largest shift of hue, as a share of the circle.", ge=0, le=0.5)
+    hue: float = option(0.015, "Largest shift of hue, as a fraction of the circle.", ge=0, le=0.5)
     saturation: float = option(0.7, "Largest relative change of saturation.", ge=0, le=1)
     value: float = option(0.4, "Largest relative change of brightness.", ge=0, le=1)
     multi_scale: float = option(
-        0.0, "Each batch at a size from 1 - this to 1 + this of the image size.", ge=0, lt=1
+        0.0, "Resize each batch by a random factor from 1 - this to 1 + this.", ge=0, lt=1
     )
 
 
 @config_class
 class DetectionConfig:
-    """Which boxes the exported model answers; its callers may choose others."""
+    """Default thresholds of the exported model; its callers may choose others."""
 
-    confidence: float = option(0.25, "Least score of a detection.", ge=0, le=1)
-    iou: float = option(0.7, "Overlap from which the weaker of two boxes is dropped.", ge=0, le=1)
-    max_detections: int = option(300, "Detections of one image, at most.", ge=1)
+    confidence: float = option(0.25, "Minimum score of a detection.", ge=0, le=1)
+    iou: float = option(0.7, "Overlap above which the weaker of two boxes is dropped.", ge=0, le=1)
+    max_detections: int = option(300, "Maximum number of detections of one image.", ge=1)
 
 
 @config_class
 class DetectConfig(RunConfig):
-    """Everything about one training of a detector."""
+    """Configuration of one training of a detector."""
 
     task: ClassVar[str] = "detect"
 
@@ -126,7 +134,7 @@ class DetectConfig(RunConfig):
             "validate_every": 5,
             "learning_rate": 4e-3,
             "model": {"backbone": "nano", "image_size": 160},
-            # Ten classes that look alike: what they are is harder to learn than where.
+            # Ten classes that look alike: classes are harder to learn than boxes.
             "loss": {"class_weight": 2.0},
             # The digits lie at random places and sizes already; a mirrored 3 is none.
             "augment": {

@@ -39,7 +39,7 @@ class Boxes(NamedTuple):
 
 
 def network_image(image: tf.Tensor, side: int) -> tf.Tensor:
-    """What the network sees of an image outside training: the same in the SavedModel.
+    """The input of the network for an image outside training: the same in the SavedModel.
 
     In whole levels, so that images may be kept in memory as bytes.
 
@@ -133,7 +133,7 @@ def training_picture(
         load: function of an index to a Picture, at most `side` pixels wide and high.
         index: int64 scalar tensor.
         seed: int32 tensor (2,), the only source of randomness.
-        config: what is done, and how much.
+        config: ranges and probabilities.
         side: int. Of the result.
         count: int. Number of images, from which partners are drawn.
         may_mix: bool scalar tensor. Whether mosaic and MixUp are still on.
@@ -144,10 +144,10 @@ def training_picture(
     seeds = tf.unstack(tf.random.split(seed, 8))
 
     def four(at, seed):
-        draw, place, move = tf.unstack(tf.random.split(seed, 3))
+        draw, centre, move = tf.unstack(tf.random.split(seed, 3))
         others = tf.random.stateless_uniform((3,), draw, 0, count, tf.int64)
         pictures = [load(at), *(load(other) for other in tf.unstack(others))]
-        return random_affine(mosaic(pictures, place, side), move, side, config)
+        return random_affine(mosaic(pictures, centre, side), move, side, config)
 
     def one():
         return random_affine(square(load(index), side), seeds[0], side, config)
@@ -179,7 +179,14 @@ def evaluation_dataset(
     config: DetectConfig,
     worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """A worker's images once, in order: batches of (images, targets) as in training."""
+    """A worker's images once, in order: batches of (images, targets) as in training.
+
+    Args:
+        store: the images, `fitted`.
+        images: their boxes.
+        config: the configuration.
+        worker: (index, count).
+    """
     side, boxes = config.model.image_size, gather_boxes(images, config.model.image_size)
 
     def example(index):
@@ -235,8 +242,8 @@ def batch_side(step: tf.Tensor, config: DetectConfig) -> tf.Tensor:
 
     Reference: [Redmon and Farhadi, 2016](https://arxiv.org/abs/1612.08242)
     """
-    most = config.augment.multi_scale
+    change = config.augment.multi_scale
     seed = tf.stack([config.seed, tf.cast(step % (2**31 - 1), tf.int32)])
-    scale = augment.uniform(seed, 1.0 - most, 1.0 + most)
+    scale = augment.uniform(seed, 1.0 - change, 1.0 + change)
     cells = tf.cast(tf.round(config.model.image_size * scale / GRID), tf.int32)
     return tf.maximum(cells, 1) * GRID

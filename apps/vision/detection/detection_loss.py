@@ -1,6 +1,5 @@
-"""The loss of the detector: where the boxes are, how sure of that, and what is in them."""
+"""Loss of the detector: CIoU, distribution focal loss and classification."""
 
-import dataclasses
 from typing import NamedTuple
 
 from keras import ops
@@ -13,27 +12,13 @@ from apps.vision.detection.anchor_points import (
     image_scale,
     split_sides,
 )
+from apps.vision.detection.config import LossConfig
 from apps.vision.detection.task_aligned_assigner import assign
 from shared.losses import box_ciou, distribution_focal_loss
 
 
-@dataclasses.dataclass(frozen=True)
-class LossOptions:
-    """Weights of the terms and rules of the assignment.
-
-    Reference: [Feng et al., 2021](https://arxiv.org/abs/2108.07755) for the assignment.
-    """
-
-    class_weight: float = 1.0
-    box_weight: float = 2.5
-    dfl_weight: float = 0.5
-    top_k: int = 10
-    alpha: float = 0.5
-    beta: float = 6.0
-
-
 class LossSums(NamedTuple):
-    """Weighted sums over all anchors of a batch, and what they may be divided by.
+    """Weighted sums over all anchors of a batch.
 
     Attributes:
         terms: dict of float32 scalars, "box", "dfl", "class".
@@ -44,7 +29,7 @@ class LossSums(NamedTuple):
     target_scores: object
 
 
-def loss_sums(y, class_logits, box_logits, height, width, options=None) -> LossSums:
+def loss_sums(y, class_logits, box_logits, height, width, loss: LossConfig) -> LossSums:
     """Assigns and sums up the three terms.
 
     "box" is 1 - CIoU, "dfl" the distribution focal loss (mean of the four sides); both weigh every
@@ -58,12 +43,11 @@ def loss_sums(y, class_logits, box_logits, height, width, options=None) -> LossS
         box_logits: float32 tensor (B, N, 4 * REG_MAX).
         height: int or int scalar tensor. Of the images, in pixels.
         width: int or int scalar tensor.
-        options: LossOptions or None for the defaults.
+        loss: weights of the terms and rules of the assignment.
 
     Returns:
         LossSums.
     """
-    options = options or LossOptions()
     class_logits, box_logits = (ops.cast(x, "float32") for x in (class_logits, box_logits))
     points, strides = anchor_points(height, width)
     predicted = decode_boxes_pixels(box_logits, points, strides)
@@ -76,10 +60,10 @@ def loss_sums(y, class_logits, box_logits, height, width, options=None) -> LossS
         ops.cast(y["boxes"], "float32") * image_scale(height, width),
         y["labels"],
         y["mask"],
-        top_k=options.top_k,
-        alpha=options.alpha,
-        beta=options.beta,
-        least_side=float(STRIDES[0]),
+        top_k=loss.top_k,
+        alpha=loss.alpha,
+        beta=loss.beta,
+        min_side=float(STRIDES[0]),
     )
     distances = encode_distances(given.boxes, points, strides)
     soft_targets = ops.one_hot(given.labels, class_logits.shape[-1]) * given.scores[..., None]
@@ -89,15 +73,15 @@ def loss_sums(y, class_logits, box_logits, height, width, options=None) -> LossS
     dfl = ops.mean(distribution_focal_loss(split_sides(box_logits), distances), axis=-1)
     classes = _binary_cross_entropy(class_logits, soft_targets)
     terms = {
-        "box": options.box_weight * ops.sum(box),
-        "dfl": options.dfl_weight * ops.sum(dfl * given.scores),
-        "class": options.class_weight * ops.sum(classes),
+        "box": loss.box_weight * ops.sum(box),
+        "dfl": loss.dfl_weight * ops.sum(dfl * given.scores),
+        "class": loss.class_weight * ops.sum(classes),
     }
     return LossSums(terms, ops.sum(given.scores, axis=-1))
 
 
 def box_counts(y):
-    """What the sums are divided by: the number of boxes, where an image counts at least as one.
+    """The divisor of the sums: the number of boxes, where an image counts at least as one.
 
     It is a sum over images, so that it does not matter how a batch is split over devices.
 

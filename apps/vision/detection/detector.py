@@ -6,23 +6,27 @@ import keras
 from keras import ops
 
 from apps.vision.detection.anchor_points import REG_MAX, STRIDES
+from apps.vision.detection.config import DetectionConfig, LossConfig
 from apps.vision.detection.csp_backbone import SIZES, block_options, build_features
-from apps.vision.detection.detection_loss import LossOptions, box_counts, loss_sums
+from apps.vision.detection.detection_loss import box_counts, loss_sums
 from apps.vision.detection.nms import detect
+from shared.common.config import from_dict, to_dict
 from shared.common.errors import KerasuiteError
 from shared.layers import ConvNormActivation, PadToGrid, PathAggregation, SpatialPyramidPooling
 
 EVALUATION_CONFIDENCE = 0.001
 EVALUATION_DETECTIONS = 300
-PRIOR = 0.01  # score that an untrained network gives to every class at every place
+PRIOR = 0.01  # score that an untrained network gives to every class at every anchor
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class Detector(keras.Model):
     """Class and box logits for every anchor point of an image.
 
-    The constructor takes inputs and outputs as every functional `keras.Model`; see
-    `build_detector`.
+    Args:
+        inputs, outputs, name: as of every functional `keras.Model`; see `build_detector`.
+        loss: LossConfig. Weights of the terms and rules of the assignment.
+        detection: DetectionConfig. Its overlap is that of the suppression in `predictions`.
 
     Call arguments:
         inputs: float tensor (B, H, W, 3), RGB in 0..255; H and W are multiples of 32.
@@ -33,8 +37,19 @@ class Detector(keras.Model):
         of `anchor_points`.
     """
 
-    loss_options = LossOptions()
-    nms_iou = 0.7
+    def __init__(
+        self,
+        inputs,
+        outputs,
+        name=None,
+        *,
+        loss=LossConfig(),
+        detection=DetectionConfig(),
+        **kwargs,
+    ):
+        super().__init__(inputs, outputs, name=name, **kwargs)
+        self.loss_config = from_dict(LossConfig, loss)
+        self.detection_config = from_dict(DetectionConfig, detection)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Mean loss of a box: `loss_sums` divided by `loss_weight` and by the anchors of a box.
@@ -49,10 +64,10 @@ class Detector(keras.Model):
         """
         _, height, width, _ = ops.shape(x)
         sums = loss_sums(
-            y, y_pred["class_logits"], y_pred["box_logits"], height, width, self.loss_options
+            y, y_pred["class_logits"], y_pred["box_logits"], height, width, self.loss_config
         )
-        # So many anchors share the responsibility for a box.
-        share = 1.0 / (box_counts(y) * self.loss_options.top_k)
+        # `top_k` anchors share the responsibility for a box.
+        share = 1.0 / (box_counts(y) * self.loss_config.top_k)
         terms = {name: value * share for name, value in sums.terms.items()}
         if self.losses:
             terms["penalty"] = ops.cast(sum(self.losses), "float32")
@@ -74,13 +89,19 @@ class Detector(keras.Model):
             height=height,
             width=width,
             confidence=EVALUATION_CONFIDENCE,
-            iou=self.nms_iou,
+            iou=self.detection_config.iou,
             max_detections=EVALUATION_DETECTIONS,
         )
 
     def loss_weight(self, x, y, sample_weight=None):
         """Number of items that `compute_loss` is the mean over."""
         return box_counts(y)
+
+    def get_config(self):
+        return super().get_config() | {
+            "loss": to_dict(self.loss_config),
+            "detection": to_dict(self.detection_config),
+        }
 
 
 def build_detector(
@@ -92,6 +113,8 @@ def build_detector(
     weights: str = "none",
     kernel_regularizer=None,
     synchronized_batch_norm: bool = False,
+    loss: LossConfig = LossConfig(),
+    detection: DetectionConfig = DetectionConfig(),
 ) -> Detector:
     """Builds a detector.
 
@@ -104,6 +127,7 @@ def build_detector(
         weights: str. `"none"`, `"imagenet"` or a weights file for a backbone of the suite.
         kernel_regularizer: str, `keras.regularizers.Regularizer` or None.
         synchronized_batch_norm: bool. Batch statistics over all replicas.
+        loss, detection: see `Detector`.
 
     Returns:
         Detector; its attribute `backbone_layers` names the layers of the feature extractor.
@@ -149,7 +173,9 @@ def build_detector(
         )
     )
     outputs = {"class_logits": class_logits, "box_logits": box_logits}
-    detector = Detector(features.inputs[0], outputs, name="detector")
+    detector = Detector(
+        features.inputs[0], outputs, name="detector", loss=loss, detection=detection
+    )
     detector.backbone_layers = [layer.name for layer in features.layers]
     return detector
 

@@ -26,7 +26,7 @@ class Picture(NamedTuple):
 def square(picture: Picture, side: int) -> Picture:
     """Centres a picture, at most `side` pixels wide and high, on a square as `letterbox` does."""
     before = (side - tf.shape(picture.image)[:2]) // 2
-    image = _placed(picture.image, before, (side, side))
+    image = _on_canvas(picture.image, before, (side, side))
     return picture._replace(image=image, boxes=_shifted(picture.boxes, before))
 
 
@@ -54,7 +54,7 @@ def mosaic(pictures: list[Picture], seed: tf.Tensor, side: int) -> Picture:
         size = tf.where(after, 2 * side - centre, centre)
         # Measured from the quadrant's own upper left corner; negative where the image is cut.
         start = tf.where(after, 0, size - tf.shape(picture.image)[:2])
-        images.append(_placed(picture.image, start, size))
+        images.append(_on_canvas(picture.image, start, size))
         corner = tf.where(after, centre, 0)
         boxes.append(_shifted(picture.boxes, start + corner))
     rows = [tf.concat(images[:2], axis=1), tf.concat(images[2:], axis=1)]
@@ -87,7 +87,7 @@ def chance(seed: tf.Tensor, probability: float) -> tf.Tensor:
     return uniform(seed) < probability
 
 
-def _placed(image, start, size):
+def _on_canvas(image, start, size):
     """The image on grey of `size`, its corner at `start` (row, column; may be negative)."""
     shape = tf.shape(image)[:2]
     cut_before = tf.maximum(-start, 0)

@@ -34,13 +34,13 @@ def detect(
         width: int or int scalar tensor.
         confidence: float or float scalar tensor. Only scores above it count.
         iou: float or float scalar tensor, 0..1.
-        max_detections: int. M, the boxes of one image, at most.
-        candidates: int. Anchors of one image that are considered, at most.
+        max_detections: int. M, the maximum number of boxes of one image.
+        candidates: int. Maximum number of anchors of one image that are considered.
 
     Returns:
         Dict of "boxes", float32 (B, M, 4), normalised xyxy, not clipped to the image; "scores",
-        float32 (B, M), best first; "classes", int32 (B, M); "count", int32 (B,). What stands
-        after the first `count` places of a row is 0.
+        float32 (B, M), best first; "classes", int32 (B, M); "count", int32 (B,). Rows after
+        the first `count` of an image are 0.
     """
     class_logits, box_logits = (tf.cast(x, tf.float32) for x in (class_logits, box_logits))
     points, strides = anchor_points(height, width)
@@ -64,8 +64,8 @@ def suppress(boxes, scores, confidence, iou, max_detections):
         boxes: float32 tensor (B, N, 4), xyxy.
         scores: float32 tensor (B, N, C).
         confidence: float or float scalar tensor. Only scores above it count.
-        iou: float or float scalar tensor, 0..1.
-        max_detections: int.
+        iou: float or float scalar tensor, 0..1. Overlap above which the weaker box is dropped.
+        max_detections: int. Maximum number of boxes of one image.
 
     Returns:
         Dict as in `detect`.

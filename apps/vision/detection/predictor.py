@@ -20,10 +20,11 @@ from shared.image.decode import decode_image
 from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES, read_source
 from shared.image.result_name import result_name
 
-# Decoded images need memory: so many pixels go into one call, and larger ones are drawn alone.
+# Decoded images need memory: at most this many pixels go into one call, and larger images are
+# drawn one at a time.
 PIXELS_OF_CALL = 64_000_000
 LARGE = 16_000_000
-# Asked for when only some classes are kept, so that the others do not take all places.
+# Asked for when only some classes are kept, so that the others do not take all rows.
 ROOM_FOR_OTHERS = 1000
 
 OPTIONS = (
@@ -50,7 +51,7 @@ class DetectionPredictor(Predictor):
         save_txt: bool. Writes labels/NAME.txt in YOLO's format, and classes.txt.
         txt_scores: bool. Whether the score is a sixth number in those lines.
         tile: int. Side of the tiles that larger images are cut into; 0 for none.
-        overlap: float. What neighbouring tiles share, as a part of their side.
+        overlap: float. Overlap of neighbouring tiles, as a part of their side.
 
     Raises:
         KerasuiteError: if an option is out of bounds or names an unknown class.

@@ -7,15 +7,13 @@ everywhere. So the logits are shaken by more than rounding can do, and pictures 
 change are not used.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from shared.image.example_images import example_images
-
-if TYPE_CHECKING:
-    from apps.vision.detection.serving import DetectorServing
 
 CANDIDATES = 4  # pairs of pictures
 TRIALS = 4
@@ -28,47 +26,57 @@ BEST = {"confidence": 0.0, "iou": 0.5, "max_detections": 1}
 NOTHING = BEST | {"confidence": 1.0}
 
 
-def rounding_stable_examples(serving: "DetectorServing") -> dict[str, dict[str, np.ndarray]]:
+def rounding_stable_examples(
+    logits_of: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    suppress: Callable[..., dict[str, tf.Tensor]],
+    thresholds: Mapping[str, Any],
+    precision: str,
+) -> dict[str, dict[str, np.ndarray]]:
     """Inputs of both signatures, as `ServingModule.examples`.
 
-    A signature without a single steady picture gets no pictures (`serving_default`), or
+    A signature without a single stable picture gets no pictures (`serving_default`), or
     thresholds under which nothing is detected (`with_thresholds`): the graph still runs.
+
+    Args:
+        logits_of: function of image files, string (N,), to the detector's outputs.
+        suppress: function of these outputs and the thresholds, by name, to detections as
+            `apps.vision.detection.nms.detect` gives them.
+        thresholds: the export's own.
+        precision: of the layers.
     """
     images = np.concatenate([example_images(seed) for seed in range(CANDIDATES)])
-    squares, _ = serving.letterboxed(tf.constant(images, tf.string))
-    logits = serving.model(squares, training=False)
-    shake = _rounding(logits["class_logits"].numpy(), serving.config.precision)
+    logits = logits_of(tf.constant(images, tf.string))
+    shake = _rounding(logits["class_logits"].numpy(), precision)
 
-    def steady(thresholds):
-        return _one_of_each_kind(images, _is_steady(serving, logits, thresholds, shake))
+    def stable(thresholds):
+        return _one_of_each_format(images, _is_stable(suppress, logits, thresholds, shake))
 
-    own = {name: variable.numpy() for name, variable in serving.thresholds.items()}
-    best = steady(BEST)
+    best = stable(BEST)
     chosen = {"image_bytes": best, **BEST} if len(best) else {"image_bytes": images[:2], **NOTHING}
-    return {"serving_default": {"image_bytes": steady(own)}, "with_thresholds": chosen}
+    return {"serving_default": {"image_bytes": stable(thresholds)}, "with_thresholds": chosen}
 
 
 def _rounding(logits, precision):
     return OF_SPREAD[precision] * logits.std() + OF_SIZE[precision] * np.abs(logits).max()
 
 
-def _is_steady(serving, logits, thresholds, shake):
+def _is_stable(suppress, logits, thresholds, shake):
     """bool (N,): the pictures whose detections stay when the logits are shaken."""
-    plain = serving.suppressed(logits, **thresholds)
-    is_steady = np.ones(len(plain["count"]), bool)
+    plain = suppress(logits, **thresholds)
+    is_stable = np.ones(len(plain["count"]), bool)
     generator = np.random.default_rng(0)
     for _ in range(TRIALS):
         noise = generator.normal(0.0, shake, logits["class_logits"].shape)
         shaken = {**logits, "class_logits": logits["class_logits"] + noise.astype("float32")}
         iou = np.clip(thresholds["iou"] + generator.choice([-shake, shake]), 0.0, 1.0)
-        other = serving.suppressed(shaken, **{**thresholds, "iou": np.float32(iou)})
+        other = suppress(shaken, **{**thresholds, "iou": np.float32(iou)})
         for name in ("boxes", "classes", "count"):
             same = np.isclose(plain[name], other[name], atol=1e-6)
-            is_steady &= same.reshape(len(same), -1).all(axis=1)
-    return is_steady
+            is_stable &= same.reshape(len(same), -1).all(axis=1)
+    return is_stable
 
 
-def _one_of_each_kind(images, is_chosen):
-    """The first chosen JPEG and the first chosen PNG; the kinds take turns in `images`."""
-    kinds = (np.flatnonzero(is_chosen[kind::2])[:1] * 2 + kind for kind in (0, 1))
-    return images[np.concatenate(list(kinds))]
+def _one_of_each_format(images, is_chosen):
+    """The first chosen JPEG and the first chosen PNG; the formats take turns in `images`."""
+    firsts = (np.flatnonzero(is_chosen[start::2])[:1] * 2 + start for start in (0, 1))
+    return images[np.concatenate(list(firsts))]

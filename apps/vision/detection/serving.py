@@ -20,10 +20,10 @@ from shared.text.line_tables import line_by_number
 class DetectorServing(ServingModule):
     """`image_bytes` string [N] to detections by the names of TensorFlow Object Detection.
 
-    The outputs, best first, M places for each image: `detection_boxes` float32 [N, M, 4], ymin,
+    The outputs, best first, M rows for each image: `detection_boxes` float32 [N, M, 4], ymin,
     xmin, ymax, xmax in parts of the original upright image; `detection_scores` float32 [N, M];
     `detection_classes` int32 [N, M], from 0; `detection_labels` string [N, M], their names;
-    `num_detections` int32 [N]. What stands after the first `num_detections` places is 0 or "".
+    `num_detections` int32 [N]. Rows after the first `num_detections` are 0 or "".
 
     Args:
         model: the detector.
@@ -55,7 +55,14 @@ class DetectorServing(ServingModule):
         iou: tf.Tensor,
         max_detections: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """Decodes, letterboxes, detects, maps back and names."""
+        """Decodes, letterboxes, detects, maps back and names.
+
+        Args:
+            image_bytes: string (N,). Image files.
+            confidence: float scalar. Only scores above it count.
+            iou: float scalar. Overlap above which the weaker of two boxes is dropped.
+            max_detections: int scalar. M, the maximum number of boxes of one image.
+        """
         squares, sizes = self.letterboxed(image_bytes)
         logits = answer_empty_batches(partial(self.model, training=False), squares)
         found = self.suppressed(logits, confidence, iou, max_detections)
@@ -70,6 +77,11 @@ class DetectorServing(ServingModule):
             "num_detections": found["count"],
         }
 
+    def logits(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The model's outputs for image files."""
+        squares, _ = self.letterboxed(image_bytes)
+        return self.model(squares, training=False)
+
     def letterboxed(self, image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Squares, float32 (N, side, side, 3), and (height, width) of the originals (N, 2)."""
         spec = (tf.TensorSpec((self.side, self.side, 3), tf.float32), tf.TensorSpec((2,), tf.int32))
@@ -78,7 +90,7 @@ class DetectorServing(ServingModule):
         )
 
     def suppressed(self, logits, confidence, iou, max_detections) -> dict[str, tf.Tensor]:
-        """`apps.vision.detection.nms.detect` of the model's outputs."""
+        """`apps.vision.detection.nms.detect` of the model's outputs and the thresholds."""
         return detect(
             **logits,
             height=self.side,
@@ -102,7 +114,10 @@ class DetectorServing(ServingModule):
         return self.thresholds
 
     def examples(self):
-        return rounding_stable_examples(self)
+        thresholds = {name: variable.numpy() for name, variable in self.thresholds.items()}
+        return rounding_stable_examples(
+            self.logits, self.suppressed, thresholds, self.config.precision
+        )
 
     def extra_assets(self):
         return {"labels.txt": "\n".join(self.class_names) + "\n"}
@@ -127,7 +142,7 @@ and for `with_thresholds`, which takes them from the request:
 
 Images may be JPEG, PNG, GIF, BMP or WebP of unequal sizes. `detection_boxes` are ymin, xmin,
 ymax, xmax in parts of the upright image (EXIF orientation applied); only the first
-`num_detections` places of an image count. `detection_classes` are lines of
+`num_detections` rows of an image count. `detection_classes` are lines of
 `assets.extra/labels.txt`, counted from 0. The thresholds of `serving_default` are variables:
 
 ```python

@@ -1,4 +1,4 @@
-"""Which anchor should find which box: those that already classify and localise it best."""
+"""Task-aligned assignment: a box goes to the anchors that classify and localise it best."""
 
 import math
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from shared.losses import pairwise_box_iou
 
 
 class Assignment(NamedTuple):
-    """What every anchor should predict.
+    """Targets of every anchor.
 
     Attributes:
         boxes: float32 (B, N, 4). The box of the anchor; any box where it has none.
@@ -35,7 +35,7 @@ def assign(
     top_k: int = 10,
     alpha: float = 0.5,
     beta: float = 6.0,
-    least_side: float = 0.0,
+    min_side: float = 0.0,
 ) -> Assignment:
     """Task-aligned assignment; nothing of it is differentiated.
 
@@ -54,11 +54,11 @@ def assign(
         boxes: float tensor (B, M, 4), xyxy; the true boxes, padded to M >= 1.
         labels: int tensor (B, M), 0..C - 1; of any value where padded.
         mask: bool tensor (B, M). True for a real box, False for padding.
-        top_k: int. Anchors per box, at most.
+        top_k: int. Maximum number of anchors per box.
         alpha: float. Exponent of the score.
         beta: float. Exponent of the IoU.
-        least_side: float. Smaller boxes are taken to be so large when it is asked which anchors
-            are inside; with the finest stride, every box has at least one.
+        min_side: float. Sides of smaller boxes count as this long in the test which anchors are
+            inside; with the finest stride, every box has at least one.
 
     Returns:
         Assignment.
@@ -74,7 +74,7 @@ def assign(
     # === Alignment, and the best anchors of each box ===
     iou = pairwise_box_iou(boxes, predicted_boxes)
     metric = _scores_of(labels, ops.power(class_scores, alpha)) * _power(iou, beta)
-    inside = _inside(points, boxes, least_side) & mask[..., None]
+    inside = _inside(points, boxes, min_side) & mask[..., None]
     metric = ops.where(inside, metric, 0.0)
     taken = _top_k_mask(metric, top_k) & (metric > 0)
 
@@ -114,10 +114,10 @@ def _gather(values, indices):
     return ops.take(ops.reshape(values, (-1, length)), indices + first_row, axis=0)
 
 
-def _inside(points, boxes, least_side):
-    """bool (B, M, N): is the point in the box, or in a square of `least_side` about its centre?"""
+def _inside(points, boxes, min_side):
+    """bool (B, M, N): is the point in the box, or in a square of `min_side` about its centre?"""
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2.0
-    reach = ops.maximum(boxes[..., 2:] - boxes[..., :2], least_side) / 2.0
+    reach = ops.maximum(boxes[..., 2:] - boxes[..., :2], min_side) / 2.0
     x = ops.abs(points[:, 0] - centre[..., 0:1]) <= reach[..., 0:1]
     y = ops.abs(points[:, 1] - centre[..., 1:2]) <= reach[..., 1:2]
     return x & y

@@ -12,7 +12,7 @@ THRESHOLDS = {
 
 
 def threshold_variables(config: DetectionConfig) -> dict[str, tf.Variable]:
-    """What `serving_default` answers with; attributes of the export, which may be assigned."""
+    """Thresholds of `serving_default`: attributes of the export, which may be assigned."""
     return {
         name: tf.Variable(getattr(config, name), trainable=False, dtype=spec.dtype)
         for name, spec in THRESHOLDS.items()

@@ -34,7 +34,13 @@ def random_affine(picture: Picture, seed: tf.Tensor, side: int, config: AugmentC
 
 
 def random_flips(picture: Picture, seed: tf.Tensor, config: AugmentConfig) -> Picture:
-    """Mirrors left to right and top to bottom, each with its probability."""
+    """Mirrors left to right and top to bottom, each with its probability.
+
+    Args:
+        picture: of any size.
+        seed: int32 tensor (2,).
+        config: the probabilities.
+    """
     seeds = tf.unstack(tf.random.split(seed))
     mirrored = chance(seeds[0], config.horizontal_flip)
     overturned = chance(seeds[1], config.vertical_flip)

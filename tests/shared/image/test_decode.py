@@ -35,7 +35,7 @@ def encode(image, format_name, **options):
 
 
 def over_white(image_bytes):
-    """What Pillow shows on a white page, int32 (H, W, 3)."""
+    """Pixels as Pillow shows them on a white page, int32 (H, W, 3)."""
     image = Image.open(io.BytesIO(image_bytes)).convert("RGBA")
     page = Image.new("RGBA", image.size, "white")
     return np.asarray(Image.alpha_composite(page, image).convert("RGB")).astype(int)

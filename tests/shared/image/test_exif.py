@@ -143,8 +143,8 @@ def test_garbage_blocks_never_fail():
     block = exif_block(6)
     for _ in range(300):
         damaged = bytearray(block)
-        for place in random.integers(0, len(block), 3):
-            damaged[place] = random.integers(0, 256)
+        for index in random.integers(0, len(block), 3):
+            damaged[index] = random.integers(0, 256)
         assert 1 <= int(graph_tiff(bytes(damaged))) <= 8
         assert 1 <= int(graph_tiff(b"II" + random.bytes(40))) <= 8
 

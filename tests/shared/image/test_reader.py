@@ -270,8 +270,8 @@ def test_damaged_anywhere(kind):
     for _ in range(60):
         file = bytearray(FUZZED[kind])
         reach = len(file) if random.random() < 0.5 else min(len(file), 400)
-        for place in random.integers(0, reach, random.integers(1, 4)):
-            file[place] = random.integers(0, 256)
+        for index in random.integers(0, reach, random.integers(1, 4)):
+            file[index] = random.integers(0, 256)
         accepted += accepted_and_decoded(bytes(file))
     assert accepted < 60
 

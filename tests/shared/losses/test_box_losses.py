@@ -1,4 +1,4 @@
-"""IoU, GIoU, CIoU and the distribution focal loss against numpy and against counting pixels."""
+"""IoU, CIoU and the distribution focal loss against numpy and against counting pixels."""
 
 import math
 
@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from shared.losses import (
     box_ciou,
-    box_giou,
     box_iou,
     distribution_focal_loss,
     pairwise_box_iou,
@@ -23,19 +22,18 @@ def random_boxes(count, side=20):
 
 
 def reference(box, other):
-    """IoU, GIoU and CIoU of two boxes, term by term as in the papers, in double precision."""
+    """IoU and CIoU of two boxes, term by term as in the papers, in double precision."""
     x1, y1, x2, y2 = map(float, box)
     u1, v1, u2, v2 = map(float, other)
     intersection = max(0, min(x2, u2) - max(x1, u1)) * max(0, min(y2, v2) - max(y1, v1))
     union = (x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - intersection
     iou = intersection / union
     width, height = max(x2, u2) - min(x1, u1), max(y2, v2) - min(y1, v1)
-    giou = iou - (width * height - union) / (width * height)
     rho = math.dist(((x1 + x2) / 2, (y1 + y2) / 2), ((u1 + u2) / 2, (v1 + v2) / 2))
     angles = math.atan((u2 - u1) / (v2 - v1)) - math.atan((x2 - x1) / (y2 - y1))
     v = 4 / math.pi**2 * angles**2
     alpha = v / (1 - iou + v) if v else 0.0
-    return iou, giou, iou - rho**2 / (width**2 + height**2) - alpha * v
+    return iou, iou - rho**2 / (width**2 + height**2) - alpha * v
 
 
 def test_against_the_papers():
@@ -45,7 +43,7 @@ def test_against_the_papers():
     others[:20] = boxes[:20]
     expected = np.array([reference(*pair) for pair in zip(boxes, others, strict=True)])
     for unit in (1.0, 1 / 20, 16.0):
-        actual = [f(boxes * unit, others * unit) for f in (box_iou, box_giou, box_ciou)]
+        actual = [f(boxes * unit, others * unit) for f in (box_iou, box_ciou)]
         np.testing.assert_allclose(np.stack(actual, axis=-1), expected, atol=2e-4)
 
 
@@ -79,7 +77,7 @@ DEGENERATE = np.array(
 )
 
 
-@pytest.mark.parametrize("function", [box_iou, box_giou, box_ciou])
+@pytest.mark.parametrize("function", [box_iou, box_ciou])
 @pytest.mark.parametrize("unit", [1.0, 1 / 320])
 def test_values_and_gradients_are_finite_for_boxes_without_area(function, unit):
     boxes = tf.constant(np.repeat(DEGENERATE, len(DEGENERATE), axis=0) * unit)
@@ -98,7 +96,7 @@ def test_ciou_gradient_treats_alpha_as_a_constant():
     variable = tf.Variable(box, dtype=tf.float32)
     with tf.GradientTape() as tape:
         value = box_ciou(variable, tf.constant(other, tf.float32))
-    iou, _, ciou = reference(box, other)
+    iou, ciou = reference(box, other)
     assert float(value) == pytest.approx(ciou, abs=1e-5)
 
     def v(b):
@@ -108,7 +106,7 @@ def test_ciou_gradient_treats_alpha_as_a_constant():
     alpha = v(box) / (1 - iou + v(box))
 
     def held(b):
-        iou, _, ciou = reference(b, other)
+        iou, ciou = reference(b, other)
         own = v(b) / (1 - iou + v(b))
         return ciou + own * v(b) - alpha * v(b)
 

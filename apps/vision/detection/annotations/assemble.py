@@ -1,7 +1,7 @@
 """From boxes as annotation files have them to boxes that can be trusted.
 
 Every image is opened once; every box is checked, clipped, normalised and turned upright.
-What cannot be used becomes a line in `problems`; the rest goes on.
+Whatever cannot be used becomes a line in `problems`; the rest goes on.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ TOLERANCE_PIXELS = 1.0
 
 
 class ImageFacts(NamedTuple):
-    """What the file of an image tells; `reason` says why it cannot be used, or is empty."""
+    """Facts about the file of an image; `reason` says why it cannot be used, or is empty."""
 
     header: ImageHeader | None
     orientation: int
@@ -35,11 +35,11 @@ class ImageFacts(NamedTuple):
 
 
 def assemble(raw: RawData, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> DetectionData:
-    """Checks what a reader found and brings it to one form.
+    """Checks the findings of a reader and brings them to one form.
 
     Args:
-        raw: what the reader found.
-        name: what to call the data in an error.
+        raw: the findings.
+        name: name of the data in an error.
         max_pixels: larger images are left out.
 
     Raises:
@@ -164,7 +164,7 @@ def _times(size):
 
 
 def _usable_corners(corners, size, image, stored):
-    """(normalised corners inside the image or None, what is wrong or "")."""
+    """(normalised corners inside the image or None, the problem or "")."""
     unit = np.array([*size, *size], np.float64) if image.is_in_pixels else np.ones(4)
     shown = " ".join(f"{value:.6g}" for value in corners)
     if not np.isfinite(corners).all():

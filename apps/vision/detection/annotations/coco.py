@@ -67,7 +67,7 @@ def load_coco(file):
     """Loads a COCO file.
 
     Returns:
-        (content, ""), or (None, what is wrong).
+        (content, ""), or (None, the problem).
     """
     try:
         content = json.loads(Path(file).read_bytes())

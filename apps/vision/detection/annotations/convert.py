@@ -31,7 +31,7 @@ def convert(data: DetectionData, folder, format: str, hard_link: bool = False) -
     are left out there, as COCO's own conversions do.
 
     Args:
-        data: what was read.
+        data: images and boxes.
         folder: a new or empty folder.
         format: "voc", "coco" or "yolo".
         hard_link: whether images share their storage with the originals instead of being
@@ -57,9 +57,9 @@ def convert(data: DetectionData, folder, format: str, hard_link: bool = False) -
         crowd = int(sum(image.crowd.sum() for image in images))
         images = [_without_crowd(image) for image in images]
     with atomic_folder(folder) as temporary:
-        places = WRITERS[format](temporary, images, names, data.class_names)
-        for image, place in zip(images, places, strict=True):
-            _place(image.path, place, hard_link)
+        paths = WRITERS[format](temporary, images, names, data.class_names)
+        for image, path in zip(images, paths, strict=True):
+            _copy_or_link(image.path, path, hard_link)
     boxes = sum(len(image.boxes) for image in images)
     lines = [f"{len(images)} images with {boxes} boxes in {folder}, as {format.upper()}"]
     if crowd:
@@ -119,7 +119,7 @@ def _key(name):
     return os.path.splitext(name)[0].lower()
 
 
-def _place(source, target, hard_link):
+def _copy_or_link(source, target, hard_link):
     target.parent.mkdir(parents=True, exist_ok=True)
     if hard_link:
         with contextlib.suppress(OSError):
@@ -211,7 +211,7 @@ def _coco_content(chosen, class_names):
 
 
 def _write_yolo(folder, images, names, class_names):
-    places = []
+    paths = []
     for image, name in zip(images, names, strict=True):
         part = PARTS.get(image.split, "")
         centres = (image.boxes[:, :2] + image.boxes[:, 2:]) / 2
@@ -219,15 +219,16 @@ def _write_yolo(folder, images, names, class_names):
         rows = zip(image.labels, np.concatenate([centres, sides], axis=1), strict=True)
         text = "".join(f"{label} {' '.join(_part(v) for v in row)}\n" for label, row in rows)
         write_text(folder / "labels" / part / f"{os.path.splitext(name)[0]}.txt", text)
-        places.append(folder / "images" / part / name)
+        paths.append(folder / "images" / part / name)
     is_split = any(image.split for image in images)
-    parts = {"train": "images/train", "val": "images/val"} if is_split else {"train": "images"}
-    for place in parts.values():
-        (folder / place).mkdir(parents=True, exist_ok=True)
-    content = {**parts, "names": dict(enumerate(class_names))}
+    folders = {part: f"images/{part}" for part in PARTS.values()}
+    folders = folders if is_split else {PARTS[TRAIN]: "images"}
+    for path in folders.values():
+        (folder / path).mkdir(parents=True, exist_ok=True)
+    content = {**folders, "names": dict(enumerate(class_names))}
     text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
     write_text(folder / "data.yaml", text)
-    return places
+    return paths
 
 
 def _part(value):

@@ -20,7 +20,8 @@ class ImageBoxes(ImageFile):
         labels: int32 (n,). Indices into `DetectionData.class_names`.
         crowd: bool (n,). Regions of many objects (COCO's `iscrowd`): neither target nor fault.
         areas: float64 (n,) or None. Area of each object by the annotations, in pixels (in COCO's
-            files, of its outline); 0 where they do not say. Decides what is small.
+            files, of its outline); 0 where they do not say. Decides the size
+            class of an object.
     """
 
     width: int

@@ -3,7 +3,7 @@
 None of the three formats says whether its boxes relate to the stored pixels or to the upright
 picture. The width and height in VOC and COCO tell where they differ; where they do not, and in
 YOLO files, boxes relate to the stored pixels: annotation tools and training code that know
-nothing of EXIF are what made most of the data there are.
+nothing of EXIF made most of the existing data.
 """
 
 import numpy as np

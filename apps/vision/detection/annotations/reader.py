@@ -22,12 +22,12 @@ def read_annotations(
     """Reads the images and boxes of folders, COCO files and YOLO's data.yaml.
 
     Args:
-        paths: what the user named; the parts may be of different formats.
+        paths: folders and files, also of different formats.
         format: "voc", "coco" or "yolo"; recognised for each path if empty.
         max_pixels: larger images are left out.
 
     Returns:
-        DetectionData; what is wrong with single files or rows is in its `problems`.
+        DetectionData; its `problems` list single files and rows that cannot be used.
 
     Raises:
         KerasuiteError: if a path is missing, is of no known format, or no box is left.

@@ -12,8 +12,8 @@ from shared.common.splits import TRAIN, VALIDATION
 def split_images(data: DetectionData, validation_split: float, seed: int) -> list[ImageBoxes]:
     """Gives every image a split: the data's own where it has both parts, else by chance.
 
-    Chance is a digest of the seed and the image's place below the folder of all, so that neither
-    the order of the files nor where the data lie has an influence.
+    Chance is a digest of the seed and the image's path below the folder of all, so that neither
+    the order of the files nor the path of the data has an influence.
 
     Args:
         data: at least two images.
@@ -47,8 +47,8 @@ def _split(data, validation_split, seed):
     root = os.path.commonpath([os.path.dirname(os.path.abspath(i.path)) for i in data.images])
 
     def draw(image):
-        place = os.path.relpath(os.path.abspath(image.path), root)
-        return hashlib.sha256(f"{seed} ".encode() + os.fsencode(place)).digest()
+        path = os.path.relpath(os.path.abspath(image.path), root)
+        return hashlib.sha256(f"{seed} ".encode() + os.fsencode(path)).digest()
 
     held_out = {image.path for image in sorted(data.images, key=draw)[:count]}
     return [

@@ -89,7 +89,7 @@ def load_yaml(file) -> dict:
 
 
 def label_file(image: str) -> str:
-    """Where the labels of an image are: the last folder `images` becomes `labels`."""
+    """Path of the labels of an image: the last folder `images` becomes `labels`."""
     stem = os.path.splitext(image)[0]
     folders = stem.split(os.sep)
     for position in range(len(folders) - 2, -1, -1):
@@ -123,9 +123,9 @@ def _names(file, content, raw):
 
 
 def _names_of_folder(folder):
-    places = [folder / name for name in NAME_FILES]
-    places += sorted(path for name in NAME_FILES for path in folder.glob(f"*/{name}"))
-    file = next((place for place in places if place.is_file()), None)
+    candidates = [folder / name for name in NAME_FILES]
+    candidates += sorted(path for name in NAME_FILES for path in folder.glob(f"*/{name}"))
+    file = next((path for path in candidates if path.is_file()), None)
     if file is None:
         return []
     text = file.read_text(encoding="utf-8-sig", errors="replace")
@@ -142,9 +142,9 @@ def _images_of_yaml(file, content, raw):
     base = root / str(content.get("path") or "")
     bases = [base, root] if base.is_dir() else [root]
     parts = {key: content[key] for key in PARTS if content.get(key)}
-    for key, places in parts.items():
-        for place in places if isinstance(places, list) else [places]:
-            for image in _images_of_place(file, key, str(place), bases, raw):
+    for key, entries in parts.items():
+        for entry in entries if isinstance(entries, list) else [entries]:
+            for image in _images_of_entry(file, key, str(entry), bases, raw):
                 if images.setdefault(image, PARTS[key]) != PARTS[key]:
                     raw.problems.append(f"{image}: is in train and in val; it stays in train")
     if content.get("test"):
@@ -152,18 +152,18 @@ def _images_of_yaml(file, content, raw):
     return images if parts else _images_of_folder(root, raw)
 
 
-def _images_of_place(file, key, place, bases, raw):
+def _images_of_entry(file, key, entry, bases, raw):
     """The images of one folder or list of a data.yaml."""
     # Exporters write ../train/images and mean train/images.
-    stripped = re.sub(r"^(\.\./)+", "", place)
-    for path in (base / name for name in (place, stripped) for base in bases):
+    stripped = re.sub(r"^(\.\./)+", "", entry)
+    for path in (base / name for name in (entry, stripped) for base in bases):
         if path.is_dir():
             return find_files(path, IMAGE_SUFFIXES)
         if path.is_file() and path.suffix == ".txt":
             return _listed_images(path, bases, raw)
         if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
             return [str(path)]
-    raw.problems.append(f"{file}: {key}: no folder or list '{place}'")
+    raw.problems.append(f"{file}: {key}: no folder or list '{entry}'")
     return []
 
 
@@ -173,8 +173,8 @@ def _listed_images(file, bases, raw):
     for number, line in enumerate(lines, start=1):
         if not (name := line.strip()):
             continue
-        places = [base / name for base in (*bases, file.parent)]
-        path = next((place for place in places if place.is_file()), None)
+        candidates = [base / name for base in (*bases, file.parent)]
+        path = next((path for path in candidates if path.is_file()), None)
         if path is None:
             raw.problems.append(f"{file}, line {number}: no image '{name}'")
         else:

@@ -1,4 +1,4 @@
-"""Right, wrong and missed boxes at IoU 0.5: what pictures, precision, recall and F1 are made of.
+"""Right, wrong and missed boxes at IoU 0.5, for pictures, precision, recall and F1.
 
 Takes COCOeval's matches as they are: since boxes are matched best score first, what is right
 above a confidence does not depend on the boxes below it.
@@ -51,7 +51,14 @@ class ImageJudgement:
 def judge(
     image: ImageBoxes, detections: Detections, matches: ImageMatches, confidence: float
 ) -> ImageJudgement:
-    """Sorts the boxes of an image into right, wrong and missed."""
+    """Sorts the boxes of an image into right, wrong and missed.
+
+    Args:
+        image: the truth.
+        detections: the detections of the image.
+        matches: of the detections with the truth.
+        confidence: float. Detections of a lower score do not count.
+    """
     chosen = (detections.scores[matches.kept] >= confidence) & ~matches.ignored
     kept, truth = matches.kept[chosen], matches.truth[chosen]
     wrong = kept[truth < 0]
@@ -76,7 +83,7 @@ class ConfidenceCurves:
 
     @property
     def best(self) -> int:
-        """Place in CONFIDENCES of the highest mean F1: the middle, where several are equal."""
+        """Index in CONFIDENCES of the highest mean F1: the middle, where several are equal."""
         f1 = mean_of_classes(self.f1)
         first = int(np.argmax(f1))
         lower = np.flatnonzero(f1[first:] < f1[first])
@@ -101,7 +108,12 @@ def confidence_curves(
     matches: Sequence[ImageMatches],
     num_classes: int,
 ) -> ConfidenceCurves:
-    """Precision, recall and F1 of all images together."""
+    """Precision, recall and F1 of all images together.
+
+    Args:
+        images, detections, matches: sequences with an item for each image.
+        num_classes: int.
+    """
     counts = np.zeros((2, num_classes, len(CONFIDENCES)))
     scores, classes, is_right = _judged(detections, matches)
     for label in range(num_classes):
@@ -120,8 +132,8 @@ def _judged(detections, matches):
     """Scores, classes and rightness of all detections that are not to be ignored."""
     kept = [match.kept[~match.ignored] for match in matches]
     truth = [match.truth[~match.ignored] for match in matches]
-    scores = [found.scores[places] for found, places in zip(detections, kept, strict=True)]
-    classes = [found.classes[places] for found, places in zip(detections, kept, strict=True)]
+    scores = [found.scores[indices] for found, indices in zip(detections, kept, strict=True)]
+    classes = [found.classes[indices] for found, indices in zip(detections, kept, strict=True)]
     scores, classes, truth = (np.concatenate([*part, []]) for part in (scores, classes, truth))
     return scores, classes, truth >= 0
 
@@ -132,11 +144,15 @@ def confusion_matrix(
     judgements: Sequence[ImageJudgement],
     num_classes: int,
 ) -> np.ndarray:
-    """Which class was taken for which.
+    """Counts which class was taken for which.
+
+    Args:
+        images, detections, judgements: sequences with an item for each image.
+        num_classes: int. C.
 
     Returns:
         int array (C + 1, C + 1); rows are true classes, columns those of detections, the last of
-        each is background: missed boxes and false alarms. What is right is on the diagonal; a
+        each is background: missed boxes and false alarms. Right boxes are on the diagonal; a
         missed box and a false alarm of another class that overlap by IoU 0.5 are a confusion.
     """
     matrix = np.zeros((num_classes + 1, num_classes + 1), np.int64)

@@ -21,16 +21,16 @@ from pycocotools.cocoeval import COCOeval
 
 from apps.vision.detection.annotations.image_boxes import ImageBoxes
 
-# Pixels are rounded to so many digits, as `detect convert` writes them: a side of 32 pixels is
+# Pixels are rounded to this many digits, as `detect convert` writes them: a side of 32 pixels is
 # again 32 after its way through normalised float32, and falls into the size that it belongs to.
 DIGITS = 3
 MIN_OVERLAP = 0.5
-ALL_SIZES, MAX_DETECTIONS = 0, -1  # places in COCOeval's areaRng and maxDets
+ALL_SIZES, MAX_DETECTIONS = 0, -1  # indices in COCOeval's areaRng and maxDets
 
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What was found in one image.
+    """Detections of one image.
 
     Attributes:
         boxes: float32 (n, 4). Normalised xyxy of the original image.
@@ -45,7 +45,7 @@ class Detections:
 
 @dataclass
 class ImageMatches:
-    """What became of the detections of one image at IoU 0.5, within their classes.
+    """Matches of the detections of one image with its boxes at IoU 0.5, class by class.
 
     Attributes:
         kept: int (k,). Positions in the image's `Detections` that COCO counts: of each class the
@@ -148,17 +148,21 @@ class _Pair:
         self.found_areas = found[:, 2] * found[:, 3]
         self.near = near_truths(found, truth, crowd)
 
-    def evaluate(self, thresholds, least, most):
-        """COCOeval's `evaluateImg` for areas in [least, most].
+    def evaluate(self, thresholds, min_area, max_area):
+        """COCOeval's `evaluateImg` for one range of areas.
+
+        Args:
+            thresholds: float array (T,), rising. The minimum overlaps.
+            min_area, max_area: float. The range, in pixels.
 
         Returns:
             (a row of `evalImgs`, without the scores; int (T, D), the truth of each found box, -1
             for none)
         """
-        ignored = self.crowd | (self.truth_areas < least) | (self.truth_areas > most)
+        ignored = self.crowd | (self.truth_areas < min_area) | (self.truth_areas > max_area)
         taken = match(self.near, len(self.found_areas), ignored, self.crowd, thresholds)
         is_found = taken >= 0
-        outside = (self.found_areas < least) | (self.found_areas > most)
+        outside = (self.found_areas < min_area) | (self.found_areas > max_area)
         row = {
             "dtMatches": is_found,
             "dtIgnore": np.where(is_found, np.append(ignored, False)[taken], outside),
@@ -176,13 +180,13 @@ def near_truths(found, truth, crowd) -> dict[int, list[tuple[int, float]]]:
         crowd: bool array (G,). Here the overlap is the share of the found box that lies inside.
 
     Returns:
-        Place of the box to a list of (place of the truth, overlap), in rising order.
+        Index of the box to a list of (index of the truth, overlap), in rising order.
     """
     near: dict[int, list[tuple[int, float]]] = {}
     if len(found) and len(truth):
         overlaps = mask.iou(found, truth, crowd.astype(np.uint8))
-        places = np.nonzero(overlaps >= MIN_OVERLAP)
-        rows = zip(*(part.tolist() for part in (*places, overlaps[places])), strict=True)
+        pairs = np.nonzero(overlaps >= MIN_OVERLAP)
+        rows = zip(*(part.tolist() for part in (*pairs, overlaps[pairs])), strict=True)
         for box, index, overlap in rows:
             near.setdefault(box, []).append((index, overlap))
     return near
@@ -196,7 +200,7 @@ def match(near, count, ignored, crowd, thresholds):
         count: int. D, all boxes.
         ignored: bool array (G,). Taken only by boxes for which no other truth is left.
         crowd: bool array (G,). May be taken any number of times.
-        thresholds: float array (T,), rising. The least overlaps.
+        thresholds: float array (T,), rising. The minimum overlaps.
 
     Returns:
         int array (T, D): the truth that each box takes at each threshold, or -1.
@@ -217,12 +221,12 @@ def match(near, count, ignored, crowd, thresholds):
     return taken
 
 
-def _best_free(truths, least, free, ignored):
-    best = -1
+def _best_free(truths, threshold, free, ignored):
+    best, best_overlap = -1, threshold
     for truth, overlap in truths:
         if best >= 0 and ignored[truth] and not ignored[best]:
             break
         # The later one of equals, as in COCOeval.
-        if free[truth] and overlap >= least:
-            best, least = truth, overlap
+        if free[truth] and overlap >= best_overlap:
+            best, best_overlap = truth, overlap
     return best

@@ -19,8 +19,8 @@ def coco_metrics(evaluation: BoxEvaluation) -> dict[str, float]:
 
     Returns:
         "map" (IoU 0.5 to 0.95), "map50", "map75", "map_small", "map_medium", "map_large", and
-        "ar1", "ar10", "ar100", recall with so many detections per image and class. What no truth
-        is there for is left out.
+        "ar1", "ar10", "ar100", recall with this many detections per image and class. A mean
+        without truth is left out.
     """
     # (IoU thresholds, recall levels, classes, sizes) and (IoU thresholds, classes, limits)
     precision = evaluation.eval["precision"][..., MAX_DETECTIONS]
@@ -32,7 +32,7 @@ def coco_metrics(evaluation: BoxEvaluation) -> dict[str, float]:
     }
     values |= {f"map_{name}": precision[..., size] for size, name in enumerate(SIZES, start=1)}
     limits = evaluation.params.maxDets
-    values |= {f"ar{limit}": recall[..., place] for place, limit in enumerate(limits)}
+    values |= {f"ar{limit}": recall[..., index] for index, limit in enumerate(limits)}
     means = {name: mean_of_known(value) for name, value in values.items()}
     return {name: mean for name, mean in means.items() if mean is not None}
 

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from apps.vision.detection.draw import draw_boxes
 from apps.vision.detection.evaluation.box_matches import ImageJudgement
 from apps.vision.detection.evaluation.coco_evaluation import Detections
+from apps.vision.detection.upright_picture import upright_picture
 from shared.common.files import atomic_path
-from shared.image.decode import decode_image
-from shared.image.reader import UnreadableImage, read_image
+from shared.image.reader import UnreadableImage
 from shared.report.page import Page
 
 PICTURE_SIDE = 640
@@ -35,9 +34,9 @@ def write_sheet(
 
     Args:
         images: list of ImageBoxes, and detections: list of Detections, one for each.
-        confidence: float. Least score of the boxes that are drawn.
+        confidence: float. Minimum score of the boxes that are drawn.
         class_names: list of str.
-        path: where to.
+        path: JPEG file to write.
     """
     count = min(len(images), SHEET_COLUMNS * SHEET_ROWS)
     chosen = np.linspace(0, len(images) - 1, count).round().astype(int)
@@ -108,37 +107,33 @@ def _captions(judgement):
 
 
 def _truth_and_found(image, detections, judgement, class_names):
-    """Two pictures; what is wrong is drawn over what is right."""
+    """Two pictures; wrong boxes are drawn over right ones."""
     picture = thumbnail(image)
     crowd = np.flatnonzero(image.crowd)
     truth, found = picture, picture
-    for places, mark in ((crowd, "crowd: "), (judgement.found, ""), (judgement.missed, FAULT)):
-        truth = _with_boxes(truth, image.boxes, image.labels, places, class_names, mark)
-    for places, mark in ((judgement.right, ""), (judgement.wrong, FAULT)):
-        found = _with_detections(found, detections, places, class_names, mark)
+    for indices, mark in ((crowd, "crowd: "), (judgement.found, ""), (judgement.missed, FAULT)):
+        truth = _with_boxes(truth, image.boxes, image.labels, indices, class_names, mark)
+    for indices, mark in ((judgement.right, ""), (judgement.wrong, FAULT)):
+        found = _with_detections(found, detections, indices, class_names, mark)
     return truth, found
 
 
-def _with_detections(picture, detections, places, class_names, mark=""):
-    boxes, classes, scores = detections.boxes, detections.classes, detections.scores[places]
-    return _with_boxes(picture, boxes, classes, places, class_names, mark, scores)
+def _with_detections(picture, detections, indices, class_names, mark=""):
+    boxes, classes, scores = detections.boxes, detections.classes, detections.scores[indices]
+    return _with_boxes(picture, boxes, classes, indices, class_names, mark, scores)
 
 
-def _with_boxes(picture, boxes, classes, places, class_names, mark, scores=None):
+def _with_boxes(picture, boxes, classes, indices, class_names, mark, scores=None):
     # The mark stands in the list of all names too, so that a class keeps its colour.
     names = [mark + name for name in class_names]
-    labels = [names[label] for label in classes[places]]
-    return draw_boxes(picture, boxes[places], labels, scores, names)
+    labels = [names[label] for label in classes[indices]]
+    return draw_boxes(picture, boxes[indices], labels, scores, names)
 
 
 def _encoded(picture):
     output = io.BytesIO()
     Image.fromarray(picture).save(output, "JPEG", quality=85)
     return output.getvalue()
-
-
-# Traced once; on their own the branches would be traced for every image.
-_decode = tf.function(decode_image, input_signature=[tf.TensorSpec((), tf.string)])
 
 
 def thumbnail(image: ImageBoxes, side: int = PICTURE_SIDE) -> np.ndarray:
@@ -148,9 +143,7 @@ def thumbnail(image: ImageBoxes, side: int = PICTURE_SIDE) -> np.ndarray:
     since: a picture must not cost the user the metrics.
     """
     try:
-        with tf.device("CPU:0"):
-            content = read_image(image.path, max_pixels=1 << 40)
-            picture = Image.fromarray(_decode(tf.constant(content)).numpy())
+        picture = upright_picture(image.path)
     except UnreadableImage:
         picture = Image.new("RGB", (image.width, image.height), "grey")
     factor = side / max(picture.size)

@@ -56,7 +56,7 @@ def f1_over_confidence(
     Args:
         confidences: float array (N,).
         f1: float array (C, N); NaN for classes without truth.
-        best: int. Place of the best confidence.
+        best: int. Index of the best confidence.
         class_names: C names.
         counts: int array (C,). Boxes of each class.
         path: PNG file to write.
@@ -86,9 +86,9 @@ def _curves(axes, x, values, numbers, class_names, counts, mean_name):
     mean = values[known].mean(axis=0)
     label = f"{mean_name} {np.mean(numbers[known]):.3f}"
     axes.plot(x, mean, color="black", linewidth=2.5, label=label, zorder=3)
-    for place, index in enumerate(frequent):
+    for number, index in enumerate(frequent):
         label = f"{_shortened(class_names[index])} {numbers[index]:.3f}"
-        axes.plot(x, values[index], color=f"C{place}", linewidth=1.3, label=label)
+        axes.plot(x, values[index], color=f"C{number}", linewidth=1.3, label=label)
     is_part = len(frequent) < len(known)
     title = f"the {len(frequent)} most frequent of {len(known)} classes" if is_part else None
     axes.legend(title=title, **LEGEND)

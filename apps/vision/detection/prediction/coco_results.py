@@ -1,7 +1,7 @@
 """All detections of a run as COCO results, and the images that their ids stand for.
 
 `COCO("images.coco.json").loadRes("detections.coco.json")` of pycocotools opens both. Who has
-annotations of their own brings the ids to theirs by `file_name`.
+annotations of their own maps the ids to theirs by `file_name`.
 """
 
 import json

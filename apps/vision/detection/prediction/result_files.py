@@ -1,4 +1,4 @@
-"""What is written beside the predictions of one image: annotated picture, crops, YOLO text."""
+"""Files beside the predictions of one image: annotated picture, crops, YOLO text."""
 
 import io
 import re
@@ -15,7 +15,13 @@ QUALITY = 90
 
 
 def annotated(image: np.ndarray, found: Found, class_names: list[str]) -> bytes:
-    """The upright image (H, W, 3) with boxes, labels and scores, as JPEG."""
+    """An image with boxes, labels and scores, as JPEG.
+
+    Args:
+        image: uint8 array (H, W, 3), upright.
+        found: detections, boxes in parts of the image.
+        class_names: names of all classes.
+    """
     labels = [class_names[number] for number in found.classes]
     return _jpeg(draw_boxes(image, found.boxes, labels, found.scores, class_names))
 
@@ -23,7 +29,17 @@ def annotated(image: np.ndarray, found: Found, class_names: list[str]) -> bytes:
 def crops(
     image: np.ndarray, found: Found, class_names: list[str], name: str
 ) -> Iterator[tuple[str, bytes]]:
-    """(path below crops/, JPEG) of each detection: LABEL/NAME-NUMBER.jpg, best first."""
+    """The part of an image in each detected box, as JPEG.
+
+    Args:
+        image: uint8 array (H, W, 3), upright.
+        found: detections, boxes in parts of the image, best first.
+        class_names: names of all classes.
+        name: of the image.
+
+    Yields:
+        (path below crops/, JPEG): LABEL/NAME-NUMBER.jpg.
+    """
     height, width = image.shape[:2]
     pixels = found.boxes * np.array([width, height, width, height], np.float32)
     for index, (box, number) in enumerate(zip(pixels, found.classes, strict=True), start=1):

@@ -1,4 +1,4 @@
-"""What overlapping tiles of one image show, put together to one list of detections.
+"""Merges the detections of overlapping tiles into one list for the image.
 
 An object at the border of a tile is cut: the tile shows a piece of it. Suppression by overlap
 alone leaves the piece beside the whole object that the neighbouring tile has, because a small part
@@ -41,7 +41,7 @@ def merge(
     iou: float,
     max_detections: int,
 ) -> Found:
-    """Puts together what was found in several views of one image.
+    """Merges the detections of several views of one image.
 
     Args:
         found: for each view, boxes in pixels of the image.
@@ -134,10 +134,10 @@ def _unexplained(boxes, windows, pieces, whole):
 def _joined(found, windows, pieces):
     """Pieces to objects: each group that hangs together becomes one box with the best score."""
     group_of = np.arange(len(pieces))
-    for place, piece in enumerate(pieces):
+    for index, piece in enumerate(pieces):
         same = _same_object(found.boxes, windows, piece, pieces)
         groups = np.unique(group_of[same])
-        group_of[np.isin(group_of, groups)] = group_of[place]
+        group_of[np.isin(group_of, groups)] = group_of[index]
     members = [pieces[group_of == group] for group in np.unique(group_of)]
     boxes = [
         [*found.boxes[each, :2].min(axis=0), *found.boxes[each, 2:].max(axis=0)] for each in members

@@ -17,7 +17,7 @@ from PIL import Image
 from apps.vision.detection.prediction.tile_merge import Found, merge
 from shared.image.tiles import tile_starts
 
-# The tiles of one call of the model: so many, and so many pixels at most.
+# Maximum number of tiles, and of their pixels, in one call of the model.
 TILES_OF_CALL = 16
 PIXELS_OF_CALL = 16_000_000
 # The whole image is shrunk to this, or to the size of a tile if that is more; no detector's input
@@ -26,12 +26,12 @@ WHOLE_SIDE = 1280
 
 
 def tile_views(height: int, width: int, tile: int, overlap: float) -> list[tuple]:
-    """Where the tiles lie.
+    """The tiles of an image.
 
     Args:
         height, width: ints. Of the image, in pixels.
         tile: int. Side of a tile.
-        overlap: float, 0 to below 1. What neighbours share at least, as a part of the side.
+        overlap: float, 0 to below 1. Minimum overlap of neighbours, as a part of the side.
 
     Returns:
         List of (x1, y1, x2, y2), ints, row by row. They cover the image; all are of the full side
@@ -73,7 +73,7 @@ def detect_tiled(
     found: list[Found] = []
     for group in _groups(views, tile):
         answers = detect([_encoded(image, view, tile) for view in group])
-        found += [_placed(*pair) for pair in zip(answers, group, strict=True)]
+        found += [_in_image(*pair) for pair in zip(answers, group, strict=True)]
     merged = merge(found, views, (width, height), iou, max_detections)
     return merged._replace(boxes=np.clip(merged.boxes / size, 0.0, 1.0))
 
@@ -100,7 +100,7 @@ def _encoded(image, view, tile):
     return out.getvalue()
 
 
-def _placed(found, view):
+def _in_image(found, view):
     """Boxes in parts of a view as boxes in pixels of the image."""
     left, top, right, bottom = view
     scale = np.array([right - left, bottom - top] * 2, np.float32)

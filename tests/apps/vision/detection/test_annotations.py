@@ -153,16 +153,18 @@ def test_coco_beside_the_images_as_roboflow_writes_it(tmp_path):
 
 
 @pytest.mark.parametrize("names", [["cat", "dog"], {0: "cat", 1: "dog"}])
-@pytest.mark.parametrize("places", [("images/train", "images/val"), ("../images/train", "val.txt")])
-def test_yolo_with_a_data_yaml(tmp_path, names, places):
+@pytest.mark.parametrize(
+    "entries", [("images/train", "images/val"), ("../images/train", "val.txt")]
+)
+def test_yolo_with_a_data_yaml(tmp_path, names, entries):
     for part in ("train", "val"):
         write_image(tmp_path / "images" / part / "a.jpg")
     write_yolo(tmp_path / "labels" / "train" / "a.txt", GOOD_ROW)
     write_yolo(tmp_path / "val.txt", "./images/val/a.jpg")
-    content = {"train": places[0], "val": places[1], "names": names, "nc": 2}
+    content = {"train": entries[0], "val": entries[1], "names": names, "nc": 2}
     (tmp_path / "data.yaml").write_text(json.dumps(content) if isinstance(names, list) else "")
     if isinstance(names, dict):
-        lines = f"train: {places[0]}\nval: [{places[1]}]\nnames:\n  0: cat\n  1: dog\n"
+        lines = f"train: {entries[0]}\nval: [{entries[1]}]\nnames:\n  0: cat\n  1: dog\n"
         (tmp_path / "data.yaml").write_text(lines)
     for path in (tmp_path, tmp_path / "data.yaml"):
         data = read_annotations([str(path)])
@@ -354,13 +356,13 @@ def test_nothing_useful_is_one_line(tmp_path):
 # === Splits ===
 
 
-def test_the_split_depends_on_neither_order_nor_place(tmp_path):
+def test_the_split_depends_on_neither_order_nor_folder(tmp_path):
     held_out = []
-    for place in ("here", "there/deep"):
+    for folder in ("here", "there/deep"):
         for number in range(20):
-            write_image(tmp_path / place / f"{number}.png")
-            write_yolo(tmp_path / place / f"{number}.txt", GOOD_ROW)
-        data = read_annotations([str(tmp_path / place)])
+            write_image(tmp_path / folder / f"{number}.png")
+            write_yolo(tmp_path / folder / f"{number}.txt", GOOD_ROW)
+        data = read_annotations([str(tmp_path / folder)])
         for images in (data.images, data.images[::-1]):
             data.images = images
             split = split_images(data, 0.2, seed=3)

@@ -30,7 +30,7 @@ def picture(height, width, box, colour=RED):
     )
 
 
-def place_of(image, colour):
+def box_of(image, colour):
     """The smallest box around the pixels that are nearer to a colour than to black or grey."""
     near = np.abs(np.asarray(image, np.int32) - colour).sum(axis=-1) < 250
     rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
@@ -40,7 +40,7 @@ def place_of(image, colour):
 def test_square_centres_on_grey():
     result = square(picture(20, 32, (4, 5, 14, 17)), 32)
     assert result.image.shape == (32, 32, 3)
-    np.testing.assert_array_equal(result.boxes[0], place_of(result.image, RED))
+    np.testing.assert_array_equal(result.boxes[0], box_of(result.image, RED))
     assert (result.image[:6].numpy() == FILL).all() and (result.image[6:26].numpy() != FILL).any()
 
 
@@ -87,7 +87,7 @@ def test_boxes_move_as_the_pixels_do(number, turn):
     before = square(picture(100, 128, (50, 40, 84, 66)), 128)
     after = random_affine(before, seed(number), 128, config)
     # Half a pixel of interpolation on each side, and the corners of what is turned.
-    np.testing.assert_allclose(after.boxes[0], place_of(after.image, RED), atol=2.5)
+    np.testing.assert_allclose(after.boxes[0], box_of(after.image, RED), atol=2.5)
 
 
 def test_nothing_to_do_changes_nothing():
@@ -121,7 +121,7 @@ def test_flips(flips):
     after = random_flips(before, seed(3), config)
     expected = before.image.numpy()[:: -1 if flips[1] else 1, :: -1 if flips[0] else 1]
     np.testing.assert_array_equal(after.image, expected)
-    np.testing.assert_array_equal(after.boxes[0], place_of(after.image, RED))
+    np.testing.assert_array_equal(after.boxes[0], box_of(after.image, RED))
 
 
 def test_flips_as_often_as_asked():

@@ -51,7 +51,7 @@ def data(tmp_path):
 
 
 def assert_same(first, second, pixels):
-    """The same boxes within so many pixels, whatever the order of the images."""
+    """The same boxes within this many pixels, whatever the order of the images."""
     assert first.class_names == second.class_names
     by_size = [
         sorted(data.images, key=lambda i: (i.width, i.height, i.split)) for data in (first, second)

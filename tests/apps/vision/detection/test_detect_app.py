@@ -11,7 +11,7 @@ from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.engine.run import load_best, open_run
 from shared.engine.training.train import train
-from shared.testing.app_test import expect_success, kerasuite
+from tests.in_process import run_command
 
 COLOURS = {"red": (230, 30, 30), "green": (30, 200, 30)}
 
@@ -72,7 +72,8 @@ def test_evaluation_on_other_data(learnt, tmp_path):
     for path in (other / "labels").iterdir():
         rows = [line.split(" ", 1) for line in path.read_text().splitlines()]
         path.write_text("".join(f"{1 - int(label)} {rest}\n" for label, rest in rows))
-    expect_success(kerasuite("detect", "evaluate", learnt[1], other))
+    done = run_command("detect", "evaluate", learnt[1], other)
+    assert done.returncode == 0, done.stderr
     metrics = json.loads((learnt[1] / "evaluation" / "metrics.json").read_text())
     assert metrics["map50"] > 0.9
 
@@ -111,7 +112,7 @@ def test_a_backbone_may_be_frozen(learnt):
     ],
 )
 def test_options_that_cannot_be(learnt, tmp_path, options, message):
-    done = kerasuite(
+    done = run_command(
         "detect", "train", learnt[0], "--preset", "test", "--output", tmp_path / "run", *options
     )
     assert done.returncode == 1, done.stderr
@@ -130,27 +131,27 @@ def test_data_with_faults_train_all_the_same(tmp_path):
     (images / "03.png").write_bytes(b"no image")
     Image.new("RGB", (1, 1)).save(images / "one.png")
     options = ("--preset", "test", "--epochs", "1", "--output", tmp_path / "run")
-    done = kerasuite("detect", "train", data, *options)
-    expect_success(done)
+    done = run_command("detect", "train", data, *options)
+    assert done.returncode == 0, done.stderr
     assert "problems.txt" in done.stderr
     problems = (tmp_path / "run" / "problems.txt").read_text()
-    for place in ("00.txt, line 1", "01.txt, line 1", "01.txt, line 2", "01.txt, line 3", "03.png"):
-        assert place in problems, place
+    for where in ("00.txt, line 1", "01.txt, line 1", "01.txt, line 2", "01.txt, line 3", "03.png"):
+        assert where in problems, where
     assert "99.txt" in problems
-    checked = kerasuite("detect", "check", data, "--output", tmp_path / "drawn")
-    expect_success(checked, code=3)
+    checked = run_command("detect", "check", data, "--output", tmp_path / "drawn")
+    assert checked.returncode == 3, checked.stderr
     assert "00.txt, line 1" in checked.stdout
     assert list((tmp_path / "drawn").glob("sample-*.jpg"))
 
 
 def test_conversion_from_the_command_line(learnt, tmp_path):
     target = tmp_path / "coco"
-    expect_success(
-        kerasuite("detect", "convert", learnt[0], "--output", target, "--format", "coco")
-    )
-    again = kerasuite("detect", "convert", learnt[0], "--output", target, "--format", "coco")
-    expect_success(again, code=1)
+    arguments = ("detect", "convert", learnt[0], "--output", target, "--format", "coco")
+    done = run_command(*arguments)
+    assert done.returncode == 0, done.stderr
+    again = run_command(*arguments)
+    assert again.returncode == 1
     assert "is not empty" in again.stderr
-    checked = kerasuite("detect", "check", target)
-    expect_success(checked)
+    checked = run_command("detect", "check", target)
+    assert checked.returncode == 0, checked.stderr
     assert "16 boxes" in checked.stdout

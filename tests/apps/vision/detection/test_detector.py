@@ -15,8 +15,9 @@ from apps.vision.detection.anchor_points import (
     image_scale,
     split_sides,
 )
+from apps.vision.detection.config import DetectionConfig, LossConfig
 from apps.vision.detection.csp_backbone import SIZES
-from apps.vision.detection.detection_loss import LossOptions, box_counts, loss_sums
+from apps.vision.detection.detection_loss import box_counts, loss_sums
 from apps.vision.detection.detector import build_detector
 from apps.vision.detection.nms import detect
 from apps.vision.detection.task_aligned_assigner import assign
@@ -98,7 +99,7 @@ def test_outputs_of_any_size_and_their_prior():
         assert 0.005 < float(tf.reduce_mean(scores)) < 0.02
 
 
-def test_every_anchor_looks_at_its_own_place():
+def test_every_anchor_sees_its_own_part():
     """The order of outputs is that of anchor_points: a spot moves the logits around it."""
     detector = build_detector("test", 2)
     images = np.full((1, 128, 192, 3), 100.0, "float32")
@@ -133,11 +134,13 @@ def test_backbone_without_padding_and_with_unknown_size():
 
 
 def test_saves_and_reloads_in_safe_mode(tmp_path):
-    detector = build_detector("test", 2)
+    loss, detection = LossConfig(top_k=7), DetectionConfig(iou=0.6)
+    detector = build_detector("test", 2, loss=loss, detection=detection)
     images = some_images(1, 64, 64)
     expected = detector(images)
     detector.save(tmp_path / "model.keras")
     revived = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert (revived.loss_config, revived.detection_config) == (loss, detection)
     for name, value in revived(images).items():
         np.testing.assert_array_equal(value, expected[name])
 
@@ -177,14 +180,14 @@ def random_logits(images, side, classes=3):
 def test_loss_against_loops():
     y = some_targets(2)
     class_logits, box_logits = random_logits(2, 64)
-    options = LossOptions(class_weight=0.9, box_weight=1.7, dfl_weight=0.6, top_k=5)
-    sums = loss_sums(y, class_logits, box_logits, 64, 64, options)
+    loss = LossConfig(class_weight=0.9, box_weight=1.7, dfl_weight=0.6, top_k=5)
+    sums = loss_sums(y, class_logits, box_logits, 64, 64, loss)
 
     points, strides = anchor_points(64, 64)
     predicted = decode_boxes(box_logits, points, strides, 1, 1)
     scores = 1 / (1 + np.exp(-np.asarray(class_logits, "float64")))
     given = assign(
-        scores, predicted, points, y["boxes"] * 64, y["labels"], y["mask"], top_k=5, least_side=8.0
+        scores, predicted, points, y["boxes"] * 64, y["labels"], y["mask"], top_k=5, min_side=8.0
     )
     box = dfl = classes = 0.0
     logits = np.asarray(split_sides(box_logits), "float64")
@@ -229,7 +232,7 @@ def test_gradients_are_finite_for_odd_targets_and_extreme_logits():
         logits = [scale * x for x in random_logits(3, 64)]
         with tf.GradientTape() as tape:
             tape.watch(logits)
-            terms = loss_sums(y, *logits, 64, 64).terms
+            terms = loss_sums(y, *logits, 64, 64, LossConfig()).terms
             total = sum(terms.values())
         assert all(np.isfinite(value) for value in terms.values())
         assert all(np.isfinite(g).all() for g in tape.gradient(total, logits))
@@ -237,7 +240,7 @@ def test_gradients_are_finite_for_odd_targets_and_extreme_logits():
 
 def test_images_without_boxes_only_teach_what_is_background():
     y = some_targets(1)
-    terms = loss_sums(y, *random_logits(1, 64), 64, 64).terms
+    terms = loss_sums(y, *random_logits(1, 64), 64, 64, LossConfig()).terms
     assert float(terms["box"]) == float(terms["dfl"]) == 0.0 < float(terms["class"])
     assert float(box_counts(y)) == 1.0
 

@@ -110,7 +110,7 @@ def normalised(boxes, width, height):
 def from_files(
     folder, truth, detections, sizes=SIZES, images=12, thresholds=None, areas=None
 ) -> COCOeval:
-    """What pycocotools says of the rows as COCO files."""
+    """Metrics of pycocotools for the rows as COCO files."""
     content = {
         "images": [
             {"id": i + 1, "width": sizes[i % len(sizes)][0], "height": sizes[i % len(sizes)][1]}
@@ -237,8 +237,8 @@ def test_curves_are_what_pycocotools_counts_without_the_boxes_below(tmp_path):
     images, found = as_arrays(truth, detections)
     curves = confidence_curves(images, found, evaluated(images, found).matches, CLASSES)
     totals = np.bincount([row[1] for row in truth if not row[3]], minlength=CLASSES)
-    for place in (0, 250, 501, 870, 1000):
-        above = [row for row in detections if row[3] >= CONFIDENCES[place]]
+    for index in (0, 250, 501, 870, 1000):
+        above = [row for row in detections if row[3] >= CONFIDENCES[index]]
         rows = from_files(tmp_path, truth, above, thresholds=[0.5]).evalImgs
         for label in range(CLASSES):
             of_class = [r for r in rows if r and r["category_id"] == label + 1]
@@ -246,13 +246,13 @@ def test_curves_are_what_pycocotools_counts_without_the_boxes_below(tmp_path):
             counted = [(r["dtMatches"] > 0)[~r["dtIgnore"]] for r in of_class]
             right = sum(part.sum() for part in counted)
             number = sum(part.size for part in counted)
-            at = {name: getattr(curves, name)[label, place] for name in ("precision", "recall")}
+            at = {name: getattr(curves, name)[label, index] for name in ("precision", "recall")}
             if not totals[label]:
                 assert np.isnan(list(at.values())).all()
                 continue
             assert at == {"precision": right / max(number, 1), "recall": right / totals[label]}
             mean = 2 * at["precision"] * at["recall"] / max(sum(at.values()), 1e-9)
-            assert curves.f1[label, place] == pytest.approx(mean)
+            assert curves.f1[label, index] == pytest.approx(mean)
 
 
 def test_best_confidence_is_in_the_middle_of_its_plateau():
@@ -321,17 +321,17 @@ def letterboxed(boxes, width, height, size):
     return (boxes * [*inner, *inner] + [*before, *before]) / size
 
 
-def outputs(images, found, size, places=60):
+def outputs(images, found, size, rows=60):
     """Detections as the model gives them, padded with zeros."""
-    rows = {"boxes": (places, 4), "scores": (places,), "classes": (places,)}
-    rows = {name: np.zeros((len(images), *shape), np.float32) for name, shape in rows.items()}
-    rows["classes"] = rows["classes"].astype(np.int32)
+    shapes = {"boxes": (rows, 4), "scores": (rows,), "classes": (rows,)}
+    filled = {name: np.zeros((len(images), *shape), np.float32) for name, shape in shapes.items()}
+    filled["classes"] = filled["classes"].astype(np.int32)
     for index, (image, one) in enumerate(zip(images, found, strict=True)):
         count = len(one.scores)
         boxes = letterboxed(one.boxes, image.width, image.height, size)
         for name, values in (("boxes", boxes), ("scores", one.scores), ("classes", one.classes)):
-            rows[name][index, :count] = values
-    return rows | {"count": np.array([len(one.scores) for one in found], np.int32)}
+            filled[name][index, :count] = values
+    return filled | {"count": np.array([len(one.scores) for one in found], np.int32)}
 
 
 @pytest.fixture

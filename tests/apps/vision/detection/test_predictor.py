@@ -71,7 +71,7 @@ def rows_of(output):
 
 
 def answers(toy, image, **values):
-    """What the SavedModel itself says of one image: outputs by short names, and their number."""
+    """Outputs of the SavedModel itself for one image, by short names, and their number."""
     values = {"confidence": 0.25, "iou": 0.7, "max_detections": 300} | values
     inputs = {"image_bytes": tf.constant([image])} | {k: tf.constant(v) for k, v in values.items()}
     outputs = LoadedModel(toy[0], "with_thresholds").module.signatures["with_thresholds"](**inputs)
@@ -89,12 +89,12 @@ def test_records_are_the_answers_of_the_saved_model_in_pixels(toy, tmp_path):
             continue  # The model reads it as PNG only.
         found, count = answers(toy, IMAGES[row["file"]])
         assert len(row["detections"]) == count > 0
-        for place, each in enumerate(row["detections"]):
-            top, left, bottom, right = found["boxes"][place]
+        for index, each in enumerate(row["detections"]):
+            top, left, bottom, right = found["boxes"][index]
             pixels = np.array([left, top, right, bottom]) * (SIZES[row["file"]] * 2)
             np.testing.assert_allclose(each["box"], pixels, atol=0.02)
-            assert each["label"] == found["labels"][place].decode() == CLASSES[each["class"]]
-            assert each["score"] == pytest.approx(found["scores"][place], abs=1e-5)
+            assert each["label"] == found["labels"][index].decode() == CLASSES[each["class"]]
+            assert each["score"] == pytest.approx(found["scores"][index], abs=1e-5)
     error = json.loads((tmp_path / "out" / "errors.jsonl").read_text())
     assert error["file"] == "bad.jpg"
 
@@ -106,7 +106,7 @@ def test_thresholds_and_classes(toy, tmp_path):
     row = rows_of(tmp_path / "few")[0]
     found, count = answers(toy, IMAGES["a.png"], **values)
     assert [each["class"] for each in row["detections"]] == found["classes"][:count].tolist()
-    # Other classes take no place from the chosen ones.
+    # Other classes take no row from the chosen ones.
     chosen = DetectionPredictor(CLASSES, classes="bird, dog/é", **values)
     run(toy, tmp_path / "chosen", chosen, [image])
     found, count = answers(toy, IMAGES["a.png"], **values | {"max_detections": 300})

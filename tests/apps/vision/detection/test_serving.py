@@ -179,8 +179,8 @@ def test_a_fresh_process_answers_raw_bytes_as_the_live_model(toy):
     _, serving, answers, images = toy
     own = answer_of(answers, "own")
     assert_same(own, serving.detect(image_bytes=images))
-    most = toy_detector.config().detection.max_detections
-    assert own["detection_boxes"].shape == (4, most, 4)
+    rows = toy_detector.config().detection.max_detections
+    assert own["detection_boxes"].shape == (4, rows, 4)
     assert own["num_detections"].max() >= 10 and own["num_detections"].dtype == np.int32
     assert own["detection_classes"].dtype == np.int32
     for count, labels, classes, scores in zip(
@@ -237,7 +237,7 @@ def test_the_card_shows_how_to_call_it(toy):
 
 
 def ties(squares, training):
-    """Scores that are equal but for rounding, at 20 places far from each other."""
+    """Scores that are equal but for rounding, at 20 anchors far from each other."""
     count = len(anchor_points(SIDE, SIDE)[0])
     logits = np.full((len(squares), count, 3), -9.0, "float32")
     logits[:, ::4, 0] = 1.0 + np.arange(count)[::4] * 1e-7

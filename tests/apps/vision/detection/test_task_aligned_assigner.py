@@ -11,7 +11,7 @@ from apps.vision.detection.task_aligned_assigner import assign
 SIDE = 64
 
 
-def brute_force(scores, predicted, points, boxes, labels, mask, top_k, alpha, beta, least_side):
+def brute_force(scores, predicted, points, boxes, labels, mask, top_k, alpha, beta, min_side):
     """Indices (N,), scores (N,) of one image, written out from the paper."""
 
     def iou(a, b):
@@ -27,7 +27,7 @@ def brute_force(scores, predicted, points, boxes, labels, mask, top_k, alpha, be
         if not mask[m]:
             continue
         x1, y1, x2, y2 = map(float, boxes[m])
-        reach_x, reach_y = max(x2 - x1, least_side) / 2, max(y2 - y1, least_side) / 2
+        reach_x, reach_y = max(x2 - x1, min_side) / 2, max(y2 - y1, min_side) / 2
         ranked = []
         for n, (x, y) in enumerate(points):
             if abs(x - (x1 + x2) / 2) > reach_x or abs(y - (y1 + y2) / 2) > reach_y:
@@ -74,7 +74,7 @@ def random_case(seed, count, classes=3, images=2, near=True):
 
 
 def check(case, **options):
-    options = {"top_k": 10, "alpha": 0.5, "beta": 6.0, "least_side": 8.0, **options}
+    options = {"top_k": 10, "alpha": 0.5, "beta": 6.0, "min_side": 8.0, **options}
     result = assign(**case, **options)
     arrays = [np.asarray(x) for x in result]
     for i in range(len(case["boxes"])):
@@ -99,7 +99,7 @@ def test_random_cases(seed):
 
 
 @pytest.mark.parametrize(
-    "options", [{"top_k": 1}, {"top_k": 200}, {"alpha": 1.0, "beta": 2.5}, {"least_side": 0.0}]
+    "options", [{"top_k": 1}, {"top_k": 200}, {"alpha": 1.0, "beta": 2.5}, {"min_side": 0.0}]
 )
 def test_options(options):
     check(random_case(11, count=9), **options)
@@ -141,12 +141,12 @@ def test_boxes_of_no_area_get_no_target_and_disturb_nobody():
     assert np.asarray(result.indices).max() < 4 and np.isfinite(result.scores).all()
 
 
-def test_a_box_between_the_anchors_is_found_thanks_to_the_least_side():
+def test_a_box_between_the_anchors_is_found_thanks_to_the_min_side():
     case = random_case(5, count=1)
     case["mask"][:] = True
     case["boxes"][:] = np.array([14.5, 14.5, 17.5, 17.5])  # The nearest anchors: 12 and 20.
-    assert (np.asarray(check(case, least_side=0.0).indices) == -1).sum() > 150
-    found = np.asarray(check(case, least_side=8.0).indices)
+    assert (np.asarray(check(case, min_side=0.0).indices) == -1).sum() > 150
+    found = np.asarray(check(case, min_side=8.0).indices)
     assert (found == 0).any(axis=1).all()
 
 
