@@ -81,8 +81,13 @@ class RecurrentTranslator(Translator):
     def call(self, x, training=None):
         outputs, first, mask = self._encoded(x["source"], training)
         inputs = self._embed(self.target_embedding, x["target"], training)
-        own = self._own_tokens(x["target"]) if training and self.draws is not None else {}
-        vectors = self.decoder(inputs, outputs, first, mask, training=training, **own)
+        if training and self.draws is not None:
+            is_own = self._draw_own(x["target"])
+            vectors = self.decoder.sample_scheduled(
+                inputs, outputs, first, mask, is_own, self._own_inputs, training=training
+            )
+        else:
+            vectors = self.decoder(inputs, outputs, first, mask, training=training)
         return self._logits(self.output_dropout(vectors, training=training))
 
     def _encoded(self, source, training=None):
@@ -100,15 +105,14 @@ class RecurrentTranslator(Translator):
 
     # === Scheduled sampling ===
 
-    def _own_tokens(self, target):
-        """Which steps read the decoder's own token, and how; never the first, which is START."""
+    def _draw_own(self, target):
+        """Bool (B, T): steps that read the decoder's own token; never the first one, START."""
         drawn = keras.random.uniform(tf.shape(target), seed=self.draws)
-        is_own = (drawn < self.sampling_probability()) & (tf.range(tf.shape(target)[1]) > 0)
+        return (drawn < self.sampling_probability()) & (tf.range(tf.shape(target)[1]) > 0)
 
-        def own_inputs(vectors):
-            return self.target_embedding(ops.argmax(self._logits(vectors), axis=-1))
-
-        return {"own_inputs": own_inputs, "is_own": is_own}
+    def _own_inputs(self, vectors):
+        """Embeddings of the likeliest tokens after attentional vectors (B, D)."""
+        return self.target_embedding(ops.argmax(self._logits(vectors), axis=-1))
 
     def sampling_probability(self):
         """How often a step of training reads its own token, now; a float scalar.
