@@ -101,13 +101,12 @@ class TranslateApp(App):
         more = {"total_steps": run.total_steps} if config.model.scheduled_sampling else {}
         model = ARCHITECTURES[config.model.architecture](
             config.model,
+            config.loss,
+            config.decoding,
             run.artifacts["source_vocabulary"],
             run.artifacts["target_vocabulary"],
             shared_vocabulary=config.tokens.shared_vocabulary,
-            label_smoothing=config.loss.label_smoothing,
-            beam_size=config.decoding.beam_size,
-            length_penalty=config.decoding.length_penalty,
-            # Runs of before know none.
+            # The benchmark's runs have none.
             length_ratio=run.artifacts.get("length_ratio", MIN_RATIO),
             **more,
         )

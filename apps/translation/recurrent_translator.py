@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
 from shared.common.errors import KerasuiteError
 from shared.layers import AttentionDecoder, Dropout, RecurrentEncoder, StateBridge
@@ -34,8 +33,9 @@ class RecurrentTranslator(Translator):
     [Bengio et al., 2015](https://arxiv.org/abs/1506.03099) for scheduled sampling.
     """
 
-    def __init__(self, config: ModelConfig, *args, total_steps: int = 0, **kwargs):
-        super().__init__(config, *args, **kwargs)
+    def __init__(self, *args, total_steps: int = 0, **kwargs):
+        super().__init__(*args, **kwargs)
+        config = self.config
         self.total_steps = total_steps
         self.width = config.hidden_dim
         self.make_embeddings("uniform")

@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
 from shared.common.errors import KerasuiteError
 from shared.decoding.beam_search import gather_hypotheses
@@ -39,8 +38,9 @@ class TransformerTranslator(Translator):
     Reference: [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)
     """
 
-    def __init__(self, config: ModelConfig, *args, **kwargs):
-        super().__init__(config, *args, **kwargs)
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        config = self.config
         self.width = config.hidden_dim
         # Of unit variance once they are scaled by the root of the width.
         self.make_embeddings(keras.initializers.RandomNormal(stddev=self.width**-0.5))

@@ -17,7 +17,7 @@ import difflib
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import pydantic
 import yaml
@@ -29,6 +29,7 @@ from shared.common.task_names import command_group
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 StrategyName = Literal["auto", "single", "mirrored", "multiworker"]
+T = TypeVar("T")
 
 config_class = pydantic_dataclass(
     frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid")
@@ -198,8 +199,21 @@ def set_value(values: dict, path: str, value: Any) -> None:
     values[leaf] = value
 
 
-def from_dict(config_type: type, values: Mapping[str, Any], source: str) -> Any:
-    """Validates nested plain values; `source` is named in the error."""
+def from_dict(
+    config_type: type[T], values: Mapping[str, Any] | T, source: str = "configuration"
+) -> T:
+    """A configuration of nested plain values, validated; an instance is returned unchanged.
+
+    Args:
+        config_type: the dataclass, a whole configuration or one of its groups.
+        values: nested plain values, such as `to_dict` gives, or an instance.
+        source: where the values come from, for messages.
+
+    Raises:
+        KerasuiteError: for an unknown key, or a value outside its bounds.
+    """
+    if isinstance(values, config_type):
+        return values
     try:
         return pydantic.TypeAdapter(config_type).validate_python(dict(values))
     except pydantic.ValidationError as error:
