@@ -38,7 +38,7 @@ def demonstrate(demo) -> None:
     page.pictures(
         [
             (run / "plots" / "curves.png", "Loss and BLEU while training"),
-            (picture, "What each piece of the translation looked at"),
+            (picture, "Attention of each piece of the translation on the source"),
         ],
         large=True,
     )

@@ -18,7 +18,7 @@ class RecurrentTranslator(Translator):
     them. The learned bridge makes the decoder's first state of the encoder's last ones.
 
     With scheduled sampling a step of training reads, with a probability that rises linearly from
-    0 to the given one over the training, its own best token in place of the true one.
+    0 to the given one over the training, its own best token instead of the true one.
 
     Args:
         total_steps: int. Steps of the training, over which scheduled sampling rises; 0: it has
@@ -115,7 +115,7 @@ class RecurrentTranslator(Translator):
         return self.target_embedding(ops.argmax(self._logits(vectors), axis=-1))
 
     def sampling_probability(self):
-        """How often a step of training reads its own token, now; a float scalar.
+        """The probability that a step of training reads its own token, now: a float scalar.
 
         The optimiser counts the steps: a resumed run goes on where it was, and a batch in pieces
         or on several replicas is one step.

@@ -10,7 +10,7 @@ class MemoryAttention:
         score: a built `AttentionScore`.
         memory: float tensor (B, S, M).
         padding_mask: bool tensor (B, S), True for real positions, or None.
-        keys: what `score.keys` gave for the memory, if it was made before.
+        keys: float tensor (B, S, A), from `score.keys`; None makes them of the memory.
         beam_size: int or int32 scalar. Hypotheses K of each sequence.
 
     Call arguments:

@@ -15,7 +15,7 @@ class Attention(NamedTuple):
     Attributes:
         outputs: float tensor (B, T, D).
         weights: float32 tensor (B, H, T, S), the softmax of the masked scores.
-        scores: float32 tensor (B, H, T, S), not masked: what a student of another size learns from.
+        scores: float32 tensor (B, H, T, S), not masked, for distillation.
     """
 
     outputs: Any
