@@ -132,21 +132,18 @@ class BertEncoder(keras.layers.Layer):
         hidden_states = [self.embed(inputs, training)]
         attentions = []
         for block in self.blocks:
-            hidden, attention = block(
-                hidden_states[-1],
-                attention_mask=mask,
-                return_weights=True,
-                return_scores=output_attentions == "scores",
-                first_only=first_only and block is self.blocks[-1],
-                training=training,
-            )
+            last = block is self.blocks[-1]
+            run = block.first_position if first_only and last else block.with_attention
+            hidden, attention = run(hidden_states[-1], mask, training)
             hidden_states.append(hidden)
             attentions.append(attention)
         outputs = {"sequence": hidden, "pooled": self.pooler(hidden[:, 0])}
         if output_hidden_states:
             outputs["hidden_states"] = tuple(hidden_states)
         if output_attentions:
-            outputs["attentions"] = tuple(attentions)
+            outputs["attentions"] = tuple(
+                getattr(attention, output_attentions) for attention in attentions
+            )
         return outputs
 
     def embed(self, inputs, training=None):

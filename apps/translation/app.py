@@ -23,7 +23,7 @@ from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
 from shared.text.text_batches import evaluation_batches, training_batches
 
-# Sentence pairs that are validated at a time, and tokens of their longer sides with padding.
+# Maximum sentence pairs of a validation batch, and tokens of their longer sides with padding.
 VALIDATION_BATCH, VALIDATION_TOKENS = 64, 8192
 ARCHITECTURES = {"transformer": TransformerTranslator, "recurrent": RecurrentTranslator}
 
@@ -44,10 +44,10 @@ class TranslateApp(App):
     # === Data ===
 
     def prepare(self, run: Run) -> None:
-        """Learns the vocabularies and turns the pairs into numbers, once."""
+        """Learns the vocabularies and encodes the pairs, once."""
         if "train_pairs" not in run.artifacts:
             ARCHITECTURES[run.config.model.architecture].check(run.config.model)
-            run.config = data.settled(run.config)
+            run.config = data.resolved_with_init(run.config)
             run.artifacts = data.prepare_pairs(run.config, run.folder)
             run.save_artifacts()
         self.tokenizers = data.Tokenizers.load(run.folder)
@@ -63,8 +63,8 @@ class TranslateApp(App):
             return training_batches(self.train_pairs, self.plan, start_step, run.worker)
         pairs = self._validation_pairs(run)[1]
         # END included.
-        longest = 1 + max(pairs.source.lengths.max(), pairs.target.lengths.max())
-        rows = min(VALIDATION_BATCH, max(1, VALIDATION_TOKENS // int(longest)))
+        max_length = 1 + max(pairs.source.lengths.max(), pairs.target.lengths.max())
+        rows = min(VALIDATION_BATCH, max(1, VALIDATION_TOKENS // int(max_length)))
         return evaluation_batches(pairs, pairs.source.lengths, rows, run.worker)
 
     def unit(self, run: Run) -> str:
@@ -101,13 +101,12 @@ class TranslateApp(App):
         more = {"total_steps": run.total_steps} if config.model.scheduled_sampling else {}
         model = ARCHITECTURES[config.model.architecture](
             config.model,
+            config.loss,
+            config.decoding,
             run.artifacts["source_vocabulary"],
             run.artifacts["target_vocabulary"],
             shared_vocabulary=config.tokens.shared_vocabulary,
-            label_smoothing=config.loss.label_smoothing,
-            beam_size=config.decoding.beam_size,
-            length_penalty=config.decoding.length_penalty,
-            # Runs of before know none.
+            # The benchmark's runs have none.
             length_ratio=run.artifacts.get("length_ratio", MIN_RATIO),
             **more,
         )

@@ -1,4 +1,4 @@
-"""`kerasuite translate check`: what is in sentence pairs and what is wrong with them."""
+"""`kerasuite translate check`: contents and problems of sentence pairs."""
 
 import tempfile
 import unicodedata
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from apps.translation.config import TranslateConfig
-from apps.translation.data import Tokenizers, encode_pairs, learn_vocabularies, settled
+from apps.translation.data import Tokenizers, encode_pairs, learn_vocabularies, resolved_with_init
 from apps.translation.pairs.cleaning import EMPTY, find_reasons, report_of, summary
 from apps.translation.pairs.pair_files import FoundPairs, find_pairs, same_form
 from apps.translation.pairs.scripts import (
@@ -21,11 +21,11 @@ from apps.translation.pairs.sentence_pairs import SentencePairs
 
 
 def describe(config: TranslateConfig) -> tuple[list[str], list[str]]:
-    """(contents, problems) of the sentence pairs of a configuration, a line each.
+    """Contents and problems of the sentence pairs of a configuration, a line each.
 
     The vocabularies are learnt as training learns them, so that lengths are those that it sees.
     """
-    config = settled(config)
+    config = resolved_with_init(config)
     found = find_pairs(config)
     with tempfile.TemporaryDirectory() as folder:
         learn_vocabularies(config, found.train, Path(folder))
@@ -64,13 +64,13 @@ def _side(side: str, name: str, texts: list[str], tokens: np.ndarray) -> str:
     )
 
 
-# === What is wrong ===
+# === Problems ===
 
 
 def _problems(found: FoundPairs, reasons: np.ndarray) -> list[str]:
     train, validation = found.train, found.validation
     problems = _problem(
-        (place for place, reason in zip(train.where, reasons, strict=True) if reason == EMPTY),
+        (where for where, reason in zip(train.where, reasons, strict=True) if reason == EMPTY),
         "pair(s) with an empty side",
         "are the files aligned?",
     )
@@ -83,8 +83,8 @@ def _problems(found: FoundPairs, reasons: np.ndarray) -> list[str]:
     )
     known = set(map(same_form, train.source))
     seen = (
-        place
-        for text, place in zip(validation.source, validation.where, strict=True)
+        where
+        for text, where in zip(validation.source, validation.where, strict=True)
         if same_form(text) in known
     )
     return problems + _problem(
@@ -93,7 +93,7 @@ def _problems(found: FoundPairs, reasons: np.ndarray) -> list[str]:
 
 
 def _line_problems(where: list[str], texts: list[str], side: str, expected: str) -> list[str]:
-    control = (place for place, text in zip(where, texts, strict=True) if _has_control(text))
+    control = (line for line, text in zip(where, texts, strict=True) if _has_control(text))
     return _problem(
         control, f"{side} line(s) with control characters", "each is read as a space"
     ) + _problem(
@@ -104,15 +104,16 @@ def _line_problems(where: list[str], texts: list[str], side: str, expected: str)
 
 
 def _equal_sides(pairs: SentencePairs) -> Iterable[str]:
-    for source, target, place in zip(pairs.source, pairs.target, pairs.where, strict=True):
+    for source, target, where in zip(pairs.source, pairs.target, pairs.where, strict=True):
         # A name or a number may well be the same in both.
         if len(source.split()) > 2 and same_form(source) == same_form(target):
-            yield place
+            yield where
 
 
-def _problem(places: Iterable[str], what: str, remark: str) -> list[str]:
-    places = list(places)
-    return [f"{places[0]}: {len(places):,} {what}, this is the first; {remark}"] if places else []
+def _problem(lines: Iterable[str], problem: str, remark: str) -> list[str]:
+    """One message about all lines ("FILE:LINE") with a problem, or none."""
+    lines = list(lines)
+    return [f"{lines[0]}: {len(lines):,} {problem}, this is the first; {remark}"] if lines else []
 
 
 def _has_control(text: str) -> bool:
@@ -122,9 +123,9 @@ def _has_control(text: str) -> bool:
 
 
 def _foreign(where: list[str], texts: list[str], expected: str) -> Iterable[str]:
-    """Places of lines that have letters, but none of the script of their side."""
+    """Lines that have letters, but none of the script of their side."""
     allowed = allowed_scripts(expected)
-    for place, text in zip(where, texts, strict=True):
+    for line, text in zip(where, texts, strict=True):
         letters = scripts(text)
         if letters.total() >= FOREIGN_LETTERS and not allowed & letters.keys():
-            yield place
+            yield line

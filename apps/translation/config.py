@@ -7,39 +7,39 @@ from shared.common.config import OptimizationConfig, RunConfig, config_class, gr
 # Tokens of a text that the exported translator reads, the end included; memory grows with the
 # square of the length. Files are translated in pieces below it, see `prediction/pieces.py`.
 MAX_TOKENS = 512
-# Of the tokens that a translation may have to those of its source.
+# Maximum tokens of a translation for a token of its source, at least.
 MIN_RATIO = 2.0
-# The keys that a step of the Transformer looks at grow with the beam, and so do the hypotheses
-# that look: with 256 of them a text of 512 tokens takes some GiB. No vocabulary is smaller.
+# A step of the Transformer has beam_size queries, each on the keys of beam_size hypotheses: with
+# 256 of them a text of 512 tokens takes some GiB. No vocabulary is smaller.
 MAX_BEAM = 256
 
 
 @config_class
 class PairsConfig:
-    """Which sentence pairs are used."""
+    """Sentence pairs."""
 
     source: str = option("", "Source language (en, zh, ...); by default from file endings.")
     target: str = option("", "Target language; in a folder it also picks the files.")
-    reverse: bool = option(False, "Swaps the two sides of the data.")
+    reverse: bool = option(False, "Swap the two sides of the data.")
     validation: tuple[str, ...] = option(
         (), "Held-out pairs, in the formats of DATA; by default val.* of a folder, or a split."
     )
     validation_split: float = option(
-        0.1, "Share of the pairs held out where no others are.", gt=0, le=0.5
+        0.1, "Share of the pairs held out for validation where no others are given.", gt=0, le=0.5
     )
-    max_tokens: int = option(128, "Longer training sentences are left out (tokens).", ge=8)
+    max_tokens: int = option(128, "Leave out training sentences of more tokens.", ge=8)
     max_ratio: float = option(
-        9.0, "Pairs are left out whose lengths (tokens) differ by more than this factor.", gt=1
+        9.0, "Leave out pairs whose numbers of tokens differ by more than this factor.", gt=1
     )
-    keep_duplicates: bool = option(False, "Keeps pairs that occur more than once.")
+    keep_duplicates: bool = option(False, "Keep pairs that occur more than once.")
 
 
 @config_class
 class VocabularyConfig:
-    """How sentences are cut into tokens."""
+    """Vocabulary."""
 
     vocabulary: Literal["unigram", "bpe", "char", "word"] = option(
-        "unigram", "Kind of token; what is no token is spelled in bytes."
+        "unigram", "Kind of token; other characters are spelled in bytes."
     )
     vocabulary_size: int = option(8000, "Number of tokens.", ge=300)
     shared_vocabulary: bool = option(True, "One vocabulary for both languages.")
@@ -54,48 +54,54 @@ class ModelConfig:
     )
     num_layers: int = option(3, "Blocks (layers) of the encoder, and of the decoder.", ge=1)
     hidden_dim: int = option(256, "Width of embeddings and blocks.", ge=8)
-    dropout: float = option(0.1, "Dropout.", ge=0, lt=1)
-    tie_embeddings: bool = option(True, "Uses the target embedding as output weights as well.")
+    dropout: float = option(0.1, "Dropout rate.", ge=0, lt=1)
+    tie_embeddings: bool = option(True, "Use the target embedding as output weights too.")
     # Transformer
     num_heads: int = option(8, "Transformer: attention heads.", ge=1)
     intermediate_dim: int = option(1024, "Transformer: width inside a feed-forward network.", ge=8)
-    norm: Literal["pre", "post"] = option("pre", "Transformer: where the normalisation stands.")
-    positions: Literal["sinusoidal", "learned"] = option("sinusoidal", "Transformer: positions.")
-    attention_dropout: float = option(0.0, "Transformer: dropout of attention.", ge=0, lt=1)
+    norm: Literal["pre", "post"] = option(
+        "pre", "Transformer: normalisation before or after each sublayer."
+    )
+    positions: Literal["sinusoidal", "learned"] = option(
+        "sinusoidal", "Transformer: kind of position encoding."
+    )
+    attention_dropout: float = option(
+        0.0, "Transformer: dropout rate of the attention weights.", ge=0, lt=1
+    )
     # Recurrent
     cell: Literal["lstm", "gru"] = option("lstm", "Recurrent: kind of cell.")
     attention: Literal["additive", "dot", "general", "concat"] = option(
         "general", "Recurrent: Bahdanau's additive attention, or one of Luong's scores."
     )
-    input_feeding: bool = option(True, "Recurrent: the attention vector is fed to the next step.")
+    input_feeding: bool = option(True, "Recurrent: feed the attentional vector to the next step.")
     residual: bool = option(True, "Recurrent: residual connections between layers.")
     scheduled_sampling: float = option(
-        0.0, "Recurrent: how often at the end of training a step is fed its own prediction.",
+        0.0, "Recurrent: share of steps that read their own prediction at the end of training.",
         ge=0, le=1,
     )  # fmt: skip
 
 
 @config_class
 class LossConfig:
-    """What is minimised."""
+    """The objective."""
 
     label_smoothing: float = option(0.1, "Probability spread over the other tokens.", ge=0, lt=1)
 
 
 @config_class
 class DecodingConfig:
-    """How the best translation is searched for."""
+    """Search for the best translation."""
 
     beam_size: int = option(4, "Hypotheses kept at each step; 1 is greedy.", ge=1, le=MAX_BEAM)
     length_penalty: float = option(
-        0.6, "Exponent alpha of the length penalty (Wu et al., 2016); 0 is off.", ge=0,
+        0.6, "Exponent of the length penalty (Wu et al., 2016); 0 disables it.", ge=0,
         allow_inf_nan=False,
     )  # fmt: skip
 
 
 @config_class
 class TranslateConfig(RunConfig):
-    """Everything that a translation run is made of."""
+    """Configuration of a translation run."""
 
     task: ClassVar[str] = "translate"
     batch_size: int = option(0, "Sentence pairs a batch, instead of --batch-tokens.", ge=0)

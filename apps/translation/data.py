@@ -1,4 +1,4 @@
-"""Sentence pairs to vocabularies, numbers and batches."""
+"""Sentence pairs to vocabularies, token ids and batches."""
 
 import dataclasses
 import json
@@ -43,10 +43,10 @@ class Tokenizers:
 
 
 def prepare_pairs(config: TranslateConfig, folder: Path) -> dict[str, Any]:
-    """Reads and cleans the pairs, learns the vocabularies and writes everything as numbers.
+    """Reads and cleans the pairs, learns the vocabularies and writes everything as token ids.
 
     Returns:
-        Artifacts: languages, how many pairs and tokens there are.
+        Artifacts: languages, scripts, and numbers of pairs, of tokens and of vocabulary entries.
     """
     found = find_pairs(config)
     for note in found.notes:
@@ -79,15 +79,15 @@ def prepare_pairs(config: TranslateConfig, folder: Path) -> dict[str, Any]:
 def length_ratio(pairs: EncodedPairs) -> float:
     """Target tokens for a source token, END included, in all but one pair of a hundred.
 
-    MIN_RATIO at least: with subwords of both languages that is plenty. By characters it is much
-    more where one of the source's stands for a word, as in Chinese.
+    At least MIN_RATIO: with subwords of both languages that is plenty. With characters it is much
+    more where one of the source's is a word, as in Chinese.
     """
     ratios = (pairs.target.lengths + 1) / (pairs.source.lengths + 1)
     return max(MIN_RATIO, float(np.quantile(ratios, 0.99)))
 
 
-def settled(config: TranslateConfig) -> TranslateConfig:
-    """The configuration of a run that starts from another one, with the vocabulary of that.
+def resolved_with_init(config: TranslateConfig) -> TranslateConfig:
+    """The configuration of a run with --init: with the vocabulary of the other run.
 
     Its weights mean nothing with other words. Warns of options that say otherwise.
 
@@ -96,13 +96,13 @@ def settled(config: TranslateConfig) -> TranslateConfig:
     """
     if not config.init:
         return config
-    place = _init_folder(config)
-    if not (place / SOURCE_MODEL).is_file():
+    folder = _init_folder(config)
+    if not (folder / SOURCE_MODEL).is_file():
         raise KerasuiteError(
             f"--init {config.init}: no {SOURCE_MODEL} is there, the vocabulary of its weights; "
             f"give the folder of a translation run"
         )
-    theirs = configs.load(TranslateConfig, place / "config.yaml").tokens
+    theirs = configs.load(TranslateConfig, folder / "config.yaml").tokens
     config, unused = configs.inherit_group(config, "tokens", theirs)
     if unused:
         warn(f"--init {config.init}: brings its vocabulary; not used: {', '.join(unused)}")
@@ -110,9 +110,9 @@ def settled(config: TranslateConfig) -> TranslateConfig:
 
 
 def _init_folder(config: TranslateConfig) -> Path:
-    """Where the run of --init is, which may name its weights."""
-    place = Path(config.init)
-    return place if place.is_dir() else place.parent
+    """The run folder of --init, which may name the weights in it."""
+    path = Path(config.init)
+    return path if path.is_dir() else path.parent
 
 
 def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Path) -> None:
@@ -144,14 +144,14 @@ def encode_pairs(pairs: SentencePairs, tokenizers: Tokenizers) -> EncodedPairs:
 def encode_validation(
     pairs: SentencePairs, tokenizers: Tokenizers, config: TranslateConfig
 ) -> EncodedPairs:
-    """Validation pairs as numbers, none longer than training pairs and exported models may be.
+    """Validation pairs as token ids, none longer than training pairs and exported models may be.
 
     The text of the pairs stays whole: a translation is compared with all of its reference.
     """
     limit = max(config.pairs.max_tokens, MAX_TOKENS - 1)
     encoded = encode_pairs(pairs, tokenizers)
-    longest = np.maximum(encoded.source.lengths, encoded.target.lengths)
-    long = np.flatnonzero(longest > limit)
+    lengths = np.maximum(encoded.source.lengths, encoded.target.lengths)
+    long = np.flatnonzero(lengths > limit)
     if not len(long):
         return encoded
     warn(
@@ -168,7 +168,7 @@ def _cut(sentences: Sentences, limit: int) -> Sentences:
 def write_validation(
     pairs: SentencePairs, tokenizers: Tokenizers, config: TranslateConfig, folder: Path
 ) -> None:
-    """Keeps validation pairs as text, for BLEU, and as numbers."""
+    """Writes validation pairs as text, for BLEU, and as token ids."""
     write_json(folder / VALIDATION_TEXT, dataclasses.asdict(pairs))
     encode_validation(pairs, tokenizers, config).save(folder / VALIDATION)
 
@@ -185,10 +185,10 @@ def batch_plan(pairs: EncodedPairs, config: TranslateConfig, replicas: int = 1) 
     """
     # END included.
     lengths = np.stack([pairs.source.lengths, pairs.target.lengths], axis=1) + 1
-    longest = int(lengths.max())
-    if not config.batch_size and config.batch_tokens < replicas * (longest + 1):
+    max_length = int(lengths.max())
+    if not config.batch_size and config.batch_tokens < replicas * (max_length + 1):
         raise KerasuiteError(
-            f"--batch-tokens {config.batch_tokens}: does not hold a pair of {longest} tokens for "
-            f"each of {replicas} replica(s); raise it or lower --max-tokens"
+            f"--batch-tokens {config.batch_tokens}: does not hold a pair of {max_length} tokens "
+            f"for each of {replicas} replica(s); raise it or lower --max-tokens"
         )
     return BatchPlan(lengths, config.batch_tokens, config.batch_size, config.seed)

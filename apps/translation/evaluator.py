@@ -1,4 +1,4 @@
-"""How good translations are: BLEU, chrF and exact matches, by length, with samples."""
+"""Metrics of translations: BLEU, chrF and exact matches, by length, with samples."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class TranslationEvaluator(Evaluator):
             "by_length": by_length,
         }
 
-    # === What was found, in the order of the data ===
+    # === Translations and references, in the order of the data ===
 
     @property
     def _order(self) -> list[int]:
@@ -92,16 +92,16 @@ class TranslationEvaluator(Evaluator):
 
     def _by_length(self) -> dict[str, dict[str, float]]:
         """Scores of the pairs whose sources have up to 5 words, 6 to 10 and so on."""
-        classes: dict[int, list[int]] = {}
+        members: dict[int, list[int]] = {}
         for index in self._order:
-            place = int(np.searchsorted(LENGTHS, count_words(self.pairs.source[index])))
-            classes.setdefault(place, []).append(index)
+            number = int(np.searchsorted(LENGTHS, count_words(self.pairs.source[index])))
+            members.setdefault(number, []).append(index)
         bleu, chrf = bleu_metric(self.target_language), CHRF()
         table = {}
-        for place in sorted(classes):
-            translations = [self._found[index] for index in classes[place]]
-            references = [self.pairs.target[index] for index in classes[place]]
-            table[_class_name(place)] = {
+        for number in sorted(members):
+            translations = [self._found[index] for index in members[number]]
+            references = [self.pairs.target[index] for index in members[number]]
+            table[_class_name(number)] = {
                 "pairs": len(references),
                 "bleu": _corpus_score(bleu, translations, references),
                 "chrf": _corpus_score(chrf, translations, references),
@@ -109,7 +109,7 @@ class TranslationEvaluator(Evaluator):
         return table
 
     def _rows(self) -> list[tuple[str, str, str, str, float]]:
-        """A row as in HEADER for each pair."""
+        """A row with the columns of HEADER for each pair."""
         chrf, pairs = CHRF(), self.pairs
         return [
             (
@@ -149,7 +149,7 @@ def write_table(rows: Sequence[tuple], path: Path) -> None:
 
 
 def write_page(rows: Sequence[tuple], path: Path) -> None:
-    """Translations from all over the data, and those least like their references."""
+    """A page of translations from all over the data, and of those least like their references."""
     page, header = Page("Translations"), [*HEADER[1:-1], "chrF"]
     page.text(
         f"{len(rows):,} sentences were translated. chrF compares the characters of a translation "
@@ -173,13 +173,13 @@ def _corpus_score(metric: BLEU | CHRF, translations: list[str], references: list
     return float(metric.corpus_score(translations, [references]).score)
 
 
-def _class_name(place: int) -> str:
-    if place == 0:
+def _class_name(number: int) -> str:
+    if number == 0:
         return f"up to {LENGTHS[0]}"
-    first = LENGTHS[place - 1] + 1
-    return f"{first}-{LENGTHS[place]}" if place < len(LENGTHS) else f"{first} and more"
+    first = LENGTHS[number - 1] + 1
+    return f"{first}-{LENGTHS[number]}" if number < len(LENGTHS) else f"{first} and more"
 
 
 def _normal(text: str) -> str:
-    """Texts that look the same are the same: composed characters, spaces of one width."""
+    """A text in composed characters and with single spaces: equal where texts look equal."""
     return " ".join(unicodedata.normalize("NFC", text).split())

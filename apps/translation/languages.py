@@ -1,4 +1,4 @@
-"""What is known of languages by their names, and which ones an exported model translates."""
+"""Properties of languages by their names, and the languages of an exported model."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ def main_language(language: str) -> str:
 
 
 def separator(language: str) -> str:
-    """What stands between two sentences of a language: a space, or nothing.
+    """The separator of two sentences of a language: a space, or nothing.
 
     >>> separator("zh_TW"), separator("de"), separator("")
     ('', ' ', ' ')
@@ -33,11 +33,11 @@ def separator(language: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Languages:
-    """What a translator translates; "" where it is not known.
+    """Languages and scripts of a translator; "" where they are not known.
 
     Attributes:
         source, target: languages, such as "en" and "de".
-        source_script, target_script: what most of the training text is written in, see
+        source_script, target_script: of most of the training text, see
             `pairs/scripts.py`.
     """
 

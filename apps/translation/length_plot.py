@@ -25,9 +25,9 @@ def plot_by_length(table: Mapping[str, Mapping[str, float]], path: str | os.Path
         FigureCanvasAgg(figure)
         axes = figure.subplots()
         for number, (name, label) in enumerate(METRICS.items()):
-            places = [place + (number - 0.5) * WIDTH for place in range(len(table))]
+            positions = [index + (number - 0.5) * WIDTH for index in range(len(table))]
             heights = [row[name] for row in table.values()]
-            bars = axes.bar(places, heights, WIDTH, label=label)
+            bars = axes.bar(positions, heights, WIDTH, label=label)
             axes.bar_label(bars, fmt="%.0f", fontsize=7, padding=1)
         names = [f"{name}\n{row['pairs']:,} pairs" for name, row in table.items()]
         axes.set_xticks(range(len(table)), names, fontsize=8)

@@ -46,7 +46,7 @@ _NOTHING = -1e8
 
 @dataclass(frozen=True)
 class Translation:
-    """What was found for one line.
+    """The translations of one line.
 
     Attributes:
         best: (translation, score), best first; one, or `n_best` at most.
@@ -71,8 +71,8 @@ class TranslationPredictor(LinePredictor):
         alignments: bool. Writes which source piece each target piece comes from into
             `alignments/`, as Pharaoh does: `0-0 2-1`.
         max_words: int. Longer lines are translated sentence by sentence, see `cut_line`.
-        search: how translations are looked for; by default as the run was configured. With
-            `n_best` so many of each line are written into `n_best/`, as Moses does:
+        search: options of the search; by default as the run was configured. With
+            `n_best` that many of each line are written into `n_best/`, as Moses does:
             `0 ||| translation ||| score`, lines counted from 0.
 
     Raises:
@@ -101,7 +101,7 @@ class TranslationPredictor(LinePredictor):
         return self.search.settings() | {name: getattr(self, name) for name in names}
 
     def start(self, model):
-        """Takes from the export what was not given, and what it knows of its languages."""
+        """Takes options that were not given, and the languages, from the export."""
         if self.alignments:
             require_signature(model, "align")
         languages = Languages.of_export(model.path / EXTRA)
@@ -207,7 +207,7 @@ class TranslationPredictor(LinePredictor):
 
 
 def _found(translations: np.ndarray, scores: np.ndarray) -> list[tuple[str, float]]:
-    """(translation, score) of one text, without places that the search left empty."""
+    """(translation, score) of one text, without slots that the search left empty."""
     pairs = zip(translations, scores, strict=True)
     # Several rows of tokens may be spelled alike.
     found = each_once((_text(text), float(score)) for text, score in pairs)

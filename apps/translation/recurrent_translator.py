@@ -4,7 +4,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
 from shared.common.errors import KerasuiteError
 from shared.layers import AttentionDecoder, Dropout, RecurrentEncoder, StateBridge
@@ -19,7 +18,7 @@ class RecurrentTranslator(Translator):
     them. The learned bridge makes the decoder's first state of the encoder's last ones.
 
     With scheduled sampling a step of training reads, with a probability that rises linearly from
-    0 to the given one over the training, its own best token in place of the true one.
+    0 to the given one over the training, its own best token instead of the true one.
 
     Args:
         total_steps: int. Steps of the training, over which scheduled sampling rises; 0: it has
@@ -34,8 +33,9 @@ class RecurrentTranslator(Translator):
     [Bengio et al., 2015](https://arxiv.org/abs/1506.03099) for scheduled sampling.
     """
 
-    def __init__(self, config: ModelConfig, *args, total_steps: int = 0, **kwargs):
-        super().__init__(config, *args, **kwargs)
+    def __init__(self, *args, total_steps: int = 0, **kwargs):
+        super().__init__(*args, **kwargs)
+        config = self.config
         self.total_steps = total_steps
         self.width = config.hidden_dim
         self.make_embeddings("uniform")
@@ -81,8 +81,13 @@ class RecurrentTranslator(Translator):
     def call(self, x, training=None):
         outputs, first, mask = self._encoded(x["source"], training)
         inputs = self._embed(self.target_embedding, x["target"], training)
-        own = self._own_tokens(x["target"]) if training and self.draws is not None else {}
-        vectors = self.decoder(inputs, outputs, first, mask, training=training, **own)
+        if training and self.draws is not None:
+            is_own = self._draw_own(x["target"])
+            vectors = self.decoder.sample_scheduled(
+                inputs, outputs, first, mask, is_own, self._own_inputs, training=training
+            )
+        else:
+            vectors = self.decoder(inputs, outputs, first, mask, training=training)
         return self._logits(self.output_dropout(vectors, training=training))
 
     def _encoded(self, source, training=None):
@@ -100,18 +105,17 @@ class RecurrentTranslator(Translator):
 
     # === Scheduled sampling ===
 
-    def _own_tokens(self, target):
-        """Which steps read the decoder's own token, and how; never the first, which is START."""
+    def _draw_own(self, target):
+        """Bool (B, T): steps that read the decoder's own token; never the first one, START."""
         drawn = keras.random.uniform(tf.shape(target), seed=self.draws)
-        is_own = (drawn < self.sampling_probability()) & (tf.range(tf.shape(target)[1]) > 0)
+        return (drawn < self.sampling_probability()) & (tf.range(tf.shape(target)[1]) > 0)
 
-        def own_inputs(vectors):
-            return self.target_embedding(ops.argmax(self._logits(vectors), axis=-1))
-
-        return {"own_inputs": own_inputs, "is_own": is_own}
+    def _own_inputs(self, vectors):
+        """Embeddings of the likeliest tokens after attentional vectors (B, D)."""
+        return self.target_embedding(ops.argmax(self._logits(vectors), axis=-1))
 
     def sampling_probability(self):
-        """How often a step of training reads its own token, now; a float scalar.
+        """The probability that a step of training reads its own token, now: a float scalar.
 
         The optimiser counts the steps: a resumed run goes on where it was, and a batch in pieces
         or on several replicas is one step.

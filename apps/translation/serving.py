@@ -27,12 +27,12 @@ class TranslatorServing(ServingModule):
             [N, n], best first; n is at most 256.
         sample: `text`, `temperature` f32, `top_k` int32, `top_p` f32 and `seed` int32 scalars to
             `translation`, drawn at random (see `shared.decoding.sampling`), and `score`, its
-            log-probability. Seed and text alone decide what is drawn: the same text is translated
-            in the same way anywhere in any batch, and otherwise with another seed.
+            log-probability. The draws depend on seed and text alone: the same text has the same
+            translation anywhere in any batch, and another with another seed.
         score: `text` and `target` string [N] to `score` f32 [N], the log-probability of the
-            target, and `tokens` int32 [N], how many it has, the end included.
+            target, and `tokens` int32 [N], their number, the end included.
         count_tokens: `text` and `target` to `source_tokens` and `target_tokens` int32 [N], ends
-            included, of the whole texts: what of them has more than 512 is cut elsewhere.
+            included, of the whole texts, however long.
         align: `text` and `target` to `source_pieces` string [N, S], `target_pieces` string [N, T]
             and `attention` f32 [N, T, S]; shorter rows are filled with "" and 0.
 
@@ -40,7 +40,7 @@ class TranslatorServing(ServingModule):
         model: the translator.
         tokenizers: of the two languages.
         config: of the run.
-        languages: what is translated.
+        languages: of the two sides.
         sentences: some source sentences, to verify the export with.
     """
 
@@ -62,7 +62,7 @@ class TranslatorServing(ServingModule):
         return tf.concat([tokens, ends], axis=1).to_tensor(PAD)
 
     def _target(self, text: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What the decoder reads and what it should predict, int32 (N, T) each."""
+        """Input tokens of the decoder and the labels to predict, int32 (N, T) each."""
         tokens = self.tokenizers.target(text)[:, : MAX_TOKENS - 1]
         ones = tf.ones([tf.size(text), 1], tf.int32)
         read = tf.concat([START * ones, tokens], axis=1).to_tensor(PAD)

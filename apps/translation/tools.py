@@ -1,4 +1,4 @@
-"""What the commands beside training do: attention, scores of given pairs, a prompt."""
+"""Commands beside training: attention, scores of given pairs, a prompt."""
 
 import math
 import sys
@@ -21,13 +21,20 @@ if TYPE_CHECKING:
 PROMPT = "> "
 
 
-def attention(place: str, model: Path, sentence: str, output: Path) -> None:
-    """Translates a sentence and draws which source pieces each target piece looked at."""
+def attention(app_path: str, model: Path, sentence: str, output: Path) -> None:
+    """Translate a sentence and draw the attention of its pieces on those of the source.
+
+    Args:
+        app_path: import path of the application.
+        model: SavedModel or run folder.
+        sentence: source text.
+        output: PNG file to write.
+    """
     if output.suffix.lower() != ".png":
         raise UsageError(
             f"--output {output}: a PNG file is written; give a name that ends with .png"
         )
-    predictor, loaded = _open(place, model, None)
+    predictor, loaded = _open(app_path, model, None)
     from apps.translation.prediction.alignment import read_alignment
     from apps.translation.prediction.long_lines import count_words
     from apps.translation.prediction.pieces import cut_lines
@@ -51,11 +58,12 @@ def attention(place: str, model: Path, sentence: str, output: Path) -> None:
     console.print(f"The attention is drawn in {output}.", markup=False)
 
 
-def score(place: str, model: Path, files: list[str], output: Path) -> None:
-    """Writes the log-probability of each target sentence given its source.
+def score(app_path: str, model: Path, files: list[str], output: Path) -> None:
+    """Write the log-probability of each target sentence given its source.
 
     Args:
-        place, model: the application, and a SavedModel or a run folder.
+        app_path: import path of the application.
+        model: SavedModel or run folder.
         files: pairs, in the formats that training reads.
         output: tab-separated file with the columns of `pair_scores.HEADER`; the score is the
             natural logarithm, the end of the sentence included, and empty where a side is too
@@ -64,7 +72,7 @@ def score(place: str, model: Path, files: list[str], output: Path) -> None:
     Raises:
         typer.Exit: with 3, if pairs were not scored.
     """
-    _, loaded = _open(place, model, "score")
+    _, loaded = _open(app_path, model, "score")
     from apps.translation.prediction import pair_scores
 
     pairs = _read_pairs(loaded, files)
@@ -110,19 +118,24 @@ def _report_long_pairs(pairs: "SentencePairs", scores: "list[PairScore | None]")
 
     cut = [index for index, found in enumerate(scores) if found is not None and found.is_cut]
     # Beside the end of the sentence.
-    report(cut, f"{MAX_TOKENS - 1} tokens", "only so many were scored")
+    report(cut, f"{MAX_TOKENS - 1} tokens", "only these were scored")
     missing = [index for index, found in enumerate(scores) if found is None]
     report(missing, f"{MAX_SCORED_WORDS} words", "they were not scored")
     if missing:
         raise typer.Exit(SOME_REJECTED)
 
 
-def interactive(place: str, model: Path, **options: Any) -> None:
-    """Translates what is typed, line by line, until the end of the input (Ctrl-D).
+def interactive(app_path: str, model: Path, **options: Any) -> None:
+    """Translate typed lines until the end of the input (Ctrl-D).
 
     Piped input gets one line for each line, without prompts; an empty one where the model fails.
+
+    Args:
+        app_path: import path of the application.
+        model: SavedModel or run folder.
+        **options: of the predictor.
     """
-    predictor, loaded = _open(place, model, None, **options)
+    predictor, loaded = _open(app_path, model, None, **options)
     import tensorflow as tf
 
     from shared.engine.saved_model.loaded_model import one_line
@@ -144,7 +157,7 @@ def _typed() -> Iterator[str]:
         import readline  # noqa: F401  Arrow keys and history for `input`.
     while True:
         try:
-            # What is no UTF-8 comes as surrogates, which no tensor takes.
+            # Bytes that are no UTF-8 come as surrogates, which no tensor takes.
             yield input(PROMPT).encode("utf-8", "replace").decode()
         except EOFError:
             print()
@@ -156,7 +169,7 @@ def _piped() -> Iterable[str]:
 
 
 def _open(
-    place: str, model: Path, signature: str | None, **options: Any
+    app_path: str, model: Path, signature: str | None, **options: Any
 ) -> "tuple[TranslationPredictor, LoadedModel]":
     """The predictor and the loaded model; of its own signature, if None is named."""
     import_tensorflow()
@@ -164,7 +177,7 @@ def _open(
     from shared.engine.saved_model.loaded_model import LoadedModel
     from shared.engine.saved_model.run_export import saved_model_for
 
-    app = load_app(place)
+    app = load_app(app_path)
     saved_model = saved_model_for(app, model)
     predictor = app.predictor(saved_model, **options)
     loaded = LoadedModel(saved_model, signature or predictor.signature)

@@ -11,7 +11,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.translation.config import ModelConfig
 from apps.translation.translator import Translator
 from shared.common.errors import KerasuiteError
 from shared.decoding.beam_search import gather_hypotheses
@@ -23,7 +22,7 @@ from shared.layers import (
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
-from shared.layers.multi_head_attention import cache_places, padding_attention_mask
+from shared.layers.multi_head_attention import cache_indices, padding_attention_mask
 from shared.text.subword_tokenizer import PAD
 
 
@@ -39,8 +38,9 @@ class TransformerTranslator(Translator):
     Reference: [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)
     """
 
-    def __init__(self, config: ModelConfig, *args, **kwargs):
-        super().__init__(config, *args, **kwargs)
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        config = self.config
         self.width = config.hidden_dim
         # Of unit variance once they are scaled by the root of the width.
         self.make_embeddings(keras.initializers.RandomNormal(stddev=self.width**-0.5))
@@ -154,7 +154,7 @@ class TransformerTranslator(Translator):
         slots = index * beam_size + tf.range(beam_size)
         new = tf.range(tf.shape(state["own"])[2]) == slots[:, None]
         own = state["own"] | new
-        places = cache_places(rows, self.config.num_heads, slots)
+        indices = cache_indices(rows, self.config.num_heads, slots)
         # All K tokens stand at the same position: as if they were sequences of their own.
         hidden = self._embed(self.target_embedding, tf.reshape(tokens, [-1, 1]), begin=index)
         hidden = tf.reshape(hidden, [-1, beam_size, self.width])
@@ -163,7 +163,7 @@ class TransformerTranslator(Translator):
             self.decoder_blocks, state["caches"], memory["pairs"], strict=True
         ):
             hidden, cache, weights = block.step(
-                hidden, cache, places, own[:, None], *pair, memory["mask"]
+                hidden, cache, indices, own[:, None], pair, memory["mask"]
             )
             caches.append(cache)
         logits = self.next_logits(self.decoder_norm(hidden), memory["kernel"])

@@ -1,25 +1,25 @@
-"""What the recurrent and the Transformer translator share: the contract and the loss.
+"""Base of the recurrent and the Transformer translator: the contract and the loss.
 
 Training reads whole target sentences (`call`); decoding reads them token by token (`encode`,
 `start`, `step`, `reorder`), with B sentences and K hypotheses of each. Both ways give the same
 logits for the same tokens.
 """
 
-import dataclasses
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from apps.translation.config import MIN_RATIO, ModelConfig
+from apps.translation.config import MIN_RATIO, DecodingConfig, LossConfig, ModelConfig
+from shared.common.config import from_dict, to_dict
 from shared.decoding.beam_search import Decoded, beam_search, gather_hypotheses
 from shared.decoding.sampling import sample
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
 from shared.text.subword_tokenizer import END, PAD, START, UNK
 
 State = dict[str, tf.Tensor]
-# What begins and ends a translation, and what is never written.
+# Tokens that begin and end a translation, and those that are never written.
 TOKENS = {"start": START, "end": END, "never": (PAD, UNK, START)}
 
 
@@ -29,13 +29,13 @@ class Translator(keras.Model):
     Subclasses call `make_embeddings`; the reverse of the target's gives the logits.
 
     Args:
-        config: the network's configuration.
+        config: ModelConfig. The network.
+        loss: LossConfig. The objective.
+        decoding: DecodingConfig. How `predictions` searches.
         source_vocabulary, target_vocabulary: int. Sizes.
         shared_vocabulary: bool. Whether both languages share one embedding.
-        label_smoothing: float. See `smoothed_cross_entropy`.
-        beam_size, length_penalty: how `predictions` searches.
-        length_ratio: float. Target tokens for a source token, more than which a translation is
-            not expected to have; see `limits`.
+        length_ratio: float. The highest expected number of target tokens for a source token; see
+            `limits`.
 
     Call arguments:
         x: {"source": int32 (B, S), ending with END, then PAD; "target": int32 (B, T), beginning
@@ -48,26 +48,24 @@ class Translator(keras.Model):
     def __init__(
         self,
         config: ModelConfig,
+        loss: LossConfig,
+        decoding: DecodingConfig,
         source_vocabulary: int,
         target_vocabulary: int,
         shared_vocabulary: bool = True,
-        label_smoothing: float = 0.0,
-        beam_size: int = 4,
-        length_penalty: float = 0.6,
         length_ratio: float = MIN_RATIO,
         name: str = "translator",
         **kwargs,
     ):
-        self.check(config)
         # This name and those of the layers are fixed: `--init` finds weights by them.
         super().__init__(name=name, **kwargs)
-        self.config = config
-        self.shared_vocabulary = shared_vocabulary
+        self.config = from_dict(ModelConfig, config)
+        self.loss_config = from_dict(LossConfig, loss)
+        self.decoding_config = from_dict(DecodingConfig, decoding)
+        self.check(self.config)
         self.source_vocabulary = source_vocabulary
         self.target_vocabulary = target_vocabulary
-        self.label_smoothing = label_smoothing
-        self.beam_size = beam_size
-        self.length_penalty = length_penalty
+        self.shared_vocabulary = shared_vocabulary
         self.length_ratio = length_ratio
 
     @staticmethod
@@ -101,7 +99,7 @@ class Translator(keras.Model):
     # === Decoding, one token at a time ===
 
     def encode(self, source, training=False) -> State:
-        """Source tokens int32 (B, S) to what the decoder reads at every step."""
+        """Source tokens int32 (B, S) to the tensors that the decoder reads at every step."""
         raise NotImplementedError
 
     def start(self, memory: State, beam_size: int, max_steps: int) -> State:
@@ -113,7 +111,7 @@ class Translator(keras.Model):
 
         Args:
             tokens: int32 (B, K), the last token of each hypothesis.
-            index: int32 scalar, how many tokens came before it.
+            index: int32 scalar, the number of tokens before it.
             state, memory: of `start` or the last step, and of `encode`.
 
         Returns:
@@ -127,10 +125,10 @@ class Translator(keras.Model):
         return gather_hypotheses(state, parents)
 
     def limits(self, source) -> tf.Tensor:
-        """How many tokens a translation of `source` (B, S) may have, its END included: (B,)."""
+        """Maximum tokens of a translation of `source` (B, S), its END included: int32 (B,)."""
         lengths = tf.math.count_nonzero(source != PAD, axis=1, dtype=tf.int32)
-        longest = tf.math.ceil(self.length_ratio * tf.cast(lengths, tf.float32))
-        return tf.cast(longest, tf.int32) + 10
+        max_lengths = tf.math.ceil(self.length_ratio * tf.cast(lengths, tf.float32))
+        return tf.cast(max_lengths, tf.int32) + 10
 
     def output_kernel(self) -> tf.Tensor:
         """Output weights (D, V), turned round once for all steps where they are an embedding's."""
@@ -145,7 +143,12 @@ class Translator(keras.Model):
         return ops.reshape(flat, (-1, ops.shape(hidden)[1], self.target_vocabulary))
 
     def translate(self, source, beam_size, length_penalty, num_best=1) -> Decoded:
-        """Searches for the best translations of source tokens (B, S); see `beam_search`."""
+        """Searches for the best translations.
+
+        Args:
+            source: int32 (B, S).
+            beam_size, length_penalty, num_best: see `beam_search`.
+        """
         memory = self.encode(source)
         limits = self.limits(source)
         return beam_search(
@@ -160,7 +163,12 @@ class Translator(keras.Model):
         )
 
     def sample(self, source, seeds, temperature=1.0, top_k=0, top_p=1.0) -> Decoded:
-        """Draws a translation of source tokens (B, S); see `shared.decoding.sampling.sample`."""
+        """Draws a translation at random.
+
+        Args:
+            source: int32 (B, S).
+            seeds, temperature, top_k, top_p: see `shared.decoding.sampling.sample`.
+        """
         memory, limits = self.encode(source), self.limits(source)
         return sample(
             self._next_step(memory),
@@ -174,7 +182,7 @@ class Translator(keras.Model):
         )
 
     def _next_step(self, memory: State) -> Callable:
-        """`step` as the searches call it."""
+        """`step` with the arguments that the searches give."""
         return lambda tokens, index, state: self.step(tokens, index, state, memory)[:2]
 
     def attention(self, source, target) -> tf.Tensor:
@@ -205,7 +213,8 @@ class Translator(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """Cross-entropy per target token, padding left out (Vaswani et al., 2017, 5.4)."""
         labels = y["labels"]
-        losses = smoothed_cross_entropy(labels, y_pred, self.label_smoothing if training else 0.0)
+        smoothing = self.loss_config.label_smoothing if training else 0.0
+        losses = smoothed_cross_entropy(labels, y_pred, smoothing)
         real = tf.cast(labels != PAD, losses.dtype)
         return tf.reduce_sum(losses * real) / tf.maximum(tf.reduce_sum(real), 1.0)
 
@@ -214,7 +223,8 @@ class Translator(keras.Model):
 
     def predictions(self, x, y_pred):
         """The best translation of each sentence, for BLEU while training."""
-        found = self.translate(x["source"], self.beam_size, self.length_penalty)
+        decoding = self.decoding_config
+        found = self.translate(x["source"], decoding.beam_size, decoding.length_penalty)
         return {"tokens": found.tokens[:, 0], "score": found.scores[:, 0]}
 
     # === Saving ===
@@ -222,16 +232,11 @@ class Translator(keras.Model):
     def get_config(self):
         return {
             "name": self.name,
-            "config": dataclasses.asdict(self.config),
+            "config": to_dict(self.config),
+            "loss": to_dict(self.loss_config),
+            "decoding": to_dict(self.decoding_config),
             "source_vocabulary": self.source_vocabulary,
             "target_vocabulary": self.target_vocabulary,
             "shared_vocabulary": self.shared_vocabulary,
-            "label_smoothing": self.label_smoothing,
-            "beam_size": self.beam_size,
-            "length_penalty": self.length_penalty,
             "length_ratio": self.length_ratio,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config | {"config": ModelConfig(**config["config"])})

@@ -6,7 +6,7 @@ The model is three functions of tensors with B sentences and K hypotheses of eac
     reorder(state, parents (B, K)) -> state        hypothesis k continues parents[b, k]
     the state before the first token
 
-All shapes stay what they are from step to step, so that XLA can compile the loop.
+All shapes are the same in every step, so that XLA can compile the loop.
 """
 
 from collections.abc import Callable
@@ -35,11 +35,11 @@ class Decoded(NamedTuple):
 
 
 class _Search(NamedTuple):
-    """What the loop carries.
+    """The state of the loop.
 
     `tokens` (B, K, L), `sums` (B, K) of log-probabilities and the model's `state` are of the
-    living hypotheses; `ended_tokens` and `ended_scores` of the best ones that ended. `done`
-    (B,) says which sentences are, so that none depends on the others in its batch.
+    living hypotheses; `ended_tokens` and `ended_scores` of the best ones that ended. `done` (B,)
+    marks finished sentences, so that none depends on the others in its batch.
     """
 
     index: tf.Tensor
@@ -73,7 +73,7 @@ def beam_search(
     Args:
         step, state, reorder: the model, see above.
         beam_size: int or int32 scalar K; 1 is greedy search. XLA wants an int.
-        limits: int32 (B,). Most tokens of each sentence, the end token included.
+        limits: int32 (B,). Maximum tokens of each sentence, the end token included.
         start, end: tokens.
         never: tokens that are never taken (padding).
         length_penalty: float scalar alpha: scores are divided by ((5 + length) / 6) ** alpha.
@@ -147,8 +147,8 @@ def _best_continuations(logits, sums, count, never: tuple[int, ...], end: int, m
     """
     logits = tf.cast(logits, tf.float32)
     # The best of all are among the best of each hypothesis, and END, which may be none of them.
-    most = tf.minimum(count + len(never), logits.shape[-1])
-    top, tokens = top_k(logits, most)
+    width = tf.minimum(count + len(never), logits.shape[-1])
+    top, tokens = top_k(logits, width)
     normalizer = _log_sum_exp(logits, top[..., :1])
     going_on, ending = top - normalizer, logits[..., end : end + 1] - normalizer
     for token in never:
@@ -158,12 +158,12 @@ def _best_continuations(logits, sums, count, never: tuple[int, ...], end: int, m
         [tf.where(must_end, NONE, going_on), tf.where(must_end, ending, NONE)], axis=-1
     )
     tokens = tf.concat([tokens, tf.fill(tf.shape(ending), end)], axis=-1)
-    each = most + 1
+    each = width + 1
     totals = log_probabilities + sums[..., None]
     flat_shape = [tf.shape(totals)[0], tf.shape(totals)[1] * each]
-    best, places = tf.math.top_k(tf.reshape(totals, flat_shape), count)
-    tokens = tf.gather(tf.reshape(tokens, flat_shape), places, batch_dims=1)
-    return best, places // each, tokens
+    best, indices = tf.math.top_k(tf.reshape(totals, flat_shape), count)
+    tokens = tf.gather(tf.reshape(tokens, flat_shape), indices, batch_dims=1)
+    return best, indices // each, tokens
 
 
 def _log_sum_exp(logits, largest):
@@ -176,7 +176,13 @@ def _log_sum_exp(logits, largest):
 
 
 def _append(tokens, parents, new, index):
-    """Continues hypotheses (B, K, L) by `new` (B, N) at place `index`: (B, N, L)."""
+    """Hypotheses with one more token: int32 (B, N, L).
+
+    Args:
+        tokens: int32 (B, K, L), those before.
+        parents, new: int32 (B, N). Hypothesis that each continues, and its token.
+        index: int32 scalar. Column of the token.
+    """
     here = tf.range(tf.shape(tokens)[2]) == index
     return tf.where(here, new[..., None], gather_hypotheses(tokens, parents))
 

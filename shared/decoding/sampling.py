@@ -1,7 +1,6 @@
 """Random sequences from a model that gives logits one token at a time.
 
-Each sentence has a seed of its own, so that what is drawn for it does not depend on the others in
-its batch.
+Each sentence has a seed of its own, so that its draws do not depend on the others in its batch.
 """
 
 from collections.abc import Callable
@@ -11,8 +10,8 @@ import tensorflow as tf
 
 from shared.decoding.beam_search import NONE, Decoded
 
-# Random numbers of a sentence, one for each token; always so many, so that they do not depend on
-# how long the others of its batch are. Longer ones begin again.
+# Random numbers of a sentence, one for each token; a fixed number, so that they do not depend on
+# the lengths of the others of its batch. Longer ones begin again.
 NUMBERS = 2048
 
 
@@ -35,9 +34,9 @@ def sample(
         step, state, limits, start, end, never: as for `beam_search`, with one hypothesis.
         seeds: int32 or int64 (B, 2), one of each sentence.
         temperature: float scalar. Divides the logits; below 1 prefers likely tokens.
-        top_k: int scalar. Only so many of the likeliest tokens are drawn from; 0 is all.
-        top_p: float scalar in (0, 1]. Only the likeliest tokens are drawn from that together
-            have at least this probability.
+        top_k: int scalar. Draw from this many of the likeliest tokens only; 0 disables.
+        top_p: float scalar in (0, 1]. Draw from the smallest set of the likeliest tokens only
+            whose probabilities add up to this; 1 disables.
 
     Returns:
         Decoded with one sequence each; the score is the sum of the model's log-probabilities.
@@ -46,7 +45,7 @@ def sample(
     [Holtzman et al., 2020](https://arxiv.org/abs/1904.09751) for top-p
     """
     batch_size = tf.size(limits)
-    places = tf.range(tf.reduce_max(limits))
+    columns = tf.range(tf.reduce_max(limits))
     numbers = uniform_rows(seeds)
 
     def extend(index, last, tokens, scores, state, done):
@@ -59,14 +58,14 @@ def sample(
         new = draw(likely, numbers[:, index % NUMBERS])
         log_probability = tf.gather(tf.nn.log_softmax(logits), new, batch_dims=1)
         new = tf.where(done, 0, new)
-        tokens = tf.where((places == index) & ~done[:, None], new[:, None], tokens)
+        tokens = tf.where((columns == index) & ~done[:, None], new[:, None], tokens)
         scores += tf.where(done, 0.0, log_probability)
         return index + 1, new, tokens, scores, state, done | (new == end) | (index + 1 >= limits)
 
     first = (
         tf.constant(0),
         tf.fill([batch_size], start),
-        tf.zeros([batch_size, tf.size(places)], tf.int32),
+        tf.zeros([batch_size, tf.size(columns)], tf.int32),
         tf.zeros([batch_size]),
         state,
         limits <= 0,
@@ -79,15 +78,20 @@ def sample(
 
 
 def keep_likely(logits: tf.Tensor, top_k: tf.Tensor | int, top_p: tf.Tensor | float) -> tf.Tensor:
-    """Logits (B, V) with all but the likeliest tokens at `NONE`; see `sample`."""
+    """Logits with all but the likeliest tokens at `NONE`.
+
+    Args:
+        logits: float32 (B, V).
+        top_k, top_p: see `sample`.
+    """
     ordered = tf.sort(logits, direction="DESCENDING")
     probabilities = tf.nn.softmax(ordered)
     before = tf.cumsum(probabilities, axis=-1, exclusive=True)
     rank = tf.range(tf.shape(logits)[-1])
     inside = (before < top_p) & ((rank < top_k) | (tf.convert_to_tensor(top_k) <= 0))
     # The likeliest token always stays.
-    least = tf.reduce_min(tf.where(inside | (rank == 0), ordered, tf.float32.max), -1, True)
-    return tf.where(logits >= least, logits, NONE)
+    threshold = tf.reduce_min(tf.where(inside | (rank == 0), ordered, tf.float32.max), -1, True)
+    return tf.where(logits >= threshold, logits, NONE)
 
 
 def uniform_rows(seeds: tf.Tensor) -> tf.Tensor:

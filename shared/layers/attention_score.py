@@ -1,8 +1,13 @@
 """Attention of single queries on a memory: Bahdanau's additive score and the three of Luong.
 
-Each layer is a score and what follows from it: weights (softmax of the scores over the memory)
-and context (mean of the memory under these weights). What the score needs of the memory alone,
-its keys, can be made once for all steps of a decoder:
+For a query q and the vectors m_s of a memory each layer computes
+
+    e_s = score(q, m_s)
+    a   = softmax(e)
+    c   = sum of a_s m_s
+
+The part of the score that depends on the memory alone, its keys, can be made once for all steps
+of a decoder:
 
     keys = score.keys(memory)
     context, weights = score.attend(queries, keys, memory, padding_mask)
@@ -11,7 +16,7 @@ its keys, can be made once for all steps of a decoder:
 import keras
 from keras import ops
 
-HIDDEN = -1e9  # Score of a padded position: its weight is exactly zero.
+PADDING_SCORE = -1e9  # Its weight is exactly zero.
 
 
 class AttentionScore(keras.layers.Layer):
@@ -31,22 +36,27 @@ class AttentionScore(keras.layers.Layer):
         self.supports_masking = True
 
     def keys(self, memory):
-        """What the score needs of the memory (B, S, M), whatever the query: (B, S, A)."""
+        """The part of the score that depends on the memory (B, S, M) alone: (B, S, A)."""
         raise NotImplementedError
 
     def scores(self, queries, keys):
-        """How well each of the queries (B, K, Q) fits each of the keys (B, S, A): (B, K, S)."""
+        """Scores (B, K, S) of queries (B, K, Q) with keys (B, S, A)."""
         raise NotImplementedError
 
     def call(self, queries, memory, padding_mask=None):
         return self.attend(queries, self.keys(memory), memory, padding_mask)
 
     def attend(self, queries, keys, memory, padding_mask=None):
-        """The same as `call`, with keys that were made before."""
+        """The same as the call, with keys that were made before.
+
+        Args:
+            queries, memory, padding_mask: see the call.
+            keys: float tensor (B, S, A), from `keys`.
+        """
         # Half precision would lose small weights of long sequences.
         scores = ops.cast(self.scores(queries, keys), "float32")
         if padding_mask is not None:
-            scores = ops.where(padding_mask[:, None, :], scores, HIDDEN)
+            scores = ops.where(padding_mask[:, None, :], scores, PADDING_SCORE)
         weights = ops.cast(ops.softmax(scores, axis=-1), memory.dtype)
         return ops.matmul(weights, memory), weights
 
@@ -170,7 +180,16 @@ class ConcatScore(AdditiveScore):
 
 
 def make_score(kind: str, hidden_dim: int, **kwargs) -> AttentionScore:
-    """The layer of a score by its name: "additive", "dot", "general" or "concat"."""
+    """The layer of a score by its name.
+
+    Args:
+        kind: "additive", "dot", "general" or "concat".
+        hidden_dim: int. Width of the hidden layer, where the score has one.
+        **kwargs: of the layer.
+
+    Raises:
+        ValueError: if the kind is unknown.
+    """
     if kind in ("additive", "concat"):
         score = AdditiveScore if kind == "additive" else ConcatScore
         return score(hidden_dim, **kwargs)

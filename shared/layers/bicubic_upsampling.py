@@ -4,13 +4,13 @@ import keras
 import numpy as np
 from keras import ops
 
-REACH = 2  # pixels on each side that a new pixel is made of
+REACH = 2  # Pixels on each side that a new pixel is made of.
 TAPS = 2 * REACH + 1
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class BicubicUpsampling(keras.layers.Layer):
-    """Enlarges as MATLAB's `imresize`, without rounding: what a network may add details to.
+    """Enlarges as MATLAB's `imresize`, without rounding.
 
     Each of the r x r new pixels of a pixel has its own 5 x 5 weights, which are products of Keys'
     cubic (a = -0.5); beyond the border the image is mirrored. Nothing is trained.

@@ -3,8 +3,6 @@
 import keras
 from keras import ops
 
-from shared.layers.recurrent_step import make_step
-
 CELLS = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}
 
 
@@ -12,9 +10,12 @@ CELLS = {"lstm": keras.layers.LSTMCell, "gru": keras.layers.GRUCell}
 class CellStack(keras.layers.Layer):
     """One step of LSTM or GRU cells, each reading the output of the one below.
 
+    `keras.layers.StackedRNNCells` has neither residual connections nor dropout between the cells;
+    the cells themselves are Keras's own.
+
     Args:
         hidden_dim: int. Width D of every cell.
-        num_layers: int.
+        num_layers: int. Number of cells.
         cell: "lstm" or "gru".
         residual: bool. Adds the input of each cell but the first to its output.
 
@@ -58,33 +59,32 @@ class CellStack(keras.layers.Layer):
             self.cells.append(cell)
 
     def call(self, inputs, states):
-        def advance(index, given, states):
-            return self.cells[index](given, states)[1]
-
-        output, states = self.climb(advance, inputs, unstack(states))
+        output, states = self.run_cells(inputs, unstack(states))
         return output, ops.stack(states, axis=1)
 
-    def climb(self, advance, given, states: list, factors=()):
-        """One step of all cells.
+    def run_cells(self, inputs, states: list, dropout_factors=()):
+        """One step of all cells, with the states as a list.
 
         Args:
-            advance: function of (index of a cell, its input, its states) to its new states.
-            given: the input of the first cell, as `advance` takes it.
+            inputs: float tensor (R, E).
             states: list of the N states (R, D).
-            factors: what the input of each cell but the first is multiplied with (dropout), or
-                nothing.
+            dropout_factors: float tensors (R, D) that multiply the input of each cell but the
+                first, or none.
 
         Returns:
             The top output (R, D) and the list of new states.
         """
-        output, after, count = None, [], self.states_per_cell
-        for index in range(self.num_layers):
-            if index > 0:
-                given = output * factors[index - 1] if factors else output
-            new = advance(index, given, states[index * count : (index + 1) * count])
-            output = new[0] + output if self.residual and index > 0 else new[0]
+        output, after, count = inputs, [], self.states_per_cell
+        for index, cell in enumerate(self.cells):
+            given = output * dropout_factors[index - 1] if index and dropout_factors else output
+            hidden, new = cell(given, states[index * count : (index + 1) * count])
+            output = output + hidden if self.residual and index else hidden
             after += new
         return output, after
+
+    def top_hidden(self, states: list):
+        """The hidden state of the last cell."""
+        return states[-self.states_per_cell]
 
     def compute_output_shape(self, inputs_shape):
         rows = inputs_shape[0]
@@ -99,41 +99,6 @@ class CellStack(keras.layers.Layer):
             "cell": self.cell,
             "residual": self.residual,
         }
-
-
-class StackInLoop:
-    """The same step within a loop, with what is known before the loop multiplied there.
-
-    Args:
-        stack: a built `CellStack`.
-        known: int. The first entries of the stack's input, which `gates` multiplies.
-    """
-
-    def __init__(self, stack: CellStack, known: int):
-        self.stack = stack
-        self.steps = [
-            make_step(cell, 0 if index else known, stack.compute_dtype)
-            for index, cell in enumerate(stack.cells)
-        ]
-
-    def gates(self, inputs):
-        """What inputs (..., known) add to the gates of the first cell, (..., G)."""
-        return self.steps[0].gates(inputs)
-
-    def __call__(self, gates, fed, states: list, factors=()):
-        """A step with gates (R, G), the rest `fed` of the first cell's input, or None.
-
-        Returns:
-            The top output (R, D) and the list of new states; see `CellStack.climb`.
-        """
-
-        def advance(index, given, states):
-            step = self.steps[index]
-            if index == 0:
-                return step(gates, states, given)
-            return step(step.input_bias, states, given)
-
-        return self.stack.climb(advance, fed, states, factors)
 
 
 def unstack(states) -> list:

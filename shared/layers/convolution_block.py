@@ -1,11 +1,11 @@
-"""What blocks of several normalised convolutions have in common."""
+"""Base of the blocks of several normalised convolutions."""
 
 import keras
 
 from shared.layers.conv_norm_activation import ConvNormActivation
 
-# Channels that a block uses at least where it chooses: on a CPU, oneDNN's backward convolution
-# of 8 channels writes past its buffer (TensorFlow 2.21).
+# Minimum channels of a block that chooses its own width: on a CPU, oneDNN's backward convolution of
+# 8 channels writes past its buffer (TensorFlow 2.21).
 MIN_WIDTH = 16
 
 

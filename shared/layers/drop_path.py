@@ -9,7 +9,7 @@ class DropPath(keras.layers.Layer):
     """Zeroes whole examples at random during training (stochastic depth).
 
     Put at the end of a residual branch: an example whose branch is dropped passes through the
-    block by the shortcut alone. What is kept is scaled by `1 / (1 - rate)`, so that the
+    block by the shortcut alone. The other examples are scaled by `1 / (1 - rate)`, so that the
     expected value is that of the input, and inference is the identity.
 
     Args:

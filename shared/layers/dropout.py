@@ -11,8 +11,8 @@ class Dropout(keras.layers.Dropout):
     """Keras's layer with a quarter of the random numbers, which cost most of its time on the CPU.
 
     Keras draws 32 bits for each element. Here one such draw decides over four elements, by eight
-    bits each, as in FlashAttention. The rate becomes the nearest multiple of 1/256, and what is
-    kept is scaled by that: the mean stays exact.
+    bits each, as in FlashAttention. The rate becomes the nearest multiple of 1/256, and kept
+    elements are scaled by that: the mean stays exact.
 
     Args:
         rate: float in [0, 1). Probability that an element becomes zero.
@@ -23,7 +23,10 @@ class Dropout(keras.layers.Dropout):
         training: bool. Otherwise nothing is dropped.
 
     Returns:
-        Tensor like `inputs`; what is kept is divided by the probability of being kept.
+        Tensor like `inputs`; kept elements are divided by the probability of being kept.
+
+    Raises:
+        ValueError: if the rate is outside [0, 1).
 
     Reference: [Srivastava et al., 2014](https://jmlr.org/papers/v15/srivastava14a.html);
     [Dao et al., 2022](https://arxiv.org/abs/2205.14135) for eight bits.

@@ -1,9 +1,9 @@
-"""The first layer of an image network: from levels 0..255 to what the weights were trained on."""
+"""The first layer of an image network: from levels 0..255 to the inputs of its weights."""
 
 import keras
 from keras import ops
 
-IMAGENET_MEAN = (123.68, 116.779, 103.939)  # R, G, B levels, as published with Caffe's VGG
+IMAGENET_MEAN = (123.68, 116.779, 103.939)  # R, G, B levels, as published with Caffe's VGG.
 
 # mode -> (mean, standard deviation) in levels 0..255, in the channel order after any flip.
 _STATISTICS = {

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-MARGIN = 4  # more than any network of keras.applications loses at a side
+MARGIN = 4  # Pixels; more than any network of keras.applications loses at a side.
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -11,7 +11,7 @@ class PadToGrid(keras.layers.Layer):
     """Pads a feature map with zeros (or crops it) to the size of its image divided by a stride.
 
     Convolutions without padding lose some pixels at every side, alike at both ends. Putting them
-    back there keeps every feature above its place in the image.
+    back there keeps every feature above its position in the image.
 
     Args:
         stride: int. Pixels of the image per pixel of the feature map.

@@ -1,4 +1,4 @@
-"""The neck of a detector: every scale learns from the coarser and from the finer ones."""
+"""The neck of a detector: joins every scale with the coarser and the finer ones."""
 
 import keras
 from keras import ops
@@ -11,8 +11,8 @@ from shared.layers.csp_block import CspBlock
 class PathAggregation(ConvolutionBlock):
     """A path down from coarse to fine feature maps, then one up again.
 
-    Down, each map is joined with the coarser one enlarged twofold (what is here?); up, with the
-    finer one reduced by a strided convolution (where exactly?). A `CspBlock` follows every
+    Down, each map is joined with the coarser one enlarged twofold, which adds meaning; up, with the
+    finer one reduced by a strided convolution, which adds position. A `CspBlock` follows every
     junction.
 
     Args:

@@ -1,4 +1,4 @@
-"""Where a token stands, added to its embedding."""
+"""Position encodings, added to the embeddings of tokens."""
 
 import math
 
@@ -31,11 +31,11 @@ class SinusoidalPositions(keras.layers.Layer):
 
     def call(self, inputs, begin=0):
         half = inputs.shape[-1] // 2
-        places = ops.cast(begin + ops.arange(ops.shape(inputs)[1]), "float32")
-        falling = ops.exp(
+        positions = ops.cast(begin + ops.arange(ops.shape(inputs)[1]), "float32")
+        frequencies = ops.exp(
             ops.arange(half, dtype="float32") * (-math.log(self.max_wavelength) / half)
         )
-        angles = places[:, None] * falling
+        angles = positions[:, None] * frequencies
         waves = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
         return inputs + ops.cast(waves, inputs.dtype)
 
@@ -76,8 +76,8 @@ class LearnedPositions(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, begin=0):
-        places = begin + ops.arange(ops.shape(inputs)[1])
-        return inputs + self.positions(ops.minimum(places, self.max_length - 1))
+        indices = begin + ops.arange(ops.shape(inputs)[1])
+        return inputs + self.positions(ops.minimum(indices, self.max_length - 1))
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -13,11 +13,11 @@ class RecurrentEncoder(keras.layers.Layer):
     """A stack of bidirectional LSTM or GRU layers.
 
     Each direction has half of the width, so that both together are as wide as the layer. On a
-    GPU, training runs in cuDNN. Other calls do not, because what is exported must run anywhere.
+    GPU, training runs in cuDNN. Other calls do not, because exported models must run anywhere.
 
     Args:
         hidden_dim: int. Width D of each layer, both directions together; even.
-        num_layers: int.
+        num_layers: int. Layers one above the other.
         cell: "lstm" or "gru".
         dropout: float. Dropout between layers.
         residual: bool. Adds the input of each layer but the first to its output.

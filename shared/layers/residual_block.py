@@ -7,7 +7,7 @@ from shared.layers.drop_path import DropPath
 
 
 class ResidualBlock(keras.layers.Layer):
-    """`relu(shortcut(x) + branch(x))`; the subclasses say what the branch is.
+    """`relu(shortcut(x) + branch(x))`; the subclasses define the branch.
 
     The shortcut is the identity where input and output shapes agree, and otherwise a 1x1
     convolution with the block's stride ("option B" of the paper).
@@ -33,7 +33,7 @@ class ResidualBlock(keras.layers.Layer):
     Reference: [He et al., 2015](https://arxiv.org/abs/1512.03385)
     """
 
-    expansion = 1  # output channels per filter
+    expansion = 1  # Output channels per filter.
 
     def __init__(
         self,

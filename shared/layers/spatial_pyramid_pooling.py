@@ -1,4 +1,4 @@
-"""Spatial pyramid pooling: the same place seen through windows of several sizes."""
+"""Spatial pyramid pooling: maxima over windows of several sizes."""
 
 import keras
 from keras import ops

@@ -6,7 +6,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class StateBridge(keras.layers.Layer):
-    """Each state by a network of its own, tanh(W s + b).
+    """Maps each state by a network of its own, tanh(W s + b).
 
     Args:
         hidden_dim: int. Width D of the decoder's states.

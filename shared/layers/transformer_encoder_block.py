@@ -13,29 +13,28 @@ class TransformerEncoderBlock(keras.layers.Layer):
     """Self-attention, then a feed-forward network, each with residual and normalisation.
 
     "post" is the original `norm(x + dropout(f(x)))`; "pre" is `x + dropout(f(norm(x)))`, which
-    trains without a long warm-up and wants a normalisation after the last block.
+    trains without a long warm-up and wants a normalisation after the last block. `with_attention`
+    also returns the attention weights and scores, `first_position` computes that position only.
 
     Args:
         num_heads: int. Attention heads.
         hidden_dim: int. Width D.
         intermediate_dim: int. Width inside the feed-forward network.
         norm: "pre" or "post".
-        dropout: float. Dropout of what each sublayer gives.
+        dropout: float. Dropout of the output of each sublayer.
         attention_dropout: float. Dropout of attention weights.
-        activation: name of a Keras activation.
-        epsilon: float. Of the normalisations.
+        activation: str. See `FeedForward`.
+        epsilon: float. Added to the variance in the normalisations.
         head_dim: int. Width of an attention head, by default D / H.
 
     Call arguments:
         inputs: float tensor (B, T, D).
         attention_mask: bool tensor that broadcasts to (B, H, T, T), True where attention is
             allowed.
-        return_weights, return_scores: bool. Whether to return the attention weights (B, H, T, T),
-            or the scores that they come from, as well; see `MultiHeadAttention`.
-        first_only: bool. Whether only the first position, which sees all, is computed.
+        training: bool or None.
 
     Returns:
-        Tensor (B, T, D), or the pair (tensor, weights or scores); T is 1 with `first_only`.
+        Tensor (B, T, D).
 
     Raises:
         ValueError: if `norm` is neither "pre" nor "post".
@@ -103,54 +102,52 @@ class TransformerEncoderBlock(keras.layers.Layer):
         layer.build(input_shape)
         return layer
 
-    def call(
-        self,
-        inputs,
-        attention_mask=None,
-        return_weights=False,
-        return_scores=False,
-        first_only=False,
-        training=None,
-    ):
-        hidden, attention = self.residual(
-            inputs,
-            self.attention_norm,
-            lambda x: self.attention(
-                x,
-                attention_mask=attention_mask,
-                return_weights=True,
-                return_scores=return_scores,
-                first_only=first_only,
-                training=training,
-            ),
-            training,
-            first_only,
-        )
-        outputs, _ = self.residual(
-            hidden,
-            self.feed_forward_norm,
-            lambda x: (self.feed_forward(x), None),
-            training,
-        )
-        return (outputs, attention) if return_weights or return_scores else outputs
+    def call(self, inputs, attention_mask=None, training=None):
+        return self.with_attention(inputs, attention_mask, training)[0]
 
-    def residual(self, inputs, normalization, sublayer, training=None, first_only=False):
-        """Adds what `sublayer` makes of the inputs; returns the sum and what else it gives."""
-        outputs, extra = sublayer(normalization(inputs) if self.norm == "pre" else inputs)
-        inputs = inputs[:, :1] if first_only else inputs
+    def with_attention(self, inputs, attention_mask=None, training=None):
+        """The output of the call, and the `Attention` with its weights and scores.
+
+        Args:
+            inputs, attention_mask, training: see the call.
+        """
+        x = self.sublayer_input(inputs, self.attention_norm)
+        attention = self.attention.attend(x, attention_mask=attention_mask, training=training)
+        hidden = self.add(inputs, attention.outputs, self.attention_norm, training)
+        return self.add_feed_forward(hidden, training), attention
+
+    def first_position(self, inputs, attention_mask=None, training=None):
+        """The same for the first position alone, which sees all: T is 1 in what is returned.
+
+        Args:
+            inputs, attention_mask, training: see the call.
+        """
+        x = self.sublayer_input(inputs, self.attention_norm)
+        attention = self.attention.attend_from_first(x, attention_mask, training)
+        hidden = self.add(inputs[:, :1], attention.outputs, self.attention_norm, training)
+        return self.add_feed_forward(hidden, training), attention
+
+    # === Residual connections ===
+
+    def sublayer_input(self, inputs, normalization):
+        """The inputs as a sublayer reads them."""
+        return normalization(inputs) if self.norm == "pre" else inputs
+
+    def add(self, inputs, outputs, normalization, training=None):
+        """Adds the outputs of a sublayer to its inputs.
+
+        Args:
+            inputs, outputs: float tensors (B, T, D).
+            normalization: layer, of this sublayer.
+            training: bool or None.
+        """
         outputs = inputs + self.sublayer_dropout(outputs, training=training)
-        return (normalization(outputs) if self.norm == "post" else outputs), extra
+        return normalization(outputs) if self.norm == "post" else outputs
 
-    def compute_output_spec(
-        self, inputs, return_weights=False, return_scores=False, first_only=False, **_
-    ):
-        rows, length, width = inputs.shape
-        queries = 1 if first_only else length
-        outputs = keras.KerasTensor((rows, queries, width), self.compute_dtype)
-        if not (return_weights or return_scores):
-            return outputs
-        shape = (rows, self.num_heads, queries, length)
-        return outputs, keras.KerasTensor(shape, "float32")
+    def add_feed_forward(self, inputs, training=None):
+        """The feed-forward sublayer of (B, T, D)."""
+        outputs = self.feed_forward(self.sublayer_input(inputs, self.feed_forward_norm))
+        return self.add(inputs, outputs, self.feed_forward_norm, training)
 
     def compute_output_shape(self, input_shape):
         return input_shape

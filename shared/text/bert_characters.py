@@ -1,4 +1,4 @@
-"""What BERT's tokenizers do with each character of Unicode, as lookup tables for the graph.
+"""BERT's rules for each character of Unicode, as lookup tables for the graph.
 
 The rules are those of [Devlin et al., 2019](https://arxiv.org/abs/1810.04805) (`tokenization.py`
 of github.com/google-research/bert): control characters are removed, Chinese characters and
@@ -16,7 +16,7 @@ import numpy as np
 LETTER, ALONE, SPACE, REMOVED = range(4)
 PAGE = 256
 # Canonical decompositions without accents have at most three characters (Korean syllables).
-MAX_FORMS = 3
+MAX_REPLACEMENTS = 3
 
 # Control, format and private-use characters, and the sign for undecodable bytes.
 REMOVED_RANGES = """
@@ -96,7 +96,7 @@ CHARACTERS = 0x110000
 def character_tables(
     lowercase: bool, strip_accents: bool, isolate_chinese: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What becomes of each character.
+    """The replacement of each character.
 
     Args:
         lowercase: bool. Letters become lower-case.
@@ -106,25 +106,25 @@ def character_tables(
     Returns:
         pages int32 (4352,): the page of a character is that of its number // 256.
         shifts int32 (P * 256, 3): for the characters of each page, up to three characters that
-            stand for it, as differences from its own number.
-        kinds int8 (P * 256, 3): LETTER, ALONE (a word of its own), SPACE or REMOVED of each.
+            replace it, as differences from its own number.
+        classes int8 (P * 256, 3): LETTER, ALONE (a word of its own), SPACE or REMOVED of each.
     """
-    shifts = np.zeros((CHARACTERS, MAX_FORMS), np.int32)
-    kinds = np.full((CHARACTERS, MAX_FORMS), REMOVED, np.int8)
+    shifts = np.zeros((CHARACTERS, MAX_REPLACEMENTS), np.int32)
+    classes = np.full((CHARACTERS, MAX_REPLACEMENTS), REMOVED, np.int8)
     accents = set(_numbers(ACCENT_RANGES)) if strip_accents else set()
-    kind_of = np.full(CHARACTERS, LETTER, np.int8)
-    kind_of[_numbers(PUNCTUATION_RANGES)] = ALONE
-    kinds[:, 0] = kind_of
-    for number, forms in _changed(lowercase, accents, strip_accents):
-        kinds[number] = REMOVED
-        kinds[number, : len(forms)] = kind_of[forms]
-        shifts[number, : len(forms)] = np.array(forms, np.int32) - number
+    class_of = np.full(CHARACTERS, LETTER, np.int8)
+    class_of[_numbers(PUNCTUATION_RANGES)] = ALONE
+    classes[:, 0] = class_of
+    for number, replacement in _changed(lowercase, accents, strip_accents):
+        classes[number] = REMOVED
+        classes[number, : len(replacement)] = class_of[replacement]
+        shifts[number, : len(replacement)] = np.array(replacement, np.int32) - number
     if isolate_chinese:
-        kinds[_numbers(CHINESE_RANGES), 0] = ALONE
-    kinds[_numbers(WHITE_SPACE_RANGES), 0] = SPACE
-    kinds[_numbers(REMOVED_RANGES), 0] = REMOVED
-    kinds[SURROGATES, 0] = REMOVED
-    return _shared_pages(shifts, kinds)
+        classes[_numbers(CHINESE_RANGES), 0] = ALONE
+    classes[_numbers(WHITE_SPACE_RANGES), 0] = SPACE
+    classes[_numbers(REMOVED_RANGES), 0] = REMOVED
+    classes[SURROGATES, 0] = REMOVED
+    return _shared_pages(shifts, classes)
 
 
 def _later_cases() -> dict[str, str]:
@@ -141,30 +141,30 @@ def _numbers(ranges: str) -> list[int]:
 
 
 def _changed(lowercase: bool, accents: set[int], decompose: bool):
-    """Pairs (number, numbers of the characters that stand for it) where these are not the same."""
+    """Pairs (number, numbers of the characters that replace it) where these are not the same."""
     later = _later_cases()
     for number in _numbers(CHANGEABLE_RANGES):
-        form = character = chr(number)
+        text = character = chr(number)
         if decompose:
-            form = unicodedata.normalize("NFD", form)
-            form = "".join(part for part in form if ord(part) not in accents)
+            text = unicodedata.normalize("NFD", text)
+            text = "".join(part for part in text if ord(part) not in accents)
         if lowercase:
             # One by one: in a word, Python would give Greek sigma its form at the end.
-            form = "".join(later.get(part, part.lower()) for part in form)
-        if form != character:
-            yield number, [ord(part) for part in form]
+            text = "".join(later.get(part, part.lower()) for part in text)
+        if text != character:
+            yield number, [ord(part) for part in text]
 
 
-def _shared_pages(shifts: np.ndarray, kinds: np.ndarray):
+def _shared_pages(shifts: np.ndarray, classes: np.ndarray):
     """Keeps equal pages of 256 characters once; of 4352 some 200 are left."""
     kept: dict[bytes, int] = {}
     first, pages = [], np.zeros(CHARACTERS // PAGE, np.int32)
     for page in range(len(pages)):
         rows = slice(page * PAGE, (page + 1) * PAGE)
-        content = shifts[rows].tobytes() + kinds[rows].tobytes()
+        content = shifts[rows].tobytes() + classes[rows].tobytes()
         if content not in kept:
             kept[content] = len(kept)
             first.append(np.arange(rows.start, rows.stop))
         pages[page] = kept[content]
     rows = np.concatenate(first)
-    return pages, shifts[rows], kinds[rows]
+    return pages, shifts[rows], classes[rows]

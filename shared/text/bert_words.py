@@ -1,7 +1,7 @@
 """Texts to words as BERT's tokenizers see them, in the graph, with the way back to the text.
 
-White space ends a word; punctuation and Chinese characters are words of their own. What happens
-to each character is in the tables of `bert_characters`.
+White space ends a word; punctuation and Chinese characters are words of their own. The tables of
+`bert_characters` say it of each character.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Words(NamedTuple):
         row_splits: int64 (N + 1,). The words of text n are those from row_splits[n] on.
         splits: int64 (W + 1,). The characters of word w are those from splits[w] on.
         codes: int32 (K,). Code points of the characters.
-        source: int32 (K,). The place of each in its text: counts the text's characters, as it
+        source: int32 (K,). The index of each in its text: counts the text's characters, as it
             was given, from 0.
     """
 
@@ -50,25 +50,25 @@ class WordSplitter(tf.Module):
 
     def __init__(self, lowercase: bool, strip_accents: bool, isolate_chinese: bool):
         super().__init__()
-        pages, shifts, kinds = character_tables(lowercase, strip_accents, isolate_chinese)
-        self._max_forms = kinds.shape[1]
+        pages, shifts, classes = character_tables(lowercase, strip_accents, isolate_chinese)
+        self._max_length = classes.shape[1]
         with tf.init_scope(), tf.device("CPU:0"):
             self._pages = tf.constant(pages)
             self._shifts = tf.constant(shifts.reshape(-1))
-            self._kinds = tf.constant(kinds)
+            self._classes = tf.constant(classes)
 
     def __call__(self, texts: tf.Tensor) -> Words:
         decoded = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
-        codes, kinds, place = self._forms(decoded.values)
-        row = tf.gather(decoded.value_rowids(), place)
-        source = tf.cast(place - tf.gather(decoded.row_splits, row), tf.int32)
+        codes, classes, origin = self._replace(decoded.values)
+        row = tf.gather(decoded.value_rowids(), origin)
+        source = tf.cast(origin - tf.gather(decoded.row_splits, row), tf.int32)
 
         # A word begins at each character that is one, and where letters begin.
         same_row = tf.concat([[False], row[1:] == row[:-1]], 0)
-        after_letter = tf.concat([[False], kinds[:-1] == LETTER], 0) & same_row
-        begins = (kinds == ALONE) | ((kinds == LETTER) & ~after_letter)
+        after_letter = tf.concat([[False], classes[:-1] == LETTER], 0) & same_row
+        begins = (classes == ALONE) | ((classes == LETTER) & ~after_letter)
 
-        visible = tf.where(kinds != SPACE)[:, 0]
+        visible = tf.where(classes != SPACE)[:, 0]
         codes, source = tf.gather(codes, visible), tf.gather(source, visible)
         first = tf.where(tf.gather(begins, visible))[:, 0]
         splits = tf.concat([first, [tf.size(codes, tf.int64)]], 0)
@@ -78,12 +78,12 @@ class WordSplitter(tf.Module):
         row_splits = tf.searchsorted(row_of_word, tf.range(tf.size(texts, tf.int64) + 1))
         return Words(text, tf.cast(row_splits, tf.int64), splits, codes, source)
 
-    def _forms(self, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """What stands for M characters: code points, kinds and which of the M, each (K,)."""
+    def _replace(self, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The K characters that replace M: code points, classes, indices into the M, (K,) each."""
         entry = tf.gather(self._pages, codes // PAGE) * PAGE + codes % PAGE
-        kinds = tf.gather(self._kinds, entry)
-        kept = tf.where(kinds != REMOVED)
-        place, form = kept[:, 0], tf.cast(kept[:, 1], tf.int32)
-        entry = tf.gather(entry, place) * self._max_forms + form
-        codes = tf.gather(codes, place) + tf.gather(self._shifts, entry)
-        return codes, tf.boolean_mask(kinds, kinds != REMOVED), place
+        classes = tf.gather(self._classes, entry)
+        kept = tf.where(classes != REMOVED)
+        origin, number = kept[:, 0], tf.cast(kept[:, 1], tf.int32)
+        entry = tf.gather(entry, origin) * self._max_length + number
+        codes = tf.gather(codes, origin) + tf.gather(self._shifts, entry)
+        return codes, tf.boolean_mask(classes, classes != REMOVED), origin

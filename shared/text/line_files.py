@@ -14,8 +14,8 @@ from shared.common.inputs import Source
 MAX_LINE_BYTES = 4 * 2**20
 _BLOCK = 2**20
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-# What would end or spoil a line: control characters, line and paragraph separators, the mark of
-# byte order; and the sign by which vocabularies write a space.
+# Characters that would end or spoil a line: control characters, line and paragraph separators, the
+# byte-order mark; and the sign by which vocabularies write a space.
 _BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff▁]")
 
 
@@ -37,7 +37,7 @@ def split_lines(source: Source) -> Iterator[Source]:
 
 
 def count_lines(source: Source) -> int:
-    """How many lines `split_lines` gives, without keeping any."""
+    """The number of lines that `split_lines` gives, without keeping any."""
     count, last = 0, b"\n"
     with source.open() as file:
         opened = _opened(source, file)
@@ -66,7 +66,7 @@ def raw_line(source: Source) -> str:
 
 
 def is_utf8(line: bytes) -> bool:
-    """Whether nothing has to be replaced."""
+    """Whether a line is valid UTF-8."""
     try:
         line.decode()
     except UnicodeDecodeError:
@@ -75,7 +75,7 @@ def is_utf8(line: bytes) -> bool:
 
 
 def clean_line(text: str) -> str:
-    """A text that is one line whatever a reader takes for the end of a line.
+    """A text as one line, whatever a reader takes for the end of a line.
 
     >>> clean_line(" a\\tb\\r\\nc\\x85")
     'a b  c'
@@ -92,10 +92,10 @@ def file_pieces(name: str, lines: Iterable[str]) -> Iterator[bytes]:
     if not is_gzip(name):
         yield from encoded
         return
-    packer = zlib.compressobj(wbits=31)  # 31: with the header of a .gz.
+    compressor = zlib.compressobj(wbits=31)  # 31: with the header of a .gz.
     for line in encoded:
-        yield packer.compress(line)
-    yield packer.flush()
+        yield compressor.compress(line)
+    yield compressor.flush()
 
 
 def is_gzip(name: str) -> bool:

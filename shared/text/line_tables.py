@@ -12,7 +12,7 @@ def line_by_number(path: str | Path, default: str = "") -> tf.lookup.StaticHashT
 
     Args:
         path: UTF-8 file. It is copied into `assets/` when a module that tracks the table is saved.
-        default: what other numbers give.
+        default: value of other numbers.
     """
     lines = tf.lookup.TextFileInitializer(str(path), tf.int64, _NUMBER, tf.string, _LINE)
     return tf.lookup.StaticHashTable(lines, default)
@@ -23,7 +23,7 @@ def number_by_line(path: str | Path, default: int = -1) -> tf.lookup.StaticHashT
 
     Args:
         path: UTF-8 file without repeated lines.
-        default: what other strings give.
+        default: value of other strings.
     """
     numbers = tf.lookup.TextFileInitializer(str(path), tf.string, _LINE, tf.int64, _NUMBER)
     return tf.lookup.StaticHashTable(numbers, default)

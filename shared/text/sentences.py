@@ -1,4 +1,4 @@
-"""Sentences as numbers, one after the other in one array."""
+"""Sentences as token ids, one after the other in one array."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from shared.text.subword_tokenizer import PAD
 
 @dataclasses.dataclass(frozen=True)
 class Sentences:
-    """Token numbers of sentences, one after the other.
+    """Token ids of sentences, one after the other.
 
     Attributes:
         tokens: int32 (total,).
@@ -32,7 +32,7 @@ class Sentences:
         return np.diff(self.ends)
 
     def take(self, chosen: np.ndarray) -> "Sentences":
-        """The sentences with these numbers."""
+        """The sentences with these indices."""
         return Sentences.of([self[i] for i in chosen])
 
     @classmethod
@@ -49,14 +49,20 @@ class Sentences:
         end: int | None = None,
         padding: int = PAD,
     ) -> np.ndarray:
-        """Rows of sentences, between tokens `begin` and `end` if given: int32 (B, longest)."""
+        """Rows of sentences, padded to the longest: int32 (B, T).
+
+        Args:
+            chosen: int (B,). Indices of the sentences.
+            begin, end: tokens before and after each sentence, or None.
+            padding: token after the end.
+        """
         lengths = self.lengths[chosen]
         first = 0 if begin is None else 1
         width = int(lengths.max(initial=0)) + first + (0 if end is None else 1)
         batch = np.full((len(chosen), width), padding, np.int32)
-        places = np.arange(width)
-        inside = (places >= first) & (places < first + lengths[:, None])
-        sources = self.ends[chosen][:, None] + places - first
+        columns = np.arange(width)
+        inside = (columns >= first) & (columns < first + lengths[:, None])
+        sources = self.ends[chosen][:, None] + columns - first
         batch[inside] = self.tokens[sources[inside]]
         if begin is not None:
             batch[:, 0] = begin

@@ -1,4 +1,4 @@
-"""Texts of Python as tensors."""
+"""Python strings as tensors."""
 
 from collections.abc import Iterable
 

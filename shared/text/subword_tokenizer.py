@@ -1,4 +1,4 @@
-"""Subword vocabularies: learnt by the sentencepiece library, applied in the graph.
+"""Subword vocabularies: trained with the sentencepiece library, applied in the graph.
 
 [SentencePiece](https://arxiv.org/abs/1808.06226) (Kudo and Richardson, 2018) sees a sentence as
 a row of characters in which "▁" stands for a space, so that cutting it into pieces loses nothing
@@ -61,7 +61,7 @@ def clean_text(text: tf.Tensor) -> tf.Tensor:
 
 
 class SubwordTokenizer(tf.Module):
-    """Sentences to token numbers and back, in the graph; it is saved within a SavedModel.
+    """Converts sentences to token ids and back, in the graph; saved within a SavedModel.
 
     Args:
         model: bytes. A vocabulary, as `train_tokenizer` returns it.
@@ -90,11 +90,11 @@ class SubwordTokenizer(tf.Module):
         return self._tokenizer.tokenize(clean_text(text))
 
     def detokenize(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
-        """The text of token numbers.
+        """The text of token ids.
 
         Args:
-            ids: int32 (N, T), dense or ragged. What stands after the first `</s>` of a row is
-                left out, and so are the special tokens.
+            ids: int32 (N, T), dense or ragged. Tokens after the first `</s>` of a row are left
+                out, and so are the special tokens.
 
         Returns:
             String (N,), cleaned: whatever the tokens are, a text is one line of valid UTF-8.
@@ -108,11 +108,11 @@ class SubwordTokenizer(tf.Module):
         return clean_text(self._tokenizer.detokenize(pieces))
 
     def piece_strings(self, ids: tf.Tensor) -> tf.Tensor:
-        """The names of token numbers int32 of any shape, as strings, in the graph."""
+        """The names of token ids int32 of any shape, as strings, in the graph."""
         return self._tokenizer.id_to_string(ids)
 
     def pieces(self, ids: np.ndarray) -> list[str]:
-        """The names of token numbers (T,), outside the graph."""
+        """The names of token ids (T,), outside the graph."""
         return self._library.id_to_piece([int(token) for token in ids])
 
 
@@ -123,11 +123,11 @@ def train_tokenizer(
 
     Args:
         sentences: at least one with text in it. Of more than a million a sample is used.
-        kind: "unigram" (Kudo, 2018), "bpe" (Sennrich et al., 2016), "char" or "word" (what
-            stands between spaces).
-        size: int. Pieces, with 4 special ones and 256 for bytes among them. Where the sentences
-            do not give so many, the vocabulary is smaller and a warning says so.
-        source: what the sentences are called in that warning.
+        kind: "unigram" (Kudo, 2018), "bpe" (Sennrich et al., 2016), "char" or "word" (text
+            between spaces).
+        size: int. Pieces, 4 special ones and 256 for bytes included. Where the sentences do not
+            support this many, the vocabulary is smaller and a warning says so.
+        source: name of the sentences in that warning.
 
     Returns:
         A serialised SentencePiece model.

@@ -1,4 +1,4 @@
-"""Texts as numbers to tf.data: planned batches for training, all of them in order of length."""
+"""Batches of token ids in tf.data: as planned for training, in order of length for evaluation."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -10,15 +10,14 @@ import tensorflow as tf
 from shared.common import stream
 from shared.text.batch_plan import BatchPlan
 
-# Batches to prefetch.
-AHEAD = 4
+PREFETCHED_BATCHES = 4
 
 
 class Examples(Protocol):
-    """What batches are made of."""
+    """Examples that batches are made of."""
 
     def batch(self, chosen: np.ndarray) -> Any:
-        """The padded batch of the examples with these numbers, nested arrays."""
+        """The padded batch of the examples with these indices, nested arrays."""
 
     def batch_spec(self) -> Any:
         """The specs of a batch."""
@@ -27,7 +26,14 @@ class Examples(Protocol):
 def training_batches(
     examples: Examples, plan: BatchPlan, start_step: int = 0, worker: tuple[int, int] = (0, 1)
 ) -> tf.data.Dataset:
-    """Endless batches as planned, from `start_step` on: this worker's rows of each."""
+    """Endless batches as planned, from `start_step` on: this worker's rows of each.
+
+    Args:
+        examples: examples of the batches.
+        plan: the batches.
+        start_step: int. Global step of the first batch.
+        worker: index of this worker and number of workers.
+    """
 
     def batches() -> Iterator:
         for step in itertools.count(start_step):
@@ -41,7 +47,14 @@ def training_batches(
 def evaluation_batches(
     examples: Examples, lengths: np.ndarray, batch_size: int, worker: tuple[int, int] = (0, 1)
 ) -> tf.data.Dataset:
-    """This worker's batches of all examples, those of like length together."""
+    """This worker's batches of all examples, those of like length together.
+
+    Args:
+        examples: examples of the batches.
+        lengths: int (N,). Length of each example.
+        batch_size: int. Examples of a batch.
+        worker: index of this worker and number of workers.
+    """
     index, count = worker
     order = np.argsort(lengths, kind="stable")
     parts = np.split(order, range(batch_size, len(order), batch_size))
@@ -51,4 +64,4 @@ def evaluation_batches(
 def dataset_of(examples: Examples, batches: Callable[[], Iterator]) -> tf.data.Dataset:
     """The batches of an iterator that can be made again and again, a few of them prefetched."""
     dataset = tf.data.Dataset.from_generator(batches, output_signature=examples.batch_spec())
-    return dataset.prefetch(AHEAD)
+    return dataset.prefetch(PREFETCHED_BATCHES)

@@ -1,4 +1,4 @@
-"""Parts of texts by the offsets of their characters, in the graph."""
+"""Substrings by character offsets, in the graph."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Tokens of texts, or of pairs of texts, as the rows that BERT reads."""
+"""Rows of tokens, of texts or pairs of texts, as BERT reads them."""
 
 import tensorflow as tf
 
@@ -20,8 +20,8 @@ def pack_texts(
     Args:
         tokens: int32 (N, None).
         pair: int32 (N, None) or None.
-        max_length: int. Most tokens of a row, special ones included.
-        cls, sep, pad: int. Numbers of the special tokens.
+        max_length: int. Maximum tokens of a row, special ones included.
+        cls, sep, pad: int. Ids of the special tokens.
 
     Returns:
         "token_ids" int32 (N, T); "segment_ids" int32 (N, T): 1 for `b [SEP]`, else 0.
@@ -52,14 +52,19 @@ def pack_texts(
 def shorten_pair(
     first: tf.RaggedTensor, second: tf.RaggedTensor, room: int
 ) -> list[tf.RaggedTensor]:
-    """Cuts the ends of two texts so that both together have at most `room` tokens."""
+    """Cuts the ends of two texts so that both together have at most `room` tokens.
+
+    Args:
+        first, second: int32 (N, None).
+        room: int. Maximum tokens of both.
+    """
     lengths = [first.row_lengths(), second.row_lengths()]
     shorter, longer = tf.minimum(*lengths), tf.maximum(*lengths)
-    # What is left for the longer one; where both must be cut, the odd token is the longer's.
-    longest = tf.maximum(room - shorter, (room + 1) // 2)
+    # Room for the longer one; where both must be cut, the odd token is the longer's.
+    room_of_longer = tf.maximum(room - shorter, (room + 1) // 2)
     kept_shorter = tf.minimum(shorter, room // 2)
     kept_shorter = tf.where(shorter + longer <= room, shorter, kept_shorter)
-    kept_longer = tf.minimum(longer, longest)
+    kept_longer = tf.minimum(longer, room_of_longer)
     first_is_longer = lengths[0] > lengths[1]
     return [
         keep_first(first, tf.where(first_is_longer, kept_longer, kept_shorter)),
@@ -69,8 +74,8 @@ def shorten_pair(
 
 def keep_first(rows: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
     """The first lengths[n] values of each row n."""
-    place = tf.ragged.range(rows.row_lengths()).values
-    kept = place < tf.gather(lengths, rows.value_rowids())
+    column = tf.ragged.range(rows.row_lengths()).values
+    kept = column < tf.gather(lengths, rows.value_rowids())
     values = tf.boolean_mask(rows.values, kept)
     lengths = tf.minimum(lengths, rows.row_lengths())
     return tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)

@@ -26,7 +26,7 @@ _MAX_BYTES = 4 * MAX_CHARACTERS
 
 
 class WordPieceTokenizer(tf.Module):
-    """Texts to token numbers, in the graph; it is saved within a SavedModel.
+    """Converts texts to token ids, in the graph; saved within a SavedModel.
 
     Args:
         vocabulary: list of str. Token n is entry n. Pieces inside a word begin with "##".
@@ -76,7 +76,7 @@ class WordPieceTokenizer(tf.Module):
 
     @property
     def special_tokens(self) -> list[int]:
-        """The numbers of [PAD], [UNK], [CLS], [SEP] and [MASK]."""
+        """The ids of [PAD], [UNK], [CLS], [SEP] and [MASK]."""
         return [self.pad, self.unk, self.cls, self.sep, self.mask]
 
     @property
@@ -86,7 +86,7 @@ class WordPieceTokenizer(tf.Module):
         return np.array([name.startswith(SUFFIX) and name != SUFFIX for name in names])
 
     def pieces(self, ids: np.ndarray) -> list[str]:
-        """The names of token numbers (T,), outside the graph."""
+        """The names of token ids (T,), outside the graph."""
         names = self.vocabulary
         return [names[int(token)] for token in ids]
 
@@ -98,7 +98,7 @@ class WordPieceTokenizer(tf.Module):
     def tokenize_with_offsets(
         self, texts: tf.Tensor
     ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
-        """Tokens and where each stands in its text.
+        """Tokens and their offsets in the text.
 
         Args:
             texts: string (N,).
@@ -154,8 +154,8 @@ def check_vocabulary(vocabulary: list[str], name: str = "vocabulary") -> None:
             raise KerasuiteError(f"{name}, line {number}: a token with a NUL byte or a line end")
         if token in seen:
             raise KerasuiteError(
-                f"{name}, line {number}: {token!r} stands in line {seen[token]} already; "
-                f"each token may stand there once"
+                f"{name}, line {number}: {token!r} is in line {seen[token]} already; "
+                f"each token may occur once"
             )
         seen[token] = number
     for token in SPECIAL_TOKENS:
@@ -186,8 +186,8 @@ def _source_offsets(
     Returns:
         starts, ends, int32 (P,).
     """
-    # Where the bytes of each character begin, all words in one row.
-    bytes_of = 1 + sum(tf.cast(words.codes >= least, tf.int64) for least in (0x80, 0x800, 0x10000))
+    # Offsets of the first byte of each character, all words in one row.
+    bytes_of = 1 + sum(tf.cast(words.codes >= code, tf.int64) for code in (0x80, 0x800, 0x10000))
     begins = tf.cumsum(bytes_of, exclusive=True)
     begin = tf.gather(begins, tf.gather(words.splits, word))
     # An over-long word was handed over as "[UNK]".

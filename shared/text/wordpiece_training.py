@@ -34,10 +34,10 @@ def learn_wordpiece(
 
     Args:
         sentences: texts, at least one with a word in it. They are read once.
-        size: int. Tokens, the five special ones included. Where the text does not give so many
-            the vocabulary is smaller, and a warning says so.
+        size: int. Tokens, the five special ones included. Where the text does not support this
+            many, the vocabulary is smaller and a warning says so.
         lowercase: bool. Whether it is for an uncased model.
-        limit_alphabet: int. Most characters that get tokens; words with others become `[UNK]`.
+        limit_alphabet: int. Maximum characters that get tokens; words with others become `[UNK]`.
 
     Returns:
         The tokens, special ones first, then characters, then pieces, the most frequent first.
@@ -66,7 +66,7 @@ def learn_wordpiece(
 
 
 def count_words(sentences: Iterable[str], lowercase: bool) -> Counter[str]:
-    """How often each word occurs, as `WordPieceTokenizer` cuts texts into words."""
+    """The number of occurrences of each word, as `WordPieceTokenizer` cuts texts into words."""
     split = WordSplitter(lowercase, lowercase, isolate_chinese=True)
     words = tf.function(lambda texts: split(texts).text, [tf.TensorSpec([None], tf.string)])
     counts: Counter[bytes] = Counter()

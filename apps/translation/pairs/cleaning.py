@@ -1,4 +1,4 @@
-"""Training pairs without those that teach nothing, and a report of what was left out and why.
+"""Cleaning of training pairs, and a report of the pairs that were left out and why.
 
 Only training pairs are cleaned: the figures of an evaluation are about all of its lines.
 """
@@ -20,12 +20,12 @@ EXAMPLES = 5
 
 @dataclasses.dataclass(frozen=True)
 class CleanedPairs:
-    """What is left, and what is not.
+    """The pairs that are kept, and a report of the others.
 
     Attributes:
         pairs: the pairs that are kept, in their order.
-        kept: int64 (K,). Their numbers among all pairs.
-        report: {"pairs": all, "kept": K, "left_out": {reason: {"pairs": count, "first": places}},
+        kept: int64 (K,). Their indices among all pairs.
+        report: {"pairs": all, "kept": K, "left_out": {reason: {"pairs": count, "first": lines}},
             "limits": {...}}, for a JSON file.
     """
 
@@ -34,7 +34,7 @@ class CleanedPairs:
     report: dict[str, Any]
 
     def summary(self) -> str:
-        """One line about what was left out; "" if nothing was."""
+        """One line about the pairs that were left out; "" if none was."""
         return summary(self.report)
 
 
@@ -91,11 +91,11 @@ def find_reasons(
 
 
 def report_of(pairs: SentencePairs, reasons: np.ndarray, options: PairsConfig) -> dict[str, Any]:
-    """The report of `CleanedPairs` from what `find_reasons` gave."""
+    """The report of `CleanedPairs`, from the reasons of `find_reasons`."""
     return {
         "pairs": len(pairs),
         "kept": int(np.sum(reasons == "")),
-        "left_out": {reason: _places(pairs, reasons == reason) for reason in REASONS},
+        "left_out": {reason: _count(pairs, reasons == reason) for reason in REASONS},
         "limits": {"max_tokens": options.max_tokens, "max_ratio": options.max_ratio},
     }
 
@@ -113,6 +113,6 @@ def summary(report: dict[str, Any]) -> str:
     return f"{left_out:,} of {report['pairs']:,} training pairs left out: {', '.join(counts)}"
 
 
-def _places(pairs: SentencePairs, chosen: np.ndarray) -> dict[str, Any]:
+def _count(pairs: SentencePairs, chosen: np.ndarray) -> dict[str, Any]:
     indices = np.flatnonzero(chosen)
     return {"pairs": len(indices), "first": [pairs.where[index] for index in indices[:EXAMPLES]]}

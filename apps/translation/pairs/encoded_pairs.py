@@ -1,4 +1,4 @@
-"""Sentence pairs as numbers, on disk and in padded batches."""
+"""Sentence pairs as token ids, on disk and in padded batches."""
 
 import dataclasses
 from pathlib import Path
@@ -17,7 +17,7 @@ CHUNK = 4096
 
 @dataclasses.dataclass(frozen=True)
 class EncodedPairs:
-    """Source and target sentences as numbers."""
+    """Source and target sentences as token ids."""
 
     source: Sentences
     target: Sentences
@@ -29,7 +29,7 @@ class EncodedPairs:
         return EncodedPairs(self.source.take(chosen), self.target.take(chosen))
 
     def batch(self, chosen: np.ndarray):
-        """(x, y) of the pairs with these numbers, as `Translator` takes them."""
+        """(x, y) of the pairs with these indices, as `Translator` takes them."""
         x = {
             "source": self.source.padded(chosen, end=END),
             "target": self.target.padded(chosen, begin=START),

@@ -22,8 +22,7 @@ from apps.translation.pairs.scripts import (
 )
 from apps.translation.pairs.sentence_pairs import SentencePairs, read_files
 from shared.common.errors import KerasuiteError
-
-TRAINING, VALIDATION = ("train",), ("val", "valid", "validation", "dev")
+from shared.common.splits import TEST_NAMES, TRAIN_NAMES, VALIDATION_NAMES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +33,7 @@ class FoundPairs:
         train, validation: the pairs.
         source_language, target_language: "en", "zh", ...; "" where nothing tells.
         from_split: bool. Whether the validation pairs were taken from the training data.
-        notes: what the user should know about the files, a line each.
+        notes: remarks about the files for the user, a line each.
     """
 
     train: SentencePairs
@@ -57,7 +56,7 @@ def find_pairs(config: TranslateConfig) -> FoundPairs:
             are not clear.
     """
     options = config.pairs
-    files = find_files(config.data, (options.source, options.target), TRAINING)
+    files = find_files(config.data, (options.source, options.target), TRAIN_NAMES)
     sides = _languages(files, options)
     train = read_files(files, options.reverse)
     languages = sides[::-1] if options.reverse else sides
@@ -93,14 +92,14 @@ def read_pairs(
     """
     known = languages[::-1] if config.pairs.reverse else languages
     named = (config.pairs.source or known[0], config.pairs.target or known[1])
-    files = find_files(paths, named, ("test", *VALIDATION, *TRAINING))
+    files = find_files(paths, named, (*TEST_NAMES, *VALIDATION_NAMES, *TRAIN_NAMES))
     pairs = read_files(files, config.pairs.reverse)
     _check_order(languages, pairs)
     return pairs
 
 
 def other_scripts(pairs: SentencePairs, languages: Languages) -> tuple[str, ...]:
-    """What to say of files that are in other scripts than a model's training text."""
+    """Warnings about files in other scripts than a model's training text."""
     notes = []
     for file, rows in itertools.groupby(range(len(pairs)), lambda row: _file_of(pairs.where[row])):
         rows = list(rows)
@@ -111,8 +110,8 @@ def other_scripts(pairs: SentencePairs, languages: Languages) -> tuple[str, ...]
     return tuple(filter(None, notes))
 
 
-def _file_of(place: str) -> str:
-    return place.rpartition(":")[0]
+def _file_of(where: str) -> str:
+    return where.rpartition(":")[0]
 
 
 def split(pairs: SentencePairs, share: float, seed: int) -> tuple[SentencePairs, SentencePairs]:
@@ -139,7 +138,7 @@ def split(pairs: SentencePairs, share: float, seed: int) -> tuple[SentencePairs,
 
 
 def same_form(text: str) -> str:
-    """What sentences have in common that differ in white space and composition only."""
+    """A sentence without differences of white space and of Unicode composition."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
@@ -193,7 +192,9 @@ def _other_scripts(train: SentencePairs, validation: SentencePairs) -> tuple[str
 
 def _validation_files(config: TranslateConfig, sides: tuple[str, str]) -> list[PairFiles]:
     if config.pairs.validation:
-        return find_files(config.pairs.validation, sides, (*VALIDATION, "test", *TRAINING))
+        return find_files(
+            config.pairs.validation, sides, (*VALIDATION_NAMES, *TEST_NAMES, *TRAIN_NAMES)
+        )
     folders = [Path(path) for path in config.data if Path(path).is_dir()]
-    found = [find_in_folder(folder, sides, VALIDATION) for folder in folders]
+    found = [find_in_folder(folder, sides, VALIDATION_NAMES) for folder in folders]
     return [files for files in found if files]

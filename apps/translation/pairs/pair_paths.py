@@ -1,4 +1,4 @@
-"""Which files hold sentence pairs, and which languages their endings tell."""
+"""Files of sentence pairs, and the languages that their endings tell."""
 
 import dataclasses
 import re
@@ -138,7 +138,7 @@ def _sets(folder: Path) -> dict[str, dict[str, Path]]:
 
 
 def ending(path: Path) -> str:
-    """What stands after the last dot, before .txt and .gz: "en" of train.en.txt.gz."""
+    """The ending of a file name, without .txt and .gz: "en" of train.en.txt.gz."""
     return _without_packing(path).rpartition(".")[2] if "." in _without_packing(path) else ""
 
 

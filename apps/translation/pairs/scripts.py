@@ -1,4 +1,4 @@
-"""Which script a text is written in, to notice sides and files that are swapped or mixed up."""
+"""Scripts of texts, to notice sides and files that are swapped or mixed up."""
 
 import functools
 import itertools
@@ -21,7 +21,7 @@ def _script_of(character: str) -> str:
 
 
 def scripts(text: str) -> Counter[str]:
-    """How many letters of each script a text has: {"LATIN": 5, "CJK": 2}."""
+    """Number of letters of each script in a text: {"LATIN": 5, "CJK": 2}."""
     counts = Counter(map(_script_of, text))
     del counts[""]
     return counts
@@ -54,14 +54,14 @@ def allowed_scripts(expected: str) -> set[str]:
 
 
 def letters_of(texts: Iterable[str]) -> Counter[str]:
-    """How many letters of each script the beginnings of the first 2,000 texts have."""
+    """Number of letters of each script in the beginnings of the first 2,000 texts."""
     return sum(
         (scripts(text[:CHARACTERS_READ]) for text in itertools.islice(texts, LINES_READ)), Counter()
     )
 
 
 def foreign_script(letters: Counter[str], expected: str) -> str:
-    """The commonest other script, if most letters are not of the one expected; "" otherwise.
+    """The most frequent other script, if most letters are not of the one expected; "" otherwise.
 
     >>> foreign_script(Counter(LATIN=40, CYRILLIC=50), "LATIN")
     'CYRILLIC'
@@ -76,10 +76,10 @@ def foreign_script(letters: Counter[str], expected: str) -> str:
 
 
 def script_warning(where: str, side: str, letters: Counter[str], expected: str) -> str:
-    """What to say of a file whose sentences of one side are in another script; "" if none is.
+    """A warning about a file whose sentences of one side are in another script, or "".
 
     Args:
-        where: the file, or a place in it.
+        where: the file, or a line of it.
         side: "source" or "target".
         letters: of the file, see `letters_of`.
         expected: script of the training text; "" if it is not known.

@@ -1,4 +1,4 @@
-"""Sentence pairs, and how files become such."""
+"""Sentence pairs, read from files."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ class SentencePairs:
     Attributes:
         source, target: lists of str of the same length.
         where: list of str. "FILE:LINE" of each pair.
-        notes: what the user should know about the files, a line each.
+        notes: remarks about the files for the user, a line each.
     """
 
     source: list[str]
@@ -30,7 +30,7 @@ class SentencePairs:
         return len(self.source)
 
     def take(self, indices: Iterable[int]) -> "SentencePairs":
-        """The pairs with these numbers."""
+        """The pairs with these indices."""
         indices = list(indices)
         return dataclasses.replace(
             self,
@@ -53,7 +53,7 @@ def read_files(files: Sequence[PairFiles], reverse: bool) -> SentencePairs:
     return SentencePairs(
         source=target if reverse else source,
         target=source if reverse else target,
-        where=[place for part in parts for place in part.where],
+        where=[line for part in parts for line in part.where],
         notes=tuple(note for part in parts for note in part.notes),
     )
 

@@ -1,11 +1,11 @@
-"""Which piece of a translation comes from which piece of the source: attention, and links."""
+"""Alignment of the pieces of a translation with those of its source: attention, and links."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-# What is no text: padding, and the ends of sentences.
+# Pieces that are no text: padding, and the ends of sentences.
 _NO_TEXT = frozenset(("", "<pad>", "<s>", "</s>"))
 
 Link = tuple[int, int]

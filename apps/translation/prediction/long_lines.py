@@ -1,4 +1,4 @@
-"""Lines that are too long for a translator: cut into pieces, and put together again."""
+"""Long lines: cut into pieces that a translator can take, and joined again."""
 
 import heapq
 import math
@@ -13,7 +13,7 @@ from apps.translation.config import MAX_TOKENS
 # Khmer. Korean does.
 _UNSPACED = "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _UNSPACED += "\U00020000-\U0003ffff"
-# A word that never ends counts once for so many characters.
+# A word that never ends counts once for every 16 characters.
 _MAX_WORD_LENGTH = 16
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]{{1,{_MAX_WORD_LENGTH}}}")
 # Where a sentence ends: before a space, or behind a full-width mark. No backtracking (`++`), and
@@ -22,9 +22,9 @@ _MARKS, _WIDE_MARKS = ".!?…।؟۔", "。！？｡"
 _SENTENCE_END = re.compile(
     rf"(?<![{_MARKS}])[{_MARKS}]++[\"'”’»)\]]*+(?=\s)|[{_WIDE_MARKS}]++[”’」』）\"]*+"
 )
-# What translators are good at, and what fits into the exported graph letter by letter.
+# Lengths that translators are good at, and that fit into the exported graph letter by letter.
 MAX_WORDS, MAX_CHARACTERS = 100, 450
-# What fits into it, beside the end, where a vocabulary spells every character in bytes.
+# Tokens that fit into it, beside the end, where a vocabulary spells every character in bytes.
 MAX_BYTES = MAX_TOKENS - 1
 _BYTES_OF_SPACE = len("▁".encode())
 
@@ -39,7 +39,7 @@ def count_words(text: str) -> int:
 
 
 def count_bytes(text: str) -> int:
-    """The most tokens that a text can have: one for each byte, three of them for "▁", a space.
+    """The maximum number of tokens of a text: one for each byte, three of them for "▁", a space.
 
     >>> count_bytes("ab"), count_bytes("四个 汉字")
     (5, 18)
@@ -56,9 +56,9 @@ def cut_line(text: str, max_words: int = MAX_WORDS, max_bytes: float = math.inf)
 
     Args:
         text: str. One line.
-        max_words: int. What `count_words` gives for each piece at most. None has more than 450
-            characters either.
-        max_bytes: What `count_bytes` gives for each piece at most; 200 or more.
+        max_words: int. Maximum of `count_words` for each piece. None has more than 450 characters
+            either.
+        max_bytes: Maximum of `count_bytes` for each piece; 200 or more.
 
     Returns:
         List of str; empty for an empty line.
@@ -104,8 +104,8 @@ def join_best(
 
     Args:
         pieces: (translation, score) of each piece, best first.
-        count: int. Lines to return at most.
-        between: str. What stands between two pieces.
+        count: int. Maximum number of lines to return.
+        between: str. Separator of two pieces.
 
     Returns:
         List of (translation, score), best first, each text once; without pieces, one empty
@@ -143,12 +143,12 @@ def _joined(chain: tuple, between: str) -> str:
 
 
 def batches(lengths: Sequence[int], size: int, room: float = math.inf) -> Iterator[list[int]]:
-    """Positions in batches of similar lengths, longest last.
+    """Indices in batches of similar lengths, longest last.
 
     Args:
-        lengths: what each example costs.
-        size: int. Examples in a batch at most.
-        room: Examples times the longest length at most, unless one alone has more.
+        lengths: cost of each example.
+        size: int. Maximum number of examples in a batch.
+        room: maximum of examples times the longest length, unless one alone has more.
     """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda index: (lengths[index], index)):

@@ -19,11 +19,11 @@ HEADER = ("where", "score", "tokens", "source", "target")
 
 
 class PairScore(NamedTuple):
-    """What a model says of one pair.
+    """The score of one pair by a model.
 
     Attributes:
         log_probability: of the target given the source, its end included.
-        tokens: int. How many tokens of the target that is about.
+        tokens: int. Tokens of the target that were scored.
         is_cut: bool. Whether a side has more tokens than the model reads; False where the export
             is too old to know.
     """
@@ -42,7 +42,7 @@ def score_pairs(model: LoadedModel, pairs: SentencePairs) -> list[PairScore | No
     kept = [index for index, length in enumerate(lengths) if length <= MAX_SCORED_WORDS]
     found: list[PairScore | None] = [None] * len(lengths)
     for batch in batches([lengths[index] for index in kept], PAIRS_OF_CALL, WORDS_OF_CALL):
-        chosen = [kept[place] for place in batch]
+        chosen = [kept[index] for index in batch]
         scores = _score(
             model,
             [_bytes(pairs.source[index]) for index in chosen],
@@ -56,10 +56,10 @@ def score_pairs(model: LoadedModel, pairs: SentencePairs) -> list[PairScore | No
 def _score(model: LoadedModel, sources: list[bytes], targets: list[bytes]) -> list[PairScore]:
     outputs = call_signature(model, "score", text=sources, target=targets)
     counts = count_tokens(model, sources, targets)
-    longest = [0] * len(sources) if counts is None else map(max, *counts)
+    lengths = [0] * len(sources) if counts is None else map(max, *counts)
     return [
-        PairScore(float(score), int(tokens), bool(many > MAX_TOKENS))
-        for score, tokens, many in zip(outputs["score"], outputs["tokens"], longest, strict=True)
+        PairScore(float(score), int(tokens), bool(length > MAX_TOKENS))
+        for score, tokens, length in zip(outputs["score"], outputs["tokens"], lengths, strict=True)
     ]
 
 

@@ -27,7 +27,7 @@ def _too_long(model: LoadedModel, pieces: Sequence[str]) -> set[str]:
     counts = count_tokens(model, doubtful, [""] * len(doubtful)) if doubtful else None
     if counts is None:
         return set(doubtful)
-    return {piece for piece, many in zip(doubtful, counts[0], strict=True) if many > MAX_TOKENS}
+    return {piece for piece, count in zip(doubtful, counts[0], strict=True) if count > MAX_TOKENS}
 
 
 def count_tokens(

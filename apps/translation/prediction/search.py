@@ -1,4 +1,4 @@
-"""How translations are looked for: options of `predict`, and the signature that answers them."""
+"""Options of `predict` for the search, and the signature that answers them."""
 
 import math
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from typing import Any
 from apps.translation.config import MAX_BEAM, DecodingConfig
 from shared.common.errors import UsageError
 
-# What is taken where an option of the random draws is not given.
+# Defaults of the options of random draws.
 DRAWS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
-LARGEST_SEED = 2**31 - 1
+MAX_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Search:
 
     Attributes:
         beam_size, length_penalty: of the beam search; None for as the run was configured.
-        n_best: int. How many translations of each text to give; 0 for the best one.
+        n_best: int. Translations of each text to return; 0 for the best one.
         sample: bool. Draws translations at random.
         temperature, top_k, top_p, seed: how they are drawn, see `shared.decoding.sampling`; None
             for the model's own probabilities, and the seed 1.
@@ -37,8 +37,8 @@ class Search:
     seed: int | None = None
 
     def __post_init__(self):
-        self._check_beam("--beam-size", self.beam_size, least=1)
-        self._check_beam("--n-best", self.n_best, least=0)
+        self._check_beam("--beam-size", self.beam_size, minimum=1)
+        self._check_beam("--n-best", self.n_best, minimum=0)
         penalty = self.length_penalty
         if penalty is not None and not (math.isfinite(penalty) and penalty >= 0):
             raise UsageError(f"--length-penalty {penalty}: give a number from 0 on, such as 0.6")
@@ -53,10 +53,10 @@ class Search:
         self._check_draws()
 
     @staticmethod
-    def _check_beam(option: str, size: int | None, least: int) -> None:
-        if size is not None and not least <= size <= MAX_BEAM:
+    def _check_beam(option: str, size: int | None, minimum: int) -> None:
+        if size is not None and not minimum <= size <= MAX_BEAM:
             raise UsageError(
-                f"{option} {size}: give {least} to {MAX_BEAM}; memory grows with the square of it"
+                f"{option} {size}: give {minimum} to {MAX_BEAM}; memory grows with the square of it"
             )
 
     def _check_draws(self) -> None:
@@ -72,8 +72,8 @@ class Search:
             raise UsageError(f"--top-k {draws['top_k']}: give at least 1, or 0 for all tokens")
         if not 0 < draws["top_p"] <= 1:
             raise UsageError(f"--top-p {draws['top_p']}: give a number above 0 and up to 1")
-        if not 0 <= seed <= LARGEST_SEED:
-            raise UsageError(f"--seed {seed}: give 0 to {LARGEST_SEED}")
+        if not 0 <= seed <= MAX_SEED:
+            raise UsageError(f"--seed {seed}: give 0 to {MAX_SEED}")
 
     @property
     def _has_options(self) -> bool:
@@ -100,7 +100,7 @@ class Search:
         return ("translations", "scores") if self.n_best else ("translation", "score")
 
     def inputs(self, own: DecodingConfig) -> dict[str, Any]:
-        """The inputs of the signature beside texts; what was not given is the model's own."""
+        """The inputs of the signature beside texts; options not given are the model's own."""
         if self.signature == "sample":
             return self.draws
         if self.signature == "n_best":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.translation.config import ModelConfig
+from apps.translation.config import DecodingConfig, LossConfig, ModelConfig
 from apps.translation.recurrent_translator import RecurrentTranslator
 from shared.common.errors import KerasuiteError
 from shared.text.subword_tokenizer import END, PAD, START
@@ -34,9 +34,8 @@ def name_of(arguments):
 
 def translator(shared=True, total_steps=0, width=8, **arguments):
     config = ModelConfig(architecture="recurrent", hidden_dim=width, **arguments)
-    model = RecurrentTranslator(
-        config, VOCABULARY, VOCABULARY, shared, beam_size=2, total_steps=total_steps
-    )
+    groups = config, LossConfig(label_smoothing=0.0), DecodingConfig(beam_size=2)
+    model = RecurrentTranslator(*groups, VOCABULARY, VOCABULARY, shared, total_steps=total_steps)
     model.build()
     for weight in model.trainable_weights:  # Off zero, and far enough apart to have one best token.
         weight.assign(weight + RANDOM.normal(0, 0.2, weight.shape))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.translation.config import ModelConfig
+from apps.translation.config import DecodingConfig, LossConfig, ModelConfig
 from apps.translation.transformer_translator import TransformerTranslator
 from shared.common.errors import KerasuiteError
 from shared.text.subword_tokenizer import END, PAD, START
@@ -140,18 +140,24 @@ def test_a_model_survives_its_file(network, tmp_path):
     x, _ = random_batch()
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert again.get_config() == model.get_config()
+    assert (again.config, again.loss_config) == (model.config, model.loss_config)
     np.testing.assert_array_equal(model(x, training=False), again(x, training=False))
 
 
 def test_heads_that_do_not_divide_the_width():
     config = ModelConfig(hidden_dim=18, num_heads=4)
     with pytest.raises(KerasuiteError) as error:
-        TransformerTranslator(config, 11, 11)
+        TransformerTranslator(config, LossConfig(), DecodingConfig(), 11, 11)
     assert "--num-heads 4" in str(error.value) and "--hidden-dim 18" in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_odd_widths_have_no_sinusoids():
+    def transformer(**options):
+        config = ModelConfig(hidden_dim=17, num_heads=1, **options)
+        return TransformerTranslator(config, LossConfig(), DecodingConfig(), 11, 11)
+
     with pytest.raises(KerasuiteError, match="--hidden-dim 17: .* or --positions learned"):
-        TransformerTranslator(ModelConfig(hidden_dim=17, num_heads=1), 11, 11)
-    TransformerTranslator(ModelConfig(hidden_dim=17, num_heads=1, positions="learned"), 11, 11)
+        transformer()
+    transformer(positions="learned")

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from apps.translation.config import ModelConfig
+from apps.translation.config import DecodingConfig, LossConfig, ModelConfig
 from apps.translation.recurrent_translator import RecurrentTranslator
 from apps.translation.transformer_translator import TransformerTranslator
 from shared.text.subword_tokenizer import END, PAD, START
@@ -26,12 +26,13 @@ NETWORKS = {
 }
 
 
-def small_translator(network="pre", vocabulary=11, seed=1, **options):
+def small_translator(network="pre", vocabulary=11, seed=1, label_smoothing=0.0):
     """A translator of random weights, larger than those at the start of a training."""
     keras.utils.set_random_seed(seed)
     config = ModelConfig(**SMALL | NETWORKS[network])
     build = RecurrentTranslator if config.architecture == "recurrent" else TransformerTranslator
-    model = build(config, vocabulary, vocabulary, **options)
+    loss = LossConfig(label_smoothing=label_smoothing)
+    model = build(config, loss, DecodingConfig(), vocabulary, vocabulary)
     model.build()
     for weight in model.trainable_variables:
         weight.assign(weight + 0.3 * keras.random.normal(weight.shape))

@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from shared.layers import AttentionDecoder, CellStack, RecurrentEncoder, StateBridge
-from shared.layers.cell_stack import StackInLoop, unstack
 from shared.testing.layer_test import run_layer_test
 
 RANDOM = np.random.default_rng(0)
@@ -178,21 +177,6 @@ def test_cell_stack_contract_and_formula(cell, states, residual):
         np.testing.assert_allclose(after[row], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("cell, states", [("lstm", 4), ("gru", 2)])
-@pytest.mark.parametrize("known", [0, 2, 5])
-def test_step_with_inputs_multiplied_before_is_that_of_keras_cells(cell, states, known):
-    stack = CellStack(4, 2, cell, residual=True)
-    inputs, before = noise(3, 5), noise(3, states, 4)
-    stack(inputs, before)
-    perturb(stack)
-    fused = StackInLoop(stack, known)
-    fed = inputs[:, known:] if known < 5 else None
-    output, after = fused(fused.gates(inputs[:, :known]), fed, unstack(before))
-    expected, expected_after = stack(inputs, before)
-    np.testing.assert_allclose(output, expected, atol=1e-5)
-    np.testing.assert_allclose(np.stack(after, axis=1), expected_after, atol=1e-5)
-
-
 # === Decoder ===
 
 STATES = {"lstm": 2, "gru": 1}
@@ -250,12 +234,12 @@ def test_decoder_gives_the_same_step_by_step(arguments):
     memory, mask = given["memory"], given["padding_mask"]
     keys = decoder.keys(memory)
     state = decoder.start(given["initial_state"], beam_size=3)
-    for place in range(4):
-        inputs = np.repeat(given["inputs"][:, None, place], 3, axis=1)
+    for time in range(4):
+        inputs = np.repeat(given["inputs"][:, None, time], 3, axis=1)
         vectors, state, weights = decoder.step(inputs, state, keys, memory, mask)
         for hypothesis in range(3):
             np.testing.assert_allclose(
-                np.asarray(vectors)[:, hypothesis], expected[:, place], atol=1e-5
+                np.asarray(vectors)[:, hypothesis], expected[:, time], atol=1e-5
             )
         np.testing.assert_allclose(np.sum(weights, axis=-1), 1, atol=1e-5)
         assert not np.asarray(weights)[1, :, LENGTHS[1] :].any()
@@ -338,20 +322,23 @@ def test_decoder_drops_between_its_cells_in_training_only():
 
 
 @pytest.mark.parametrize("arguments", COMBINATIONS[:8], ids=name_of)
-def test_steps_may_read_what_the_decoder_makes_of_its_own_vectors(arguments):
+def test_scheduled_sampling_reads_inputs_made_of_the_decoders_own_vectors(arguments):
     decoder, given = decoder_and_inputs(**arguments)
     kernel = noise(6, 3)
 
     def own_inputs(vectors):
         return tf.tanh(tf.matmul(vectors, kernel))
 
-    none = decoder(**given, own_inputs=own_inputs, is_own=np.zeros((2, 4), bool))
+    def vectors(is_own):
+        return np.asarray(decoder.sample_scheduled(**given, is_own=is_own, own_inputs=own_inputs))
+
+    none = vectors(np.zeros((2, 4), bool))
     np.testing.assert_allclose(none, decoder(**given), atol=1e-5)
 
     is_own = np.array([[False, True, False, True], [False, False, True, True]])
-    outputs = np.asarray(decoder(**given, own_inputs=own_inputs, is_own=is_own))
+    outputs = vectors(is_own)
     inputs = given["inputs"].copy()
-    for place in range(1, 4):  # What was read, written into the inputs.
-        own = own_inputs(outputs[:, place - 1]).numpy()
-        inputs[:, place] = np.where(is_own[:, place, None], own, inputs[:, place])
+    for time in range(1, 4):  # The vectors that were read, written into the inputs.
+        own = own_inputs(outputs[:, time - 1]).numpy()
+        inputs[:, time] = np.where(is_own[:, time, None], own, inputs[:, time])
     np.testing.assert_allclose(outputs, decoder(**given | {"inputs": inputs}), atol=1e-5)

@@ -15,7 +15,7 @@ from shared.layers import (
     TransformerEncoderBlock,
 )
 from shared.layers.multi_head_attention import (
-    cache_places,
+    cache_indices,
     causal_attention_mask,
     padding_attention_mask,
 )
@@ -56,8 +56,11 @@ def test_decoder_block(norm):
 
 def test_attention_returns_its_weights():
     layer = MultiHeadAttention(2, 8)
-    outputs, weights = layer(random(2, 5, 8), memory=random(2, 3, 4), return_weights=True)
+    inputs, memory = random(2, 5, 8), random(2, 3, 4)
+    outputs = layer(inputs, memory=memory)
+    found, weights, _ = layer.attend(inputs, memory)
     assert outputs.shape == (2, 5, 8)
+    np.testing.assert_array_equal(found, outputs)
     np.testing.assert_allclose(ops.sum(weights, axis=-1), np.ones((2, 2, 5)), rtol=1e-5)
 
 
@@ -113,15 +116,15 @@ def test_steps_with_a_cache_equal_the_whole_sequence(norm):
     sequences, memory = random(2, 5, 8), random(1, 4, 6)
     mask = padding_attention_mask(np.array([[True, True, True, False]]))
     whole = block(sequences, ops.repeat(memory, 2, axis=0), mask)
-    keys, values = block.cross_attention.keys_and_values(memory)
+    memory_heads = block.cross_attention.keys_and_values(memory)
     cache = (ops.zeros((1, 2, 10, 4)), ops.zeros((1, 2, 10, 4)))
     own = np.zeros((1, 1, 2, 10), bool)
     for index in range(5):
         slots = np.array([2 * index, 2 * index + 1])
         own[0, 0, [0, 1], slots] = True
-        places = cache_places(1, 2, slots)
+        indices = cache_indices(1, 2, slots)
         step, cache, weights = block.step(
-            sequences[None, :, index], cache, places, own, keys, values, mask
+            sequences[None, :, index], cache, indices, own, memory_heads, mask
         )
         np.testing.assert_allclose(step[0], whole[:, index], atol=1e-5)
         np.testing.assert_allclose(weights[..., 3], 0.0, atol=1e-7)
@@ -134,11 +137,11 @@ def test_causal_mask():
 
 def test_sinusoidal_positions_follow_the_paper():
     found = np.array(SinusoidalPositions()(np.zeros((1, 6, 8), "float32"), begin=3))[0]
-    for place in range(6):
+    for position in range(6):
         for i in range(4):
-            angle = (place + 3) / 10000 ** (2 * i / 8)
-            np.testing.assert_allclose(found[place, i], np.sin(angle), atol=1e-5)
-            np.testing.assert_allclose(found[place, 4 + i], np.cos(angle), atol=1e-5)
+            angle = (position + 3) / 10000 ** (2 * i / 8)
+            np.testing.assert_allclose(found[position, i], np.sin(angle), atol=1e-5)
+            np.testing.assert_allclose(found[position, 4 + i], np.cos(angle), atol=1e-5)
 
 
 def test_learned_positions_end_at_the_last():
@@ -152,9 +155,8 @@ def test_scores_are_what_the_weights_come_from():
     inputs = np.random.default_rng(0).normal(size=(2, 5, 16)).astype("float32")
     mask = np.array([[True] * 5, [True] * 3 + [False] * 2])[:, None, None, :]
     layer = MultiHeadAttention(4, 16)
-    outputs, weights = layer(inputs, attention_mask=mask, return_weights=True)
-    same, scores = layer(inputs, attention_mask=mask, return_scores=True)
-    np.testing.assert_array_equal(outputs, same)
+    layer.build(inputs.shape)
+    _, weights, scores = layer.attend(inputs, attention_mask=mask)
     powers = np.where(mask, np.exp(np.array(scores)), 0)
     np.testing.assert_allclose(weights, powers / powers.sum(-1, keepdims=True), atol=1e-6)
     # Not masked: padded positions have scores as well.
@@ -187,12 +189,11 @@ def test_attention_of_the_first_position_alone(heads, queries):
     layer(inputs)
     for weight in layer.trainable_weights:
         weight.assign(generator.normal(size=weight.shape) * 0.4)
-    for wanted in ("return_weights", "return_scores"):
-        options = {"attention_mask": mask, wanted: True}
-        outputs, seen = layer(inputs, first_only=True, **options)
-        all_outputs, all_seen = layer(inputs, **options)
-        np.testing.assert_allclose(outputs, all_outputs[:, :1], atol=1e-5)
-        np.testing.assert_allclose(seen, all_seen[:, :, :1], atol=1e-5)
+    first = layer.attend_from_first(inputs, mask)
+    whole = layer.attend(inputs, attention_mask=mask)
+    np.testing.assert_allclose(first.outputs, whole.outputs[:, :1], atol=1e-5)
+    np.testing.assert_allclose(first.weights, whole.weights[:, :, :1], atol=1e-5)
+    np.testing.assert_allclose(first.scores, whole.scores[:, :, :1], atol=1e-5)
 
 
 def test_attention_is_called_as_it_was_built():
@@ -203,8 +204,8 @@ def test_attention_is_called_as_it_was_built():
         one(inputs, memory)
     with pytest.raises(ValueError, match="built for inputs and a memory"):
         two(inputs)
-    with pytest.raises(ValueError, match="first_only"):
-        two(inputs, memory, first_only=True)
+    with pytest.raises(ValueError, match="only self-attention"):
+        two.attend_from_first(inputs)
 
 
 @pytest.mark.parametrize("parts", ["query", "key_value", "query_key_value"])
@@ -227,7 +228,7 @@ def test_dropped_weights_of_the_first_position_drop_its_bias():
     layer.query_key_value.kernel.assign(np.zeros((4, 12)))
     layer.query_key_value.bias.assign(np.repeat([0.0, 0.0, 1.0], 4))
     layer.output_dense.kernel.assign(np.eye(4))
-    sums = np.array(layer(inputs, first_only=True, training=True))[:, 0, 0]
+    sums = np.array(layer.attend_from_first(inputs, training=True).outputs)[:, 0, 0]
     # Eight weights of 1/8, each dropped or doubled.
     np.testing.assert_allclose(sums * 4, np.round(sums * 4), atol=1e-5)
     assert len(set(np.round(sums * 4))) > 2 and 0.8 < sums.mean() < 1.2
@@ -237,14 +238,14 @@ def test_dropped_weights_of_the_first_position_drop_its_bias():
 def test_block_of_the_first_position_alone(norm):
     block, inputs = TransformerEncoderBlock(**BLOCK, norm=norm), random(2, 5, 8)
     mask = padding_attention_mask(np.array([[True] * 5, [True] * 3 + [False] * 2]))
-    options = {"attention_mask": mask, "return_weights": True}
-    first, first_weights = block(inputs, first_only=True, **options)
-    outputs, weights = block(inputs, **options)
+    outputs = block(inputs, attention_mask=mask)
+    same, attention = block.with_attention(inputs, mask)
+    np.testing.assert_array_equal(same, outputs)
+    first, first_attention = block.first_position(inputs, mask)
     np.testing.assert_allclose(first, outputs[:, :1], atol=1e-5)
-    np.testing.assert_allclose(first_weights, weights[:, :, :1], atol=1e-6)
-    symbolic, symbolic_weights = block(keras.Input((5, 8)), first_only=True, return_weights=True)
-    assert symbolic.shape[1:] == (1, 8)
-    assert symbolic_weights.shape[1:] == first_weights.shape[1:]
+    np.testing.assert_allclose(first_attention.weights, attention.weights[:, :, :1], atol=1e-6)
+    assert first.shape == (2, 1, 8) and first_attention.weights.shape == (2, 2, 1, 5)
+    assert block(keras.Input((5, 8))).shape == (None, 5, 8)
 
 
 def test_approximate_gelu():

@@ -233,7 +233,7 @@ def test_properties(pair):
     "vocabulary, message",
     [
         (["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a"], r"no \[MASK\] in it"),
-        ([*SPECIAL_TOKENS, "a", "b", "a"], "line 8: 'a' stands in line 6 already"),
+        ([*SPECIAL_TOKENS, "a", "b", "a"], "line 8: 'a' is in line 6 already"),
         ([*SPECIAL_TOKENS, "", "b"], "line 6: empty"),
         ([*SPECIAL_TOKENS, "a\0"], "line 6: a token with a NUL byte"),
     ],
