@@ -59,7 +59,7 @@ class EmbedApp(App):
         )
 
     def unit(self, run: Run) -> str:
-        return "cells" if run.config.model.algorithm == "glove" else "words"
+        return "co-occurrences" if run.config.model.algorithm == "glove" else "words"
 
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
         self._judgement_files = data

@@ -14,17 +14,17 @@ from apps.embeddings.corpus.encoded_corpus import EncodedCorpus, encode
 from apps.embeddings.corpus.phrases import PhraseModel
 from apps.embeddings.corpus.vocabulary import Vocabulary, build_vocabulary
 from apps.embeddings.corpus.words import word_splitter
-from apps.embeddings.glove import cell_stream
-from apps.embeddings.glove.cell_file import CellFile
+from apps.embeddings.glove import cooccurrence_stream
 from apps.embeddings.glove.cooccurrence import count_cooccurrences
+from apps.embeddings.glove.cooccurrence_file import CooccurrenceFile
 from apps.embeddings.word2vec import window_blocks
 from shared.common.files import write_text
 from shared.common.messages import warn
 from shared.text.text_files import decoded
 
-# What `prepare_corpus` leaves in the run folder.
+# Names that `prepare_corpus` writes in the run folder.
 VOCABULARY, WORDS, PHRASES = "vocabulary.txt", "words.txt", "phrases.json"
-TOKENS, CELLS = "tokens.bin", "cells"
+TOKENS, COOCCURRENCES = "tokens.bin", "cooccurrences"
 
 
 def read_corpus(config: EmbedConfig) -> Corpus:
@@ -39,7 +39,7 @@ def prepare_corpus(config: EmbedConfig, folder: Path) -> dict[str, Any]:
     Everything is written whole or not at all; a preparation that was killed begins again.
 
     Returns:
-        What the run remembers of the corpus.
+        Numbers that describe the corpus, for the artifacts of the run.
     """
     corpus = read_corpus(config)
     documents: Iterable[list[str]] = corpus
@@ -58,15 +58,15 @@ def prepare_corpus(config: EmbedConfig, folder: Path) -> dict[str, Any]:
         "invalid_bytes": sum(corpus.invalid_bytes.values()),
     }
     if config.model.algorithm == "glove":
-        cells = count_cooccurrences(
+        counts = count_cooccurrences(
             encoded.tokens,
             len(vocabulary),
-            folder / CELLS,
+            folder / COOCCURRENCES,
             window=config.model.window,
             symmetric=config.glove.symmetric,
             memory=config.glove.memory,
         )
-        found["cells"] = len(cells)
+        found["cooccurrences"] = len(counts)
     return found
 
 
@@ -115,12 +115,11 @@ def text_words(config: EmbedConfig, phrases_file: Path) -> Callable[[str, bytes]
 
 
 def steps_per_epoch(config: EmbedConfig, folder: Path) -> int:
-    """Steps in one pass over the corpus, or over GloVe's cells."""
+    """Steps in one pass over the corpus, or over GloVe's co-occurrences."""
     if config.model.algorithm == "glove":
-        cells = CellFile.open(folder / CELLS)
-        return cell_stream.steps_per_epoch(
-            cells, cell_stream.stream_shape(cells, config.batch_size)
-        )
+        counts = CooccurrenceFile.open(folder / COOCCURRENCES)
+        shape = cooccurrence_stream.stream_shape(counts, config.batch_size)
+        return cooccurrence_stream.steps_per_epoch(counts, shape)
     tokens = EncodedCorpus.open(folder / TOKENS).tokens
     return window_blocks.steps_per_epoch(len(tokens), config.batch_size)
 
@@ -132,19 +131,19 @@ def training_dataset(
     start_step: int,
     worker: tuple[int, int],
 ) -> tf.data.Dataset:
-    """The endless stream of steps; see `window_blocks` and `cell_stream`."""
-    where = {"seed": config.seed, "start_step": start_step, "worker": worker}
+    """The endless stream of steps; see `window_blocks` and `cooccurrence_stream`."""
+    options = {"seed": config.seed, "start_step": start_step, "worker": worker}
     if config.model.algorithm == "glove":
-        cells = CellFile.open(folder / CELLS)
-        shape = cell_stream.stream_shape(cells, config.batch_size)
-        return cell_stream.cell_stream(cells, shape, **where)
+        counts = CooccurrenceFile.open(folder / COOCCURRENCES)
+        shape = cooccurrence_stream.stream_shape(counts, config.batch_size)
+        return cooccurrence_stream.cooccurrence_stream(counts, shape, **options)
     return window_blocks.window_blocks(
         EncodedCorpus.open(folder / TOKENS).tokens,
         vocabulary.keep_probabilities(config.model.subsample),
         vocabulary.noise_distribution(),
         block_shape(config),
         config.batch_size,
-        **where,
+        **options,
     )
 
 

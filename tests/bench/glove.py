@@ -35,19 +35,20 @@ def counted_corpus() -> Iterator[tuple]:
         encoded = encode((line.split() for line in lines), vocabulary, folder / "tokens.bin")
         del lines
         started = time.perf_counter()
-        cells = count_cooccurrences(
-            encoded.tokens, len(vocabulary), folder / "cells", window=WINDOW
+        counts = count_cooccurrences(
+            encoded.tokens, len(vocabulary), folder / "cooccurrences", window=WINDOW
         )
-        yield vocabulary, cells, time.perf_counter() - started
+        yield vocabulary, counts, time.perf_counter() - started
 
 
-def train(vocabulary, cells, iterations: int) -> tuple[float, list[float]]:
+def train(vocabulary, counts, iterations: int) -> tuple[float, list[float]]:
     """Seconds per iteration, without compilation, and the scores of the vectors."""
     import keras
+    import numpy as np
     import tensorflow as tf
     from gensim.models import KeyedVectors
 
-    from apps.embeddings.glove import cell_stream
+    from apps.embeddings.glove import cooccurrence_stream
     from apps.embeddings.glove.glove import GloVe
     from shared.common.config import OptimizationConfig
     from shared.engine.training.train_step import build_train_step, prepare_optimizer
@@ -58,33 +59,33 @@ def train(vocabulary, cells, iterations: int) -> tuple[float, list[float]]:
     model.compile(keras.optimizers.SGD(RATE))
     prepare_optimizer(model)
     step = build_train_step(model, tf.distribute.get_strategy(), OptimizationConfig())
-    shape = cell_stream.stream_shape(cells, BATCH)
-    batches = iter(cell_stream.cell_stream(cells, shape, seed=1))
+    shape = cooccurrence_stream.stream_shape(counts, BATCH)
+    batches = iter(cooccurrence_stream.cooccurrence_stream(counts, shape, seed=1))
     step(next(batches))
-    steps = iterations * cell_stream.steps_per_epoch(cells, shape) - 1
+    steps = iterations * cooccurrence_stream.steps_per_epoch(counts, shape) - 1
     started = time.perf_counter()
     for _ in range(steps):
         loss, _ = step(next(batches))["loss"]
     float(loss)
     seconds = (time.perf_counter() - started) / iterations
     vectors = KeyedVectors(DIM)
-    vectors.add_vectors(vocabulary.words, model.vectors())
+    vectors.add_vectors(vocabulary.words, np.asarray(model(np.arange(len(vocabulary)))))
     return seconds, scores_of(vectors)
 
 
 def counting() -> Result:
     """Seconds to count the pairs of words of the encoded corpus."""
-    with counted_corpus() as (_, cells, seconds):
-        details = f"{len(cells)} cells, window {WINDOW}. {C_FIGURES}"
+    with counted_corpus() as (_, counts, seconds):
+        details = f"{len(counts)} co-occurrences, window {WINDOW}. {C_FIGURES}"
     ceiling = 1.5 * C_COUNTING
     return Result("GloVe counting", seconds, " s", ceiling=ceiling, details=details)
 
 
 def iteration() -> Result:
-    """Seconds of one iteration over all cells, and the scores after the last."""
-    with counted_corpus() as (vocabulary, cells, _):
-        seconds, scores = train(vocabulary, cells, ITERATIONS)
-        rate = len(cells) / seconds / 1e6
+    """Seconds of one iteration over all co-occurrences, and the scores after the last."""
+    with counted_corpus() as (vocabulary, counts, _):
+        seconds, scores = train(vocabulary, counts, ITERATIONS)
+        rate = len(counts) / seconds / 1e6
     shown, reference = (" / ".join(f"{s:.3f}" for s in values) for values in (scores, C_SCORES))
     return Result(
         "GloVe, one iteration",
@@ -92,7 +93,7 @@ def iteration() -> Result:
         " s",
         ceiling=1.5 * C_ITERATION,
         details=(
-            f"{rate:.2f} million cells/s; WordSim-353 / SimLex-999 / analogies {shown} after "
-            f"{ITERATIONS} iterations. {C_FIGURES}, {reference}"
+            f"{rate:.2f} million co-occurrences/s; WordSim-353 / SimLex-999 / analogies {shown} "
+            f"after {ITERATIONS} iterations. {C_FIGURES}, {reference}"
         ),
     )

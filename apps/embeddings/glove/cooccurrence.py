@@ -1,13 +1,13 @@
 """Distance-weighted co-occurrence counts of a corpus in bounded memory.
 
 Two words at distance d count 1/d for each other. Counting is sorting: every pair becomes one
-integer, whose order is the order of the cell file, with the distance in its lowest bits:
+integer, whose order is that of the co-occurrence file, with the distance in its lowest bits:
 
-    block of row | block of column | place in row's block | place in column's block | distance
+    block of row | block of column | offset in row's block | offset in column's block | distance
 
-A span of the corpus becomes an array of such keys, is sorted, and equal cells, now neighbours,
-are summed. Each span's cells are spilled to disk; at last the spills are merged, one range of
-keys after the other. Symmetric counts are sorted once for each unordered pair of words and
+A span of the corpus becomes an array of such keys, is sorted, and the occurrences of a pair, now
+neighbours, are summed. Each span's sums are spilled to disk; at last the spills are merged, one
+range of keys after the other. Symmetric counts are sorted once for each unordered pair of words and
 mirrored as they are written.
 
 Reference: [Pennington et al., 2014](https://aclanthology.org/D14-1162/)
@@ -22,19 +22,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apps.embeddings.glove.cell_file import CELL, CellFile, CellWriter, block_bounds, new_folder
+from apps.embeddings.glove.cooccurrence_file import (
+    COOCCURRENCE,
+    CooccurrenceFile,
+    CooccurrenceWriter,
+    block_bounds,
+    new_folder,
+)
 
 # NumPy sorts and adds without the interpreter's lock, so that threads share the work.
 THREADS = 2
-# What a pair needs while its span is counted, and a cell while spills are merged, in bytes.
-BYTES_PER_PAIR, BYTES_PER_CELL = 32, 80
+# Memory of a pair while its span is counted, and of a co-occurrence while spills are merged.
+BYTES_PER_PAIR, BYTES_PER_COOCCURRENCE = 32, 80
 # Positions whose pairs are made at a time: the arrays of one part stay in the cache.
 PART = 1 << 15
 GIBIBYTE = 1 << 30
 
 
-class Cells(NamedTuple):
-    """Cells in the order of their keys, without distance: int64 (n,) and float64 (n,)."""
+class Cooccurrences(NamedTuple):
+    """Sums in the order of their keys, without distance: int64 (n,) and float64 (n,)."""
 
     keys: np.ndarray
     values: np.ndarray
@@ -47,7 +53,7 @@ def count_cooccurrences(
     window: int = 10,
     symmetric: bool = True,
     memory: float = 1.0,
-) -> CellFile:
+) -> CooccurrenceFile:
     """Counts once; if `path` is there, it is opened as it is.
 
     Args:
@@ -59,21 +65,21 @@ def count_cooccurrences(
         memory: float. GiB to use; what is beyond is spilled to disk.
 
     Returns:
-        The counts: `value` of a cell is the sum of 1 / distance over all occurrences of
+        The counts: a `value` is the sum of 1 / distance over all occurrences of
         `column` in the context of `row`.
     """
     path = Path(path)
     if not path.exists():
-        keys = KeyLayout(block_bounds(vocabulary_size), window, symmetric)
+        layout = KeyLayout(block_bounds(vocabulary_size), window, symmetric)
         with new_folder(path) as folder:
-            spills = _spill(tokens, keys, folder, int(memory * GIBIBYTE))
-            writer = CellWriter(folder, keys.bounds)
-            for cells in _merge(spills, keys, int(memory * GIBIBYTE)):
-                _write(cells, keys, writer)
+            spills = _spill(tokens, layout, folder, int(memory * GIBIBYTE))
+            writer = CooccurrenceWriter(folder, layout.bounds)
+            for cooccurrences in _merge(spills, layout, int(memory * GIBIBYTE)):
+                _write(cooccurrences, layout, writer)
             writer.close()
             for spill in spills:
                 spill.remove()
-    return CellFile.open(path)
+    return CooccurrenceFile.open(path)
 
 
 class KeyLayout:
@@ -83,14 +89,14 @@ class KeyLayout:
         self.bounds, self.window, self.symmetric = bounds, window, symmetric
         self.blocks = len(bounds) - 1
         lengths = np.diff(bounds)
-        self.place_bits = int(lengths.max(initial=1) - 1).bit_length()
+        self.offset_bits = int(lengths.max(initial=1) - 1).bit_length()
         self.distance_bits = window.bit_length()
         words = np.arange(bounds[-1])
         block = np.repeat(np.arange(self.blocks), lengths)
-        place = words - bounds[block]
+        offset = words - bounds[block]
         # A key is the sum of what its row and what its column add to it.
-        of_row = (block * self.blocks << 2 * self.place_bits) + (place << self.place_bits)
-        of_column = (block << 2 * self.place_bits) + place
+        of_row = (block * self.blocks << 2 * self.offset_bits) + (offset << self.offset_bits)
+        of_column = (block << 2 * self.offset_bits) + offset
         self.of_row = of_row << self.distance_bits
         self.of_column = of_column << self.distance_bits
 
@@ -113,33 +119,33 @@ class KeyLayout:
             found.append(keys[together])
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
-    def tile(self, cell_keys: np.ndarray) -> np.ndarray:
+    def tile(self, keys: np.ndarray) -> np.ndarray:
         """Row block * B + column block of keys without distance."""
-        return cell_keys >> 2 * self.place_bits
+        return keys >> 2 * self.offset_bits
 
-    def unpack(self, tile: int, cell_keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of the cells of one tile."""
-        mask = (1 << self.place_bits) - 1
+    def unpack(self, tile: int, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of keys of one tile, without distance."""
+        mask = (1 << self.offset_bits) - 1
         row_block, column_block = divmod(tile, self.blocks)
-        rows = self.bounds[row_block] + (cell_keys >> self.place_bits & mask)
-        return rows, self.bounds[column_block] + (cell_keys & mask)
+        rows = self.bounds[row_block] + (keys >> self.offset_bits & mask)
+        return rows, self.bounds[column_block] + (keys & mask)
 
 
 class Spill:
-    """The sorted cells of one span of the corpus, on disk."""
+    """The sorted co-occurrences of one span of the corpus, on disk."""
 
-    def __init__(self, path: Path, cells: Iterator[Cells]):
+    def __init__(self, path: Path, cooccurrences: Iterator[Cooccurrences]):
         self._paths = path.with_suffix(".keys"), path.with_suffix(".values")
         with open(self._paths[0], "wb") as keys, open(self._paths[1], "wb") as values:
-            for part in cells:
+            for part in cooccurrences:
                 keys.write(part.keys.data)
                 values.write(part.values.data)
         self._empty = not self._paths[0].stat().st_size
 
-    def open(self) -> Cells:
+    def open(self) -> Cooccurrences:
         if self._empty:
-            return Cells(np.empty(0, np.int64), np.empty(0, np.float64))
-        return Cells(
+            return Cooccurrences(np.empty(0, np.int64), np.empty(0, np.float64))
+        return Cooccurrences(
             np.memmap(self._paths[0], np.int64, mode="r"),
             np.memmap(self._paths[1], np.float64, mode="r"),
         )
@@ -149,25 +155,25 @@ class Spill:
             path.unlink()
 
 
-def _spill(tokens: np.ndarray, keys: KeyLayout, folder: Path, memory: int) -> list[Spill]:
+def _spill(tokens: np.ndarray, layout: KeyLayout, folder: Path, memory: int) -> list[Spill]:
     """Counts the corpus span by span, on several threads."""
     pairs = max(1024, memory // (BYTES_PER_PAIR * THREADS))
-    span = max(1, min(pairs // keys.window, -(-len(tokens) // THREADS)))
+    span = max(1, min(pairs // layout.window, -(-len(tokens) // THREADS)))
     begins = range(0, max(len(tokens), 1), span)
 
     def count(begin: int) -> Spill:
-        sorted_keys = _sorted_pairs(tokens, keys, begin, min(begin + span, len(tokens)))
-        return Spill(folder / f"spill-{begin}", _sum_runs(sorted_keys, keys))
+        sorted_keys = _sorted_pairs(tokens, layout, begin, min(begin + span, len(tokens)))
+        return Spill(folder / f"spill-{begin}", _sum_runs(sorted_keys, layout))
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(count, begins))
 
 
-def _sorted_pairs(tokens: np.ndarray, keys: KeyLayout, begin: int, end: int) -> np.ndarray:
-    pairs = np.empty((end - begin) * keys.window, np.int64)
+def _sorted_pairs(tokens: np.ndarray, layout: KeyLayout, begin: int, end: int) -> np.ndarray:
+    pairs = np.empty((end - begin) * layout.window, np.int64)
     filled = 0
     for start in range(begin, end, PART):
-        part = keys.pairs(tokens, start, min(start + PART, end))
+        part = layout.pairs(tokens, start, min(start + PART, end))
         pairs[filled : filled + len(part)] = part
         filled += len(part)
     pairs = pairs[:filled]
@@ -175,75 +181,77 @@ def _sorted_pairs(tokens: np.ndarray, keys: KeyLayout, begin: int, end: int) -> 
     return pairs
 
 
-def _sum_runs(pairs: np.ndarray, keys: KeyLayout) -> Iterator[Cells]:
-    """Sums the weights of equal cells of sorted pairs, part by part."""
-    distances = np.arange(1, keys.window + 1)
-    weight = np.zeros(1 << keys.distance_bits)
-    weight[1 : keys.window + 1] = 1 / distances
+def _sum_runs(pairs: np.ndarray, layout: KeyLayout) -> Iterator[Cooccurrences]:
+    """Sums the weights of equal pairs, which are sorted, part by part."""
+    distances = np.arange(1, layout.window + 1)
+    weight = np.zeros(1 << layout.distance_bits)
+    weight[1 : layout.window + 1] = 1 / distances
     begin = 0
     while begin < len(pairs):
-        end = _end_of_run(pairs, begin + (1 << 16), keys.distance_bits)
+        end = _end_of_run(pairs, begin + (1 << 16), layout.distance_bits)
         part = pairs[begin:end]
-        yield _sum_equal(part >> keys.distance_bits, weight[part & len(weight) - 1])
+        yield _sum_equal(part >> layout.distance_bits, weight[part & len(weight) - 1])
         begin = end
 
 
-def _end_of_run(pairs: np.ndarray, position: int, distance_bits: int) -> int:
-    """The first position from `position` on where a new cell begins."""
-    if position >= len(pairs):
+def _end_of_run(pairs: np.ndarray, start: int, distance_bits: int) -> int:
+    """The first index from `start` on where another pair begins."""
+    if start >= len(pairs):
         return len(pairs)
-    next_cell = (pairs[position - 1] >> distance_bits) + 1 << distance_bits
-    return int(np.searchsorted(pairs, next_cell))
+    next_pair = (pairs[start - 1] >> distance_bits) + 1 << distance_bits
+    return int(np.searchsorted(pairs, next_pair))
 
 
-def _sum_equal(cell_keys: np.ndarray, values: np.ndarray) -> Cells:
-    starts = np.flatnonzero(np.diff(cell_keys, prepend=-1))
-    return Cells(cell_keys[starts], np.add.reduceat(values, starts))
+def _sum_equal(keys: np.ndarray, values: np.ndarray) -> Cooccurrences:
+    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    return Cooccurrences(keys[starts], np.add.reduceat(values, starts))
 
 
-def _merge(spills: list[Spill], keys: KeyLayout, memory: int) -> Iterator[Cells]:
-    """The cells of all spills in order, in ranges of whole tiles."""
+def _merge(spills: list[Spill], layout: KeyLayout, memory: int) -> Iterator[Cooccurrences]:
+    """The co-occurrences of all spills in order, in ranges of whole tiles."""
     opened = [spill.open() for spill in spills]
-    bounds = _range_bounds(opened, keys, max(1024, memory // (BYTES_PER_CELL * THREADS)))
+    bounds = _range_bounds(opened, layout, max(1024, memory // (BYTES_PER_COOCCURRENCE * THREADS)))
 
-    def merge(index: int) -> Cells:
+    def merge(index: int) -> Cooccurrences:
         parts = []
-        for cells in opened:
-            begin, end = np.searchsorted(cells.keys, bounds[index : index + 2])
-            parts.append(Cells(cells.keys[begin:end], cells.values[begin:end]))
-        cell_keys = np.concatenate([part.keys for part in parts])
+        for spill in opened:
+            begin, end = np.searchsorted(spill.keys, bounds[index : index + 2])
+            parts.append(Cooccurrences(spill.keys[begin:end], spill.values[begin:end]))
+        keys = np.concatenate([part.keys for part in parts])
         # A stable sort merges what is sorted already; it also keeps the order of addition.
-        order = np.argsort(cell_keys, kind="stable")
+        order = np.argsort(keys, kind="stable")
         values = np.concatenate([part.values for part in parts])
-        return _sum_equal(cell_keys[order], values[order])
+        return _sum_equal(keys[order], values[order])
 
     with ThreadPoolExecutor(THREADS) as pool:
         for first in range(0, len(bounds) - 1, THREADS):
             yield from pool.map(merge, range(first, min(first + THREADS, len(bounds) - 1)))
 
 
-def _range_bounds(opened: list[Cells], keys: KeyLayout, most: int) -> np.ndarray:
-    """Keys at which tiles begin, with at most `most` cells between two where tiles allow it."""
-    firsts = np.arange(keys.blocks**2 + 1) << 2 * keys.place_bits
+def _range_bounds(opened: list[Cooccurrences], layout: KeyLayout, max_length: int) -> np.ndarray:
+    """Keys at which tiles begin, with at most `max_length` co-occurrences between two where
+    tiles allow it."""
+    firsts = np.arange(layout.blocks**2 + 1) << 2 * layout.offset_bits
     below = sum(
-        (np.searchsorted(cells.keys, firsts) for cells in opened), np.zeros(len(firsts), np.int64)
+        (np.searchsorted(spill.keys, firsts) for spill in opened), np.zeros(len(firsts), np.int64)
     )
     chosen, last = [0], 0
     while last < len(firsts) - 1:
-        last = max(last + 1, int(np.searchsorted(below, below[last] + most, side="right")) - 1)
+        end = int(np.searchsorted(below, below[last] + max_length, side="right")) - 1
+        last = max(last + 1, end)
         chosen.append(last)
     return firsts[chosen]
 
 
-def _write(cells: Cells, keys: KeyLayout, writer: CellWriter) -> None:
-    tiles = keys.tile(cells.keys)
+def _write(cooccurrences: Cooccurrences, layout: KeyLayout, writer: CooccurrenceWriter) -> None:
+    tiles = layout.tile(cooccurrences.keys)
     starts = np.flatnonzero(np.diff(tiles, prepend=-1))
     for begin, end in pairwise([*starts, len(tiles)]):
         tile = int(tiles[begin])
-        row_block, column_block = divmod(tile, keys.blocks)
-        rows, columns = keys.unpack(tile, cells.keys[begin:end])
-        values = cells.values[begin:end]
-        if not keys.symmetric:
+        row_block, column_block = divmod(tile, layout.blocks)
+        rows, columns = layout.unpack(tile, cooccurrences.keys[begin:end])
+        values = cooccurrences.values[begin:end]
+        if not layout.symmetric:
             writer.write(row_block, column_block, _records(rows, columns, values))
         elif row_block != column_block:
             writer.write(row_block, column_block, _records(rows, columns, values))
@@ -261,6 +269,6 @@ def _mirrored(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.n
 
 
 def _records(rows: np.ndarray, columns: np.ndarray, values: np.ndarray) -> np.ndarray:
-    cells = np.empty(len(rows), CELL)
-    cells["row"], cells["column"], cells["value"] = rows, columns, values
-    return cells
+    records = np.empty(len(rows), COOCCURRENCE)
+    records["row"], records["column"], records["value"] = rows, columns, values
+    return records

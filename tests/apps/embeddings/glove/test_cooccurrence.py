@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from apps.embeddings.glove import cooccurrence
-from apps.embeddings.glove.cell_file import CellFile, block_bounds
 from apps.embeddings.glove.cooccurrence import count_cooccurrences
+from apps.embeddings.glove.cooccurrence_file import CooccurrenceFile, block_bounds
 from shared.common.errors import KerasuiteError
 
 WORDS = 150
@@ -39,16 +39,16 @@ def by_definition(tokens, window, symmetric):
 def test_counts_equal_the_definition(tmp_path, monkeypatch, window, symmetric, memory):
     monkeypatch.setattr(cooccurrence, "PART", 97)
     tokens = corpus()
-    found = count_cooccurrences(tokens, WORDS, tmp_path / "cells", window, symmetric, memory)
+    found = count_cooccurrences(tokens, WORDS, tmp_path / "counts", window, symmetric, memory)
     expected = by_definition(tokens, window, symmetric)
     dense = np.zeros_like(expected)
-    dense[found.cells["row"], found.cells["column"]] = found.cells["value"]
+    dense[found.cooccurrences["row"], found.cooccurrences["column"]] = found.cooccurrences["value"]
     np.testing.assert_allclose(dense, expected, rtol=1e-6)
     assert len(found) == np.count_nonzero(expected)
 
 
-def test_cells_lie_in_their_tiles(tmp_path):
-    found = count_cooccurrences(corpus(), WORDS, tmp_path / "cells", window=2)
+def test_cooccurrences_lie_in_their_tiles(tmp_path):
+    found = count_cooccurrences(corpus(), WORDS, tmp_path / "counts", window=2)
     total = 0
     for row_block, column_block in np.ndindex(found.num_blocks, found.num_blocks):
         tile = found.tile(row_block, column_block)
@@ -61,7 +61,7 @@ def test_cells_lie_in_their_tiles(tmp_path):
 
 @pytest.mark.parametrize("tokens", [[], [-1, -1], [3], [3, -1, 4]])
 def test_corpora_without_pairs(tmp_path, tokens):
-    found = count_cooccurrences(np.array(tokens, np.int32), WORDS, tmp_path / "cells")
+    found = count_cooccurrences(np.array(tokens, np.int32), WORDS, tmp_path / "counts")
     assert len(found) == 0
 
 
@@ -71,33 +71,33 @@ def test_a_failed_count_leaves_nothing_and_starts_again(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch, pytest.raises(OSError):
         patch.setattr(cooccurrence, "_write", fail)
-        count_cooccurrences(corpus(), WORDS, tmp_path / "cells")
+        count_cooccurrences(corpus(), WORDS, tmp_path / "counts")
     assert not list(tmp_path.iterdir())
-    # What a process that was killed leaves.
-    (tmp_path / ".partial-cells").mkdir()
-    (tmp_path / ".partial-cells" / "spill-0.keys").write_bytes(b"half")
-    count_cooccurrences(corpus(), WORDS, tmp_path / "cells")
-    assert {file.name for file in (tmp_path / "cells").iterdir()} == {
-        "bounds.npy", "offsets.npy", "cells.bin",
+    # The remains of a process that was killed.
+    (tmp_path / ".partial-counts").mkdir()
+    (tmp_path / ".partial-counts" / "spill-0.keys").write_bytes(b"half")
+    count_cooccurrences(corpus(), WORDS, tmp_path / "counts")
+    assert {file.name for file in (tmp_path / "counts").iterdir()} == {
+        "bounds.npy", "offsets.npy", "counts.bin",
     }  # fmt: skip
-    assert [file.name for file in tmp_path.iterdir()] == ["cells"]
+    assert [file.name for file in tmp_path.iterdir()] == ["counts"]
 
 
-def test_what_is_counted_is_not_counted_again(tmp_path):
-    count_cooccurrences(corpus(), WORDS, tmp_path / "cells")
-    before = (tmp_path / "cells" / "cells.bin").stat().st_mtime_ns
-    count_cooccurrences(corpus(), WORDS, tmp_path / "cells")
-    assert (tmp_path / "cells" / "cells.bin").stat().st_mtime_ns == before
+def test_counts_are_not_counted_again(tmp_path):
+    count_cooccurrences(corpus(), WORDS, tmp_path / "counts")
+    before = (tmp_path / "counts" / "counts.bin").stat().st_mtime_ns
+    count_cooccurrences(corpus(), WORDS, tmp_path / "counts")
+    assert (tmp_path / "counts" / "counts.bin").stat().st_mtime_ns == before
 
 
 def test_damaged_counts_are_named(tmp_path):
-    with pytest.raises(KerasuiteError, match="holds no counts"):
-        CellFile.open(tmp_path / "cells")
-    count_cooccurrences(corpus(), WORDS, tmp_path / "cells")
-    with open(tmp_path / "cells" / "cells.bin", "ab") as file:
+    with pytest.raises(KerasuiteError, match="holds no co-occurrence counts"):
+        CooccurrenceFile.open(tmp_path / "counts")
+    count_cooccurrences(corpus(), WORDS, tmp_path / "counts")
+    with open(tmp_path / "counts" / "counts.bin", "ab") as file:
         file.write(b"x")
-    with pytest.raises(KerasuiteError, match="not whole"):
-        CellFile.open(tmp_path / "cells")
+    with pytest.raises(KerasuiteError, match="incomplete"):
+        CooccurrenceFile.open(tmp_path / "counts")
 
 
 @pytest.mark.parametrize("words", [1, 63, 64, 65, 5000, 300_000])
