@@ -1,4 +1,4 @@
-"""What is left out of the training pairs, and what the report says of it."""
+"""Pairs that are left out of the training, and the report of them."""
 
 import json
 

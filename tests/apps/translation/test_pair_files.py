@@ -261,7 +261,7 @@ def test_blank_rows_of_a_tsv_are_counted(tmp_path):
 
 
 def test_lines_are_lines(tmp_path):
-    """What else Python and Unicode call a line end stays within the line."""
+    """Other line ends of Python and Unicode stay within the line."""
     lines = ["a\x0bb\x0cc\x1cd\x85e\u2028f", "", "  ", "a\rb", "last\x00one"]
     plain = read_lines(tmp_path / write(tmp_path / "a", lines))
     assert plain.lines == lines and plain.invalid == []
@@ -305,7 +305,7 @@ def test_files_in_other_scripts_than_the_training_text(tmp_path):
     (note,) = other_scripts(both, languages)
     assert note.startswith(f"{russian}: the source sentences are CYRILLIC script")
     assert "LATIN" in note
-    # What is short, and what is not most of a file, is no sign; nor is what nobody knows.
+    # A short text, a smaller part of a file, and an unknown script are no sign.
     few = write(tmp_path / "d.en", ["a dog", "two cats", "Добрый"])
     mixed = read_pairs([few, write(tmp_path / "d.de", ["Лев", "b c", "d e"])], CONFIG)
     assert other_scripts(mixed, languages) == ()

@@ -1,4 +1,4 @@
-"""`check` of sentence pairs: what is in them, and every problem with its place."""
+"""`check` of sentence pairs: their contents, and every problem with its line."""
 
 import pytest
 

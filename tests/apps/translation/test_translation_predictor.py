@@ -60,7 +60,7 @@ def toy(tmp_path_factory):
 
 
 def run(toy, output, *, inputs=None, batch_size=8, **options):
-    """What the command does."""
+    """Runs the prediction of the command."""
     own = ("format", "resume", "shard")
     engine = {name: options.pop(name) for name in own if name in options}
     kept = ("scores", "alignments", "max_words")
@@ -390,7 +390,7 @@ def test_a_text_is_listed_once(toy, tmp_path):
         "0 ||| TWICE/0 ||| -1.0",
         "0 ||| TWICE/2 ||| -1.5",
     ]
-    # Of a line in pieces there are others, which take the place of the repeated ones.
+    # Of a line in pieces there are others, which replace the repeated ones.
     run(toy, tmp_path / "pieces", inputs=text_file(tmp_path, "twice b\n"), n_best=3, max_words=1)
     found = lines(tmp_path / "pieces/n_best/in.txt")
     assert [line.rpartition(" ")[2] for line in found] == ["-2.0", "-2.25", "-2.5"]

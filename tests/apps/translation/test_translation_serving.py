@@ -80,7 +80,7 @@ def test_score_is_the_sum_of_log_probabilities(serving):
         read = np.array([[START, *ids[:-1]]], np.int32)
         logits = serving.model({"source": source, "target": read}, training=False)
         logs = tf.nn.log_softmax(logits)[0].numpy()
-        expected = sum(logs[place, token] for place, token in enumerate(ids))
+        expected = sum(logs[index, token] for index, token in enumerate(ids))
         assert float(found["score"][index]) == pytest.approx(expected, abs=1e-3)
         assert int(found["tokens"][index]) == len(ids)
 

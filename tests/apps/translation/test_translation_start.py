@@ -1,4 +1,4 @@
-"""What a translation run starts from: options of its network, another run, the lengths of pairs."""
+"""The start of a translation run: options of its network, another run, the lengths of pairs."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_init_brings_weights_and_vocabulary(tmp_path, capsys, shared):
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_kind_of_vocabulary_comes_along(tmp_path, capsys, shared):
-    """What the options say of it is said to be unused; the run tells the truth."""
+    """Options that differ from it are reported as unused; the run says what was used."""
     theirs = {"tokens.shared_vocabulary": shared, "tokens.vocabulary": "char"}
     train(TranslateApp(), resolved(tmp_path, range(24), **theirs), tmp_path / "one")
     given = {"tokens.shared_vocabulary": not shared, "tokens.vocabulary": "bpe"}

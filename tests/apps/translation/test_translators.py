@@ -42,7 +42,7 @@ def test_padding_changes_nothing(network):
 
 @every_network
 def test_hypotheses_follow_their_parents(network):
-    """Three hypotheses that change places give what each would give alone."""
+    """Three hypotheses that are reordered have the logits that each has alone."""
     model = small_translator(network)
     source = tf.constant(random_batch(rows=1)[0]["source"])
     memory = model.encode(source)
@@ -81,8 +81,8 @@ def test_no_translation_depends_on_the_batch(network):
     for row in range(6):
         length = int((x["source"][row] != PAD).sum())
         alone = model.translate(tf.constant(x["source"][row : row + 1, :length]), 3, 0.6)
-        many = int(alone.lengths[0, 0])
-        np.testing.assert_array_equal(together.tokens[row, 0, :many], alone.tokens[0, 0, :many])
+        length = int(alone.lengths[0, 0])
+        np.testing.assert_array_equal(together.tokens[row, 0, :length], alone.tokens[0, 0, :length])
         assert float(together.scores[row, 0]) == pytest.approx(float(alone.scores[0, 0]), abs=1e-4)
 
 

@@ -38,9 +38,9 @@ def test_a_line_of_fifty_thousand_words_is_cut(tokenizers, pairs, tmp_path, caps
     data.write_validation(pairs, tokenizers, config, tmp_path)
     encoded = EncodedPairs.load(tmp_path / data.VALIDATION)
     assert len(encoded) == 5
-    for side, place in ((encoded.source, 3), (encoded.target, 4)):
+    for side, index in ((encoded.source, 3), (encoded.target, 4)):
         # The exported model reads as much, the end included.
-        np.testing.assert_array_equal(side[place], tokens_of(tokenizers, LONG)[: MAX_TOKENS - 1])
+        np.testing.assert_array_equal(side[index], tokens_of(tokenizers, LONG)[: MAX_TOKENS - 1])
     np.testing.assert_array_equal(encoded.source[0], tokens_of(tokenizers, WORDS[0]))
     # References stay whole.
     assert data.read_validation(tmp_path).target == pairs.target

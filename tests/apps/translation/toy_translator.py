@@ -17,7 +17,7 @@ TARGET = tf.TensorSpec([None], tf.string, name="target")
 class ToyTranslator(tf.Module):
     """ "a b c" becomes "C B A" with score -3.
 
-    What is empty becomes "EMPTY", "fail" fails, and "bad" becomes what no text should hold.
+    An empty text becomes "EMPTY", "fail" fails, and "bad" becomes characters no text holds.
     """
 
     def _translate(self, text):
@@ -73,7 +73,7 @@ class ToyTranslator(tf.Module):
 
     @tf.function(input_signature=[TEXT, TARGET])
     def count_tokens(self, text, target):
-        """A token for each Latin and Cyrillic letter; what else there is is spelled in bytes."""
+        """A token for each Latin and Cyrillic letter; other characters are spelled in bytes."""
         plain = [tf.strings.regex_replace(side, "[Ѐ-ӿ]", "x") for side in (text, target)]
         source, target = (tf.strings.length(side) + 1 for side in plain)
         return {"source_tokens": source, "target_tokens": target}

@@ -46,11 +46,11 @@ def random_batch(rows=4, source_length=6, target_length=5, vocabulary=11, seed=0
     target = np.full((rows, target_length), PAD, np.int32)
     labels = target.copy()
     for row in range(rows):
-        many = generator.integers(0, source_length)
-        source[row, :many] = generator.integers(END + 1, vocabulary, many)
-        source[row, many] = END
-        many = generator.integers(0, target_length)
-        tokens = generator.integers(END + 1, vocabulary, many)
-        target[row, : many + 1] = [START, *tokens]
-        labels[row, : many + 1] = [*tokens, END]
+        length = generator.integers(0, source_length)
+        source[row, :length] = generator.integers(END + 1, vocabulary, length)
+        source[row, length] = END
+        length = generator.integers(0, target_length)
+        tokens = generator.integers(END + 1, vocabulary, length)
+        target[row, : length + 1] = [START, *tokens]
+        labels[row, : length + 1] = [*tokens, END]
     return {"source": source, "target": target}, {"labels": labels, "index": np.arange(rows)}

@@ -13,7 +13,7 @@ def seeds_of(numbers, first=7):
 
 
 def sampled(logits, seeds, limits, **options):
-    """What is drawn from the model of a table."""
+    """Draws from the model of a table."""
 
     @tf.function
     def decoded():
@@ -43,7 +43,7 @@ def test_draw_inverts_the_sums_of_probabilities():
         np.searchsorted(np.cumsum(p), u) for p, u in zip(probabilities, numbers, strict=True)
     ]
     np.testing.assert_array_equal(draw(tf.constant(logits), tf.constant(numbers)), expected)
-    # What has no probability is never drawn, not by the ends of the interval either.
+    # Tokens of no probability are never drawn, not by the ends of the interval either.
     rows = tf.constant([[-1e9, 0.0, -1e9]] * 2)
     ends = tf.constant([0.0, np.nextafter(np.float32(1), np.float32(0))])
     np.testing.assert_array_equal(draw(rows, ends), [1, 1])

@@ -1,4 +1,4 @@
-"""The largest of many values, against TensorFlow's own search."""
+"""The k largest values, against TensorFlow's own search."""
 
 import numpy as np
 import pytest
@@ -34,6 +34,6 @@ def test_k_may_be_a_tensor_and_the_rows_unknown():
         return top_k(values, k)
 
     values = np.random.default_rng(1).normal(size=(2, 3, 200)).astype(np.float32)
-    found, places = function(values, 150)
-    assert found.shape == places.shape == (2, 3, 150)
-    np.testing.assert_array_equal(places, tf.math.top_k(values, 150)[1])
+    found, indices = function(values, 150)
+    assert found.shape == indices.shape == (2, 3, 150)
+    np.testing.assert_array_equal(indices, tf.math.top_k(values, 150)[1])

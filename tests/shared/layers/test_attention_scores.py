@@ -33,12 +33,12 @@ def plain_attention(kind, weights, queries, memory, lengths):
     context = np.zeros((*queries.shape[:2], memory.shape[2]))
     attention = np.zeros((*queries.shape[:2], memory.shape[1]))
     for row, length in enumerate(lengths):
-        for place, query in enumerate(queries[row]):
+        for index, query in enumerate(queries[row]):
             real = memory[row, :length]
             scores = np.array([FORMULAS[kind](query, m, weights) for m in real])
             shares = np.exp(scores) / np.exp(scores).sum()
-            attention[row, place, :length] = shares
-            context[row, place] = shares @ real
+            attention[row, index, :length] = shares
+            context[row, index] = shares @ real
     return context, attention
 
 

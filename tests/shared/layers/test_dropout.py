@@ -1,4 +1,4 @@
-"""Dropout: how much it drops, that kept values are scaled, and that draws differ."""
+"""Dropout: the share that it drops, the scale of kept values, and that draws differ."""
 
 import itertools
 
@@ -16,7 +16,7 @@ def test_contract():
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_so_many_are_dropped_and_the_mean_stays(rate):
+def test_the_rate_is_dropped_and_the_mean_stays(rate):
     """Within five standard deviations of a binomial count; the rate is in steps of 1/256."""
     rate = round(256 * rate) / 256
     found = np.asarray(Dropout(rate, seed=3)(np.ones((500, 801), "float32"), training=True))

@@ -116,7 +116,7 @@ def test_encoder_drops_between_its_layers_in_training_only():
 
 
 def test_encoder_asks_for_cudnn_in_training_only():
-    """What is exported must run on machines without a GPU."""
+    """Exported models must run on machines without a GPU."""
     encoder, inputs = RecurrentEncoder(6), noise(2, 5, 3)
     for training, expected in [(True, "auto"), (False, False), (None, False)]:
         encoder(inputs, MASK, training=training)

@@ -175,11 +175,11 @@ def test_words(pair):
     sentences = [["Hello,", "world!", "\u200b", "我们"], [], ["U.S.", ""]]
     tokens, index = tokenizer.tokenize_words(tf.ragged.constant(sentences, tf.string))
     assert tokens.dtype == index.dtype == tf.int32
-    for words, ids, places in zip(sentences, tokens.to_list(), index.to_list(), strict=True):
+    for words, ids, indices in zip(sentences, tokens.to_list(), index.to_list(), strict=True):
         expected = [oracle.encode(word, add_special_tokens=False).ids for word in words]
         expected = [ids or [tokenizer.unk] for ids in expected]
         assert ids == [token for piece in expected for token in piece]
-        assert places == [place for place, piece in enumerate(expected) for _ in piece]
+        assert indices == [number for number, piece in enumerate(expected) for _ in piece]
 
 
 def test_empty_batch(pair):

@@ -44,10 +44,10 @@ def test_the_first_pair_is_the_most_frequent():
     inside = {"##a", "##b", "##c", "##d"}
     vocabulary = learn_wordpiece(texts, 5 + len(first) + len(inside) + 1, lowercase=True)
     pairs = Counter(
-        "##" + word[place : place + 2]
+        "##" + word[index : index + 2]
         for text in texts
         for word in text.split()
-        for place in range(1, len(word) - 1)
+        for index in range(1, len(word) - 1)
     )
     assert set(vocabulary[5:13]) == first | inside
     assert vocabulary[13:] == [pairs.most_common(1)[0][0]] == ["##ab"]
