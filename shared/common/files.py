@@ -80,23 +80,6 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
-def cut_to_whole_lines(path: str | os.PathLike) -> None:
-    """Removes a torn last line (one without its line end) from an append-only log."""
-    with open(path, "rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        position = end
-        while position > 0:
-            start = max(0, position - 65536)
-            file.seek(start)
-            newline = file.read(position - start).rfind(b"\n")
-            if newline >= 0:
-                position = start + newline + 1
-                break
-            position = start
-        if position != end:
-            file.truncate(position)
-
-
 def printable(path: str) -> str:
     r"""A path as it can be shown and written: bytes that are no UTF-8 become escapes.
 
