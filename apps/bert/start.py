@@ -25,7 +25,7 @@ from apps.bert.checkpoint.tokenizer_files import (
 from apps.bert.checkpoint.weights import load_encoder
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.vocabulary import VocabularyConfig
-from shared.common.config import taken_over
+from shared.common.config import inherit_group
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
 from shared.common.messages import warn
@@ -87,7 +87,7 @@ def settled(config: Any, shape: EncoderConfig) -> Any:
 
     Warns of options that say otherwise: they change nothing.
     """
-    settled, unused = taken_over(config, "encoder", shape, DROPOUT)
+    settled, unused = inherit_group(config, "encoder", shape, DROPOUT)
     if config.tokens.vocabulary:
         unused.insert(0, "--vocabulary")
     if unused:

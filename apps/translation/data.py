@@ -103,7 +103,7 @@ def settled(config: TranslateConfig) -> TranslateConfig:
             f"give the folder of a translation run"
         )
     theirs = configs.load(TranslateConfig, place / "config.yaml").tokens
-    config, unused = configs.taken_over(config, "tokens", theirs)
+    config, unused = configs.inherit_group(config, "tokens", theirs)
     if unused:
         warn(f"--init {config.init}: brings its vocabulary; not used: {', '.join(unused)}")
     return config

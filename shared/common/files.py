@@ -1,4 +1,4 @@
-"""Atomic writes and append-only logs: a reader never sees half a file or half a line."""
+"""Atomic writes: a reader never sees half a file."""
 
 import contextlib
 import json

@@ -41,7 +41,7 @@ class Source:
         return self.name, self.line
 
     def named_in(self, message: str) -> str:
-        """A message about this file with its name in place of its path, as in all results."""
+        """A message about this file with its name instead of its path, as in all results."""
         return message if self.path is None else message.replace(str(self.path), self.name)
 
     @contextlib.contextmanager
