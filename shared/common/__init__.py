@@ -1,0 +1,1 @@
+"""Errors, files, configuration, inputs and progress: the base of all other packages."""

@@ -51,7 +51,7 @@ class OptimizationConfig:
     """Optimiser and schedule, the same for every application."""
 
     optimizer: Literal["sgd", "adam", "adamw", "lamb", "rmsprop"] = option(
-        "adamw", "Update rule; sgd is with Nesterov momentum, lamb for very large batches."
+        "adamw", "Update rule: sgd has Nesterov momentum, lamb is for very large batches."
     )
     momentum: float = option(0.9, "Momentum of sgd and rmsprop.", ge=0, lt=1)
     beta_1: float = option(0.9, "Decay of adam's and adamw's mean of the gradient.", ge=0, lt=1)
@@ -59,31 +59,31 @@ class OptimizationConfig:
         0.0, "Decoupled weight decay, not applied to biases and normalisation.", ge=0
     )
     schedule: Literal["constant", "cosine", "linear", "late_linear", "step", "noam"] = option(
-        "cosine", "How the learning rate falls after the warm-up; late_linear in its second half."
+        "cosine", "Decay of the learning rate after the warm-up; late_linear: in its second half."
     )
-    warmup: float = option(0.05, "Linear warm-up, as a fraction of all steps.", ge=0, lt=1)
+    warmup: float = option(
+        0.05, "Length of the linear warm-up, as a fraction of all steps.", ge=0, lt=1
+    )
     final_learning_rate: float = option(
-        0.0, "Where the schedule ends, as a fraction of the peak.", ge=0, le=1
+        0.0, "Final learning rate, as a fraction of the peak.", ge=0, le=1
     )
     clip_norm: float = option(
-        0.0, "Clips the global norm of the gradient, after the all-reduce; 0 is off.", ge=0
+        0.0, "Clip the global norm of the gradient, after the all-reduce; 0 disables.", ge=0
     )
-    micro_batches: int = option(
-        1, "Splits each batch into so many parts, one after the other, and adds up gradients.", ge=1
-    )
+    micro_batches: int = option(1, "Micro-batches per step; their gradients are summed.", ge=1)
     ema: float = option(
-        0.0, "Decay of the exponential moving average of the weights; 0 is off.", ge=0, lt=1
+        0.0, "Decay of the exponential moving average of the weights; 0 disables.", ge=0, lt=1
     )
     patience: int = option(
         0,
-        "Stops at a validation so many epochs after the best monitored metric; 0 is off.",
+        "Stop when the monitored metric has not improved for this many epochs; 0 disables.",
         ge=0,
     )
 
 
 @config_class
 class RunConfig:
-    """What every training run has; applications add their own leaves and groups.
+    """Options of every training run; applications add their own leaves and groups.
 
     Class attributes:
         task: the name of the application that the configuration belongs to.
@@ -96,29 +96,35 @@ class RunConfig:
     data: tuple[str, ...] = option((), "Files or folders with the training data.")
     name: str = option("", "Name of the run; by default the preset's or the task's.")
     preset: str = option("", "Named set of defaults.")
-    init: str = option("", "A run folder or a weights file to start from.")
+    init: str = option("", "Run folder or weights file to start from.")
     epochs: int = option(30, "Passes over the training data.", ge=1)
     batch_size: int = option(32, "Global batch size, over all devices.", ge=1)
     learning_rate: float = option(1e-3, "Peak learning rate.", gt=0)
     seed: int = option(1, "Seed of every random choice.", ge=0, lt=2**31)
-    strategy: StrategyName = option("auto", "How work is spread over devices.")
-    devices: str = option("", "Devices to use: gpu:0,gpu:1 or cpu:2 for two logical CPUs.")
-    precision: Precision = option("float32", "Arithmetic of the layers.")
-    deterministic: bool = option(False, "Bit-identical repetition, somewhat slower.")
+    strategy: StrategyName = option("auto", "Distribution strategy.")
+    devices: str = option("", "Devices: gpu:0,gpu:1 or cpu:2 for two logical CPUs.")
+    precision: Precision = option("float32", "Dtype policy of the layers.")
+    deterministic: bool = option(False, "Use deterministic kernels, somewhat slower.")
     validate_every: int = option(
-        1, "Validates after every so many epochs, and after the last.", ge=1
+        1, "Epochs between two validations; the last epoch is always validated.", ge=1
     )
     checkpoint_every: str = option(
-        "10m", "How often to checkpoint within an epoch: 500 steps, 10m or 30s."
+        "10m", "Time or steps between checkpoints within an epoch: 500 steps, 10m or 30s."
     )
-    keep: int = option(2, "How many checkpoints to keep.", ge=1)
+    keep: int = option(2, "Number of checkpoints to keep.", ge=1)
     optimization: OptimizationConfig = group(OptimizationConfig)
 
 
 def leaves(
     config_type: type, prefix: str = "", defaults: Any = None
 ) -> Iterator[tuple[str, str, Any, str, Any]]:
-    """Yields (dotted path, leaf name, type, help, default) of every leaf of a config class."""
+    """Yields (dotted path, leaf name, type, help, default) of every leaf of a config class.
+
+    Args:
+        config_type: the class.
+        prefix: of the paths; that of a group ends in a dot.
+        defaults: an instance to take the defaults from; by default `config_type()`.
+    """
     hints = typing.get_type_hints(config_type)
     defaults = config_type() if defaults is None else defaults
     for field in dataclasses.fields(config_type):
@@ -188,7 +194,13 @@ def _merge(base: Mapping, over: Mapping) -> dict:
 
 
 def set_value(values: dict, path: str, value: Any) -> None:
-    """Sets a leaf of nested plain values by its dotted path."""
+    """Sets a leaf of nested plain values.
+
+    Args:
+        values: the outermost mapping, which is changed.
+        path: dotted path of the leaf.
+        value: its value.
+    """
     *groups, leaf = path.split(".")
     for name in groups:
         inner = values.get(name) or {}
@@ -200,7 +212,10 @@ def set_value(values: dict, path: str, value: Any) -> None:
 
 
 def from_dict(
-    config_type: type[T], values: Mapping[str, Any] | T, source: str = "configuration"
+    config_type: type[T],
+    values: Mapping[str, Any] | T,
+    source: str = "configuration",
+    unknown: str = "",
 ) -> T:
     """A configuration of nested plain values, validated; an instance is returned unchanged.
 
@@ -208,6 +223,7 @@ def from_dict(
         config_type: the dataclass, a whole configuration or one of its groups.
         values: nested plain values, such as `to_dict` gives, or an instance.
         source: where the values come from, for messages.
+        unknown: what the error says of an unknown key, by default a key that may be meant.
 
     Raises:
         KerasuiteError: for an unknown key, or a value outside its bounds.
@@ -217,7 +233,7 @@ def from_dict(
     try:
         return pydantic.TypeAdapter(config_type).validate_python(dict(values))
     except pydantic.ValidationError as error:
-        raise KerasuiteError(f"{source}: {_explain(error, config_type)}") from error
+        raise KerasuiteError(f"{source}: {_explain(error, config_type, unknown)}") from error
 
 
 def replaced(config: RunConfig, overrides: Mapping[str, Any]) -> RunConfig:
@@ -254,12 +270,12 @@ def inherit_group(
     return replaced(config, found), unused
 
 
-def _explain(error: pydantic.ValidationError, config_type: type) -> str:
+def _explain(error: pydantic.ValidationError, config_type: type, unknown: str) -> str:
     problem = error.errors()[0]
     path = ".".join(str(part) for part in problem["loc"])
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         known = [leaf_path for leaf_path, *_ in leaves(config_type)]
-        return f"unknown key '{path}'{did_you_mean(path, known)}"
+        return f"unknown key '{path}'{unknown or did_you_mean(path, known)}"
     given = problem.get("input")
     return f"{path} = {given!r}: {problem['msg'].lower()}"
 
@@ -319,4 +335,5 @@ def load(config_type: type[RunConfig], path: str | Path) -> RunConfig:
             f"{path}: is a run of the task '{task}', not of '{config_type.task}'; "
             f"use 'kerasuite {command_group(str(task))}' or another folder"
         )
-    return from_dict(config_type, values, source=str(path))
+    made = "; it was made by another version of kerasuite: train or export it again with this one"
+    return from_dict(config_type, values, source=str(path), unknown=made)

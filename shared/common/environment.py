@@ -1,4 +1,4 @@
-"""environment.json: what a run was made with."""
+"""environment.json: versions and devices that a run was made with."""
 
 import json
 import platform
@@ -16,7 +16,13 @@ PACKAGES = ("kerasuite", "tensorflow", "keras", "tensorflow-text", "numpy")
 def write_environment(
     path: Path, strategy: tf.distribute.Strategy, cpu_data_parallel: bool
 ) -> None:
-    """Writes versions, devices and the command line; a resume is added to what stands there."""
+    """Writes versions, devices and the command line; a resume is appended.
+
+    Args:
+        path: of environment.json.
+        strategy: the strategy of the run.
+        cpu_data_parallel: see `enable_cpu_data_parallel`.
+    """
     now = {
         "command": sys.argv,
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""Atomic writes and append-only logs: a reader never sees half a file or half a line."""
+"""Atomic writes: a reader never sees half a file."""
 
 import contextlib
 import json
@@ -78,23 +78,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-def cut_to_whole_lines(path: str | os.PathLike) -> None:
-    """Removes a torn last line (one without its line end) from an append-only log."""
-    with open(path, "rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        position = end
-        while position > 0:
-            start = max(0, position - 65536)
-            file.seek(start)
-            newline = file.read(position - start).rfind(b"\n")
-            if newline >= 0:
-                position = start + newline + 1
-                break
-            position = start
-        if position != end:
-            file.truncate(position)
 
 
 def printable(path: str) -> str:

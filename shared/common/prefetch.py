@@ -1,4 +1,4 @@
-"""Work that is begun before its result is asked for."""
+"""Starts work before its result is asked for."""
 
 import collections
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def prefetch(started: Iterable[T], depth: Callable[[], int]) -> Iterator[T]:
-    """Takes up to `depth()` items, which begin when they are taken, before they are asked for."""
+    """Draws up to `depth()` items, whose work begins when they are drawn, ahead of the consumer."""
     waiting: collections.deque[T] = collections.deque()
     for item in started:
         waiting.append(item)

@@ -1,18 +1,17 @@
 """Progress of long work on standard error: a bar on a terminal, a line now and then in a log."""
 
-import collections
 import threading
 import time
+from collections.abc import Callable
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task
 from rich.progress import Progress as Bar
-
-_RATE_WINDOW = 30.0  # Seconds; long enough to be steady, short enough to follow a change.
+from rich.text import Text
 
 
 class Progress:
-    """Shows how much is done, the rate, the time left and a few metrics.
+    """Shows how much is done, the rate of the last half minute, the time left and metrics.
 
     Args:
         total: int or None. How much there is to do; None while that is unknown.
@@ -35,55 +34,61 @@ class Progress:
         interval: float = 10.0,
         console: Console | None = None,
     ):
-        self.total = total
         self.unit = unit
         self.description = description
         self.metrics = ""
-        self.completed = 0
         self._enabled = enabled
         self._interval = interval
         self._console = console or Console(stderr=True)
         self._lock = threading.RLock()
-        self._bar: Bar | None = None
+        self._skipped = 0
         self._text_at = 0.0
-        self._reset_clock()
+        self._printed_at, self._printed = time.monotonic(), None
+        # Not started where there is no terminal: then it only counts.
+        self._bar = Bar(
+            SpinnerColumn(finished_text=" "),
+            _TextColumn(lambda: self.description),
+            BarColumn(bar_width=30),
+            _TextColumn(self.status),
+            _TextColumn(lambda: self.metrics, style="cyan"),
+            console=self._console,
+            get_time=time.monotonic,
+        )
+        self._id = self._bar.add_task("", total=total)
+        terminal = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._draws, self._prints = enabled and terminal, enabled and not terminal
 
     def __enter__(self) -> "Progress":
-        self._reset_clock()
-        terminal = self._console.is_terminal and not self._console.is_dumb_terminal
-        if self._enabled and terminal:
-            self._bar = Bar(
-                SpinnerColumn(finished_text=" "),
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=30),
-                TextColumn("{task.fields[status]}", markup=False),
-                TextColumn("{task.fields[metrics]}", style="cyan", markup=False),
-                console=self._console,
-            )
-            self._task = self._bar.add_task(self.description, total=self.total, **self._texts())
+        self._bar.reset(self._id)
+        if self._draws:
             self._bar.start()
         return self
 
     def __exit__(self, *exception) -> None:
         with self._lock:
-            if self._bar is not None:
+            if self._draws:
                 self._bar.stop()
-                self._bar = None
-            elif self._enabled and self.completed != self._printed:
+            elif self._prints and self.completed != self._printed:
                 self._print_line()
+
+    @property
+    def completed(self) -> int:
+        """How much is done."""
+        return self._task.completed
+
+    @property
+    def _task(self) -> Task:
+        return self._bar.tasks[0]
 
     def advance(self, count: int = 1) -> None:
         """Adds `count` to what is done."""
-        with self._lock:
-            self.completed += count
-            self._sample()
-            self._show()
+        self._bar.advance(self._id, count)
+        self._print_if_due()
 
     def text(self, metrics: str) -> None:
         """Replaces the text of the last column."""
-        with self._lock:
-            self.metrics, self._text_at = metrics, time.monotonic()
-            self._show()
+        self.metrics, self._text_at = metrics, time.monotonic()
+        self._print_if_due()
 
     def is_due(self) -> bool:
         """Whether a new `text` is worth its making: once a second, if anything is shown."""
@@ -92,22 +97,12 @@ class Progress:
     def skip(self, count: int) -> None:
         """Counts what an earlier run has done, which does not enter the rate."""
         with self._lock:
-            self.completed += count
-            self._reset_clock()
-            self._show()
+            self._skipped += count
+            self._bar.reset(self._id, completed=self.completed + count)
 
     def set_total(self, total: int | None) -> None:
         """Gives the total as soon as it is known."""
-        with self._lock:
-            self.total = total
-            self._show()
-
-    def restart(self, total: int | None, description: str) -> None:
-        """Begins the next stage (an epoch, say) in the same place."""
-        with self._lock:
-            self.total, self.description, self.completed = total, description, 0
-            self._reset_clock()
-            self._show()
+        self._bar.update(self._id, total=total)
 
     def log(self, text: str) -> None:
         """Writes a line above the bar."""
@@ -116,55 +111,42 @@ class Progress:
 
     def rate(self) -> float:
         """Units a second over the last half minute; 0 before the first."""
-        with self._lock:
-            (start, before), (end, after) = self._samples[0], self._samples[-1]
-            return (after - before) / (end - start) if end > start else 0.0
+        task = self._task
+        if task.speed is None and task.elapsed:
+            return (task.completed - self._skipped) / task.elapsed
+        return task.speed or 0.0
 
     def status(self) -> str:
         """The line without description and metrics: `1,240/20,000 images, 83.1/s, 3:46 left`."""
+        completed, total, rate = self.completed, self._task.total, self.rate()
+        of = f"/{total:,}" if total is not None else ""
+        parts = [f"{completed:,}{of} {self.unit}s"]
+        if rate > 0:
+            parts.append(f"{rate:.3g}/s" if rate < 100 else f"{rate:,.0f}/s")
+            if total is not None and total > completed:
+                parts.append(f"{duration((total - completed) / rate)} left")
+        return ", ".join(parts)
+
+    def _print_if_due(self) -> None:
         with self._lock:
-            of = f"/{self.total:,}" if self.total is not None else ""
-            parts = [f"{self.completed:,}{of} {self.unit}s"]
-            rate = self.rate()
-            if rate > 0:
-                parts.append(f"{rate:.3g}/s" if rate < 100 else f"{rate:,.0f}/s")
-                if self.total is not None and self.total > self.completed:
-                    parts.append(f"{duration((self.total - self.completed) / rate)} left")
-            return ", ".join(parts)
-
-    def _reset_clock(self) -> None:
-        now = time.monotonic()
-        self._samples = collections.deque([(now, self.completed)])
-        self._printed_at, self._printed = now, None
-
-    def _sample(self) -> None:
-        """Keeps about two samples a second of the last half minute."""
-        now = time.monotonic()
-        if len(self._samples) > 1 and now - self._samples[-2][0] < 0.5:
-            self._samples.pop()
-        self._samples.append((now, self.completed))
-        while len(self._samples) > 2 and now - self._samples[1][0] > _RATE_WINDOW:
-            self._samples.popleft()
-
-    def _texts(self) -> dict[str, str]:
-        return {"status": self.status(), "metrics": self.metrics}
-
-    def _show(self) -> None:
-        if self._bar is not None:
-            self._bar.update(
-                self._task,
-                description=self.description,
-                total=self.total,
-                completed=self.completed,
-                **self._texts(),
-            )
-        elif self._enabled and time.monotonic() - self._printed_at >= self._interval:
-            self._print_line()
+            if self._prints and time.monotonic() - self._printed_at >= self._interval:
+                self._print_line()
 
     def _print_line(self) -> None:
         heading = f"{self.description}: " if self.description else ""
-        self.log(heading + "  ".join(text for text in self._texts().values() if text))
+        self.log(heading + "  ".join(text for text in (self.status(), self.metrics) if text))
         self._printed_at, self._printed = time.monotonic(), self.completed
+
+
+class _TextColumn(ProgressColumn):
+    """Text as it is, made when the bar is drawn."""
+
+    def __init__(self, text: Callable[[], str], style: str = ""):
+        self._text, self._style = text, style
+        super().__init__()
+
+    def render(self, task: Task) -> Text:
+        return Text(self._text(), self._style)
 
 
 def duration(seconds: float) -> str:

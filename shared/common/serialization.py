@@ -1,4 +1,4 @@
-"""Nested arrays as bytes and back, without pickle: what processes send to each other."""
+"""Nested arrays as bytes and back, without pickle, for messages between processes."""
 
 import io
 import json
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def pack(value: Any) -> bytes:
-    """Nested lists, tuples, dicts, numbers and numpy arrays as bytes, without pickle."""
+    """Serializes nested lists, tuples, dicts, numbers and numpy arrays."""
     arrays: dict[str, np.ndarray] = {}
     outline = _outline(value, arrays)
     out = io.BytesIO()
@@ -18,14 +18,14 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """The value that `pack` made bytes of."""
+    """Restores the value that `pack` serialized."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         outline = json.loads(arrays["outline"].tobytes())
         return _filled(outline, arrays)
 
 
 def _outline(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """The structure of a value, with the name of an array in the place of each array."""
+    """The structure of a value, with its name instead of each array."""
     if value is None:
         return None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a flag, so that long work stops at a place from which it can go on."""
+"""SIGINT and SIGTERM as a flag, so that long work stops where it can be resumed."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class CaughtSignal:
-    """What `catch_signals` yields.
+    """The signal that `catch_signals` has caught, if any.
 
     Attributes:
         raised: int or None. The first signal that arrived.

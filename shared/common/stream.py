@@ -57,7 +57,7 @@ def evaluation_examples(
 
     Args:
         num_examples: int. Size of the data set.
-        batch_size: int. Batch size; `.batch(batch_size)` cuts the result at the right places.
+        batch_size: int. Batch size; `.batch(batch_size)` then gives the batches of this worker.
         worker: (index, count). Batches are dealt out in turn.
     """
     index, count = worker
@@ -78,7 +78,16 @@ def worker_batch_size(batch_size: int, worker: tuple[int, int]) -> int:
 
 
 def examples_at(positions: tf.Tensor, num_examples: int, seed: int) -> tf.Tensor:
-    """Indices of the examples at stream positions, int64 (b,) to int64 (b,)."""
+    """Indices of the examples at stream positions.
+
+    Args:
+        positions: int64 tensor (b,).
+        num_examples: int. Size of the training set.
+        seed: int. Seed of the run.
+
+    Returns:
+        int64 tensor (b,).
+    """
     epochs = positions // num_examples
     seeds = tf.fill(tf.shape(epochs), tf.cast(seed, tf.int64))
     # The raw operation, because tf.random.experimental.index_shuffle takes one seed only.

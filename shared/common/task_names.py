@@ -11,7 +11,7 @@ def command_group(task: str) -> str:
 
 
 def training_command(task: str) -> str:
-    """What trains it.
+    """The command that trains a task.
 
     >>> training_command("classify"), training_command("bert-distill")
     ('kerasuite classify train', 'kerasuite bert distill')

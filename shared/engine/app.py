@@ -13,8 +13,8 @@ out. The model that `build` returns is compiled and is asked for, at most:
         sum it is (each term is then shown and recorded)
     model.loss_weight(x, y, sample_weight)                  optional; the number of items that
         the mean is over, by default the number of examples; translation gives its tokens
-    model.predictions(x, y_pred)                            optional; what the evaluator gets in
-        place of the outputs, made in the graph (detections instead of logits)
+    model.predictions(x, y_pred)                            optional; what the evaluator gets
+        instead of the outputs, made in the graph (detections for logits)
     model.batch_metrics(x, y, y_pred, sample_weight)        optional; dict of means to show
     model.replica_step(batch)                               optional; replaces the whole step
         (word vectors and GANs only) and returns {name: (sum, weight)}
@@ -118,7 +118,7 @@ class App(abc.ABC):
         limits: Markdown for the model card: what the model is for, and what it is not for.
         predict_verb: the verb of batch inference, for the hints on what to type next.
         independent_rows: whether the loss of an example depends on that example alone, as it does
-            not with batch normalisation; then a CPU may train the halves of a batch side by side.
+            not with batch normalisation; then a CPU may train two micro-batches at once.
         reference: first word of the metrics of a plain method that the model is compared with,
             "bicubic" of "bicubic_psnr"; the plots show them beside the model's.
     """
@@ -154,6 +154,11 @@ class App(abc.ABC):
         `stream.training_steps`). Every other split is finite and is dealt out by batches: this
         worker gets number i, i + count, ... of (i, count) = `run.worker` (see
         `stream.evaluation_examples`).
+
+        Args:
+            run: the run.
+            split: "train", "validation" or another of the application's own.
+            start_step: int. Global step at which "train" begins.
         """
 
     @abc.abstractmethod
@@ -161,18 +166,24 @@ class App(abc.ABC):
         """The model, compiled; called under `run.strategy.scope()`."""
 
     def unit(self, run: "Run") -> str:
-        """What a step is made of, as the rate is shown: "1,200 words/s"."""
+        """The items of a step, in the plural, as the rate shows them: "1,200 words/s"."""
         return "ex"
 
     def items_per_step(self, run: "Run") -> float:
-        """How many of these a step has, on average."""
+        """Mean number of items in a step."""
         return run.config.batch_size
 
     def begin_epoch(self, run: "Run", model: "keras.Model", epoch: int) -> None:
-        """May change which layers are trainable; `epoch` counts from 0. Also after a resume."""
+        """May change which layers are trainable; also called after a resume.
+
+        Args:
+            run: the run.
+            model: its model.
+            epoch: int. The epoch that begins, from 0.
+        """
 
     def may_be_best(self, run: "Run", epoch: int) -> bool:
-        """Whether the model after so many epochs is complete, and so can be the best one."""
+        """Whether the model is complete after this many epochs, and so can be the best one."""
         return True
 
     @abc.abstractmethod
@@ -181,11 +192,11 @@ class App(abc.ABC):
 
     @abc.abstractmethod
     def serving(self, run: "Run", model: "keras.Model") -> dict[str, ServingModule]:
-        """What to export: usually {"": module}; CycleGAN gives "a2b" and "b2a"."""
+        """The modules to export: usually {"": module}; CycleGAN gives "a2b" and "b2a"."""
 
     @abc.abstractmethod
     def predictor(self, saved_model: Path, **options: Any) -> "Predictor":
-        """How batch inference reads inputs and writes outputs of an exported model."""
+        """The predictor of an exported model, for batch inference."""
 
     @abc.abstractmethod
     def check(self, config: "RunConfig") -> "tuple[list[str], list[str]]":

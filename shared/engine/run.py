@@ -1,4 +1,4 @@
-"""What a run knows: its configuration, its folder and what `prepare` found in the data."""
+"""A run: its configuration, its folder and the artifacts of its data."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ class Run:
             JSON values; kept in `artifacts.json`, so that a finished run needs no data.
         strategy: the tf.distribute strategy that everything runs under.
         steps_per_epoch: optimiser steps in one pass over the training data.
-        cpu_data_parallel: whether batches are trained in halves, see
+        cpu_data_parallel: whether two micro-batches are trained at once, see
             `enable_cpu_data_parallel`.
         workers: the processes of the strategy.
     """
@@ -52,6 +52,7 @@ class Run:
 
     @property
     def total_steps(self) -> int:
+        """Optimiser steps of the whole training."""
         return self.steps_per_epoch * self.config.epochs
 
     @property
@@ -65,6 +66,7 @@ class Run:
         return self.workers.is_chief
 
     def save_artifacts(self) -> None:
+        """Writes `artifacts.json`."""
         write_json(self.folder / "artifacts.json", self.artifacts)
 
     def load_artifacts(self) -> None:
@@ -91,6 +93,11 @@ def config_of(app, folder: str | Path) -> RunConfig:
 
 def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = None) -> Run:
     """Opens a finished or interrupted run folder.
+
+    Args:
+        app: the application.
+        folder: the run folder.
+        strategy: to run under; by default the one in force.
 
     Raises:
         KerasuiteError: if `folder` is no run folder or belongs to another task.
@@ -174,8 +181,11 @@ def load_init(run: Run, model: keras.Model) -> None:
         return
     try:
         saved = keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise KerasuiteError(f"--init {path}: is not a readable .keras file") from error
+    except (ValueError, OSError, TypeError, zipfile.BadZipFile) as error:
+        # TypeError: of a class that this version does not have.
+        raise KerasuiteError(
+            f"--init {path}: is not a readable .keras file, or of another version of kerasuite"
+        ) from error
     left = copy_matching_weights(saved, model)
     if len(left) == len(model.weights):
         raise KerasuiteError(f"--init {path}: no weight has the name and shape of this model's")

@@ -1,4 +1,4 @@
-"""What looks at what: attention weights as heat maps."""
+"""Attention weights as heat maps."""
 
 import math
 import os
@@ -63,7 +63,7 @@ def draw(
 
 
 def draw_heads(pieces: Sequence[str], weights: np.ndarray, path: str | os.PathLike) -> None:
-    """Draws a heat map for each head of a layer: what each piece (row) looks at (column).
+    """Draws a heat map for each head of a layer, queries in rows and keys in columns.
 
     Args:
         pieces: T str.

@@ -135,11 +135,11 @@ def _class_ticks(axes: Axes, names: Sequence[str], font_size: float) -> None:
 
 
 def _write_counts(axes: Axes, matrix: np.ndarray, shares: np.ndarray) -> None:
-    longest = len(str(matrix.max()))
+    max_digits = len(str(matrix.max()))
     for (row, column), value in np.ndenumerate(matrix):
         if value:
             colour = "white" if shares[row, column] > 0.3 else "black"
-            font_size = min(9, 36 / longest)
+            font_size = min(9, 36 / max_digits)
             axes.text(
                 column, row, str(value), ha="center", va="center", color=colour, fontsize=font_size
             )

@@ -1,0 +1,1 @@
+"""Devices, strategies and the workers of a cluster."""

@@ -1,4 +1,4 @@
-"""Which machines train together: read from TF_CONFIG or from SLURM's variables.
+"""The cluster of workers, read from TF_CONFIG or from SLURM's variables.
 
     {"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}
 

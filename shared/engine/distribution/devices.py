@@ -36,7 +36,7 @@ def available_cores() -> int:
 
 
 def _choice(gpus: int, in_cluster: bool) -> str:
-    """What `--strategy auto` would take, in words."""
+    """The choice of `--strategy auto`, in words."""
     if in_cluster:
         return "multiworker: this process is one worker of a cluster"
     if gpus > 1:

@@ -32,9 +32,9 @@ def launch(command: list[str], workers: int, hosts: str = "", index: int | None 
 
     Args:
         command: the words after `kerasuite`.
-        workers: how many to start on this machine, on free ports.
-        hosts: "host:port,host:port": the addresses of all workers instead; with `index` only
-            index: start only this one of `hosts`.
+        workers: number of workers to start on this machine, on free ports.
+        hosts: "host:port,host:port": the addresses of all workers instead.
+        index: start only this one of `hosts`.
 
     Returns:
         The exit code: 0, or 3 if a worker rejected some inputs.
@@ -98,10 +98,10 @@ def _environments(clusters: list[Cluster], sharing: int) -> list[dict[str, str]]
         )
     threads = str(max(1, (os.cpu_count() or 1) // sharing))
     result = []
-    for place, cluster in enumerate(clusters):
+    for index, cluster in enumerate(clusters):
         environment = os.environ | {"TF_CONFIG": cluster.to_tf_config()}
         if gpus:
-            part = gpus[place * len(gpus) // sharing : (place + 1) * len(gpus) // sharing]
+            part = gpus[index * len(gpus) // sharing : (index + 1) * len(gpus) // sharing]
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(part)
         elif sharing > 1:
             environment.setdefault("TF_NUM_INTRAOP_THREADS", threads)

@@ -52,6 +52,11 @@ def join(strategy: tf.distribute.Strategy, outputs: Any, rows: int) -> Any:
     """Puts the outputs of the local replicas together as numpy arrays of `rows` rows.
 
     Sequences (B, T) of unequal length are padded by zeros to the longest.
+
+    Args:
+        strategy: the strategy in force.
+        outputs: nested tensors, or PerReplica values of several replicas.
+        rows: int. Rows of the batch; those beyond are padding.
     """
 
     def concatenate(value):
@@ -66,9 +71,9 @@ def join(strategy: tf.distribute.Strategy, outputs: Any, rows: int) -> Any:
 def _equally_long(parts: list[np.ndarray]) -> list[np.ndarray]:
     if parts[0].ndim < 2:
         return parts
-    longest = max(part.shape[1] for part in parts)
+    max_length = max(part.shape[1] for part in parts)
     beyond = [(0, 0)] * (parts[0].ndim - 2)
-    return [np.pad(p, [(0, 0), (0, longest - p.shape[1]), *beyond]) for p in parts]
+    return [np.pad(p, [(0, 0), (0, max_length - p.shape[1]), *beyond]) for p in parts]
 
 
 def pad(batch: Any, rows: int) -> Any:
@@ -83,6 +88,7 @@ def pad(batch: Any, rows: int) -> Any:
 
 
 def row_count(batch: Any) -> int:
+    """Number of rows of a batch of nested tensors."""
     return int(tf.nest.flatten(batch)[0].shape[0])
 
 

@@ -1,4 +1,4 @@
-"""What the processes of a run say to each other: barrier, broadcast, gather.
+"""Collectives between worker processes: barrier, broadcast, gather.
 
 One process is a group of one, for which all of this is free. Several exchange bytes through
 the collectives of TensorFlow that also carry their gradients, so that no further connection
@@ -68,7 +68,7 @@ class Workers:
             self.sum(np.zeros(1, np.int32)).numpy()
 
     def gather(self, payload: bytes) -> list[bytes]:
-        """What every process gave, in the order of the processes, on all of them."""
+        """Returns the payloads of all processes, in their order, on each of them."""
         if self.count == 1:
             return [payload]
         lengths = np.zeros(self.count, np.int32)

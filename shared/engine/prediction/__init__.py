@@ -1,0 +1,1 @@
+"""Batch inference: an exported model applied to any number of inputs."""

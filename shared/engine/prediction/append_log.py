@@ -27,6 +27,7 @@ class Line:
 
     @property
     def key(self) -> tuple[str, int | None]:
+        """The `key` of the source that it is about."""
         return self.row["file"], self.row.get("line")
 
 
@@ -103,6 +104,7 @@ class AppendLog:
             return  # A file system without locks.
 
     def close(self) -> None:
+        """Closes the file, which also gives up its lock."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -1,4 +1,4 @@
-"""Which sources an earlier run has finished, read from its logs."""
+"""The sources that an earlier run has finished, read from its logs."""
 
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
@@ -10,7 +10,7 @@ class FinishedSources:
     """Walks the logs of an earlier run beside the sources, in constant memory.
 
     Attributes:
-        done, rejected: how many were found so far.
+        done, rejected: numbers of those found so far.
         start: position in the logs where the current file's rows begin.
     """
 
@@ -50,7 +50,7 @@ class FinishedSources:
             if head is not None:
                 raise KerasuiteError(
                     f"cannot resume {self._logs.folder}: the inputs changed "
-                    f"(not found in its place: {head.row['file']}); give the same inputs or "
+                    f"(not found where it was: {head.row['file']}); give the same inputs or "
                     "another --output"
                 )
 

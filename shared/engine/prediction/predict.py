@@ -1,4 +1,6 @@
-"""Batch inference: a SavedModel applied to any number of sources, in constant memory.
+"""Batch inference: a SavedModel applied to any number of sources.
+
+Memory is constant, but for the list of the sources.
 
     read (threads) -> batches -> model (a thread) -> record, files (threads) -> lines, in order
 
@@ -12,7 +14,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,7 @@ FORMATS = ("jsonl", "csv")
 
 def predict(
     saved_model: str | os.PathLike,
-    sources: Iterable[Source],
+    sources: Sequence[Source],
     predictor: Predictor,
     output: str | os.PathLike,
     *,
@@ -180,12 +182,14 @@ def _require_same(settings_file: Path, settings: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _counted(sources: Iterable[Source], predictor: Predictor, bar: Progress) -> Iterator[None]:
-    """Counts the sources beside the run, so that the bar knows its end."""
+def _counted(sources: Sequence[Source], predictor: Predictor, bar: Progress) -> Iterator[None]:
+    """Tells the bar its end: files that are split are counted beside the run."""
     stop = threading.Event()
-    if iter(sources) is not sources:
+    if predictor.overrides("split"):
         counter = threading.Thread(target=_count, args=(sources, predictor, bar, stop), daemon=True)
         counter.start()
+    else:
+        bar.set_total(len(sources))
     try:
         yield
     finally:
@@ -193,15 +197,14 @@ def _counted(sources: Iterable[Source], predictor: Predictor, bar: Progress) -> 
 
 
 def _count(
-    sources: Iterable[Source], predictor: Predictor, bar: Progress, stop: threading.Event
+    sources: Sequence[Source], predictor: Predictor, bar: Progress, stop: threading.Event
 ) -> None:
-    splits = predictor.overrides("split")
     total = 0
     try:
         for source in sources:
-            if stop.is_set() or (splits and source.path is None):
+            if stop.is_set() or source.path is None:
                 return
-            total += predictor.count(source) if splits else 1
+            total += predictor.count(source)
         bar.set_total(total)
     except Exception:
         log.debug("cannot count the inputs", exc_info=True)

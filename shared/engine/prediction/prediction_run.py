@@ -30,12 +30,12 @@ _LARGE_WINDOW = 64 * 2**20  # Bytes of examples; above it only one window is rea
 
 @dataclasses.dataclass(frozen=True)
 class PredictSummary:
-    """What the output folder holds at the end, and how long this run took.
+    """The numbers of results in the output folder, and the time that this run took.
 
     Attributes:
         done: int. Sources with a prediction.
         rejected: int. Sources in errors.jsonl.
-        skipped: int. How many of both an earlier run had finished.
+        skipped: int. Number of both that an earlier run had finished.
         seconds: float. Time of this run from the loaded model on.
     """
 
@@ -72,7 +72,17 @@ class _Item:
 
 
 class PredictionRun:
-    """The stages of one run; the main thread moves windows from stage to stage."""
+    """The stages of one run; the main thread moves windows from stage to stage.
+
+    Args:
+        model: the loaded SavedModel.
+        predictor: the application's side.
+        batch_size: int. Examples in one call of the model.
+        threads: int. Reading threads; 0 chooses by the number of processors.
+        logs, files: where results go.
+        caught: the signals that stop the run.
+        bar: shows its progress.
+    """
 
     def __init__(self, model, predictor, batch_size, threads, logs, files, caught, bar):
         self._model: LoadedModel = model

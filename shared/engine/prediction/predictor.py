@@ -25,7 +25,7 @@ Outputs = dict[str, np.ndarray]
 
 
 class Predictor(abc.ABC):
-    """How one application reads its inputs and reports its outputs.
+    """Reads the inputs of one application and reports its outputs.
 
     `read`, `size`, `record` and `files` are called from several threads at once. A
     `KerasuiteError` (or any other exception) in them rejects this source only.
@@ -62,7 +62,7 @@ class Predictor(abc.ABC):
         return (source,)
 
     def count(self, source: Source) -> int:
-        """How many sources `split` will give, cheaply; for the progress bar."""
+        """Number of sources that `split` will give, found cheaply, for the progress bar."""
         return 1
 
     @abc.abstractmethod
@@ -70,7 +70,7 @@ class Predictor(abc.ABC):
         """The model's inputs for one source, without the batch axis."""
 
     def size(self, example: Example) -> int:
-        """What the example costs (tokens, pixels). If overridden, similar sizes share a batch."""
+        """The size of an example (tokens, pixels). If overridden, similar sizes share a batch."""
         return 0
 
     def call(self, model: "LoadedModel", examples: Sequence[Example]) -> Sequence[Outputs]:
@@ -82,7 +82,7 @@ class Predictor(abc.ABC):
 
     @abc.abstractmethod
     def record(self, source: Source, outputs: Outputs) -> dict[str, Any]:
-        """What predictions.jsonl says of this source, beside "file" (and "line")."""
+        """The fields of this source in predictions.jsonl, beside "file" (and "line")."""
 
     def csv_row(self, row: dict[str, Any]) -> dict[str, Any]:
         """The columns of a row of predictions.jsonl in predictions.csv; lists become JSON."""
@@ -91,7 +91,7 @@ class Predictor(abc.ABC):
     def files(self, source: Source, outputs: Outputs) -> Mapping[str, bytes]:
         """Further results: path relative to the output folder, to content.
 
-        They are in place before the record is written. Paths of different sources must differ.
+        They exist before the record is written. Paths of different sources must differ.
         """
         return {}
 

@@ -1,0 +1,1 @@
+"""SavedModels: written, verified, found, loaded and described."""

@@ -1,4 +1,4 @@
-"""What is in a SavedModel or a run folder, without building or loading the model."""
+"""Describes a SavedModel or a run folder, without building or loading the model."""
 
 import csv
 import json

@@ -137,7 +137,7 @@ def fingerprint(path: str | os.PathLike) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What an exception says, without TensorFlow's node names and stack."""
+    """The message of an exception, without TensorFlow's node names and stack."""
     if isinstance(error, KerasuiteError):
         return str(error)
     text = re.split(r"\s*\[\[\{\{node|\s*\[Op:", str(error))[0]

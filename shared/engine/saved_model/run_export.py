@@ -75,7 +75,7 @@ def saved_model_for(app: App, path: str | Path, key: str | None = None) -> Path:
 
 
 def _exported(record: Path, best: Path) -> dict[str, Path]:
-    """What `record` says was exported of `best`, if all of it is still there."""
+    """The exports of `best` that `record` lists, if all of them are still there."""
     try:
         values = json.loads(record.read_text(encoding="utf-8"))
         paths = {key: record.parent / path for key, path in values["saved_models"].items()}

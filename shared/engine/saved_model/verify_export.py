@@ -42,6 +42,11 @@ def difference(expected: np.ndarray, got: np.ndarray, tolerance: float) -> str:
     rounding to whole levels may fall either way. Integers and strings must be equal, except
     under the wide tolerance of mixed precision: there a near tie, such as the order of two
     labels, falls either way too, and only their shapes are compared.
+
+    Args:
+        expected: of the live function.
+        got: of the loaded SavedModel.
+        tolerance: float.
     """
     if expected.dtype != got.dtype:
         return f"has the type {got.dtype}, not {expected.dtype}"
@@ -62,8 +67,8 @@ def difference(expected: np.ndarray, got: np.ndarray, tolerance: float) -> str:
 def _float_difference(expected: np.ndarray, got: np.ndarray, tolerance: float) -> str:
     finite = np.isfinite(expected)
     if not np.array_equal(np.where(finite, 0, expected), np.where(finite, 0, got), equal_nan=True):
-        # Only a difference at a place where the live value is not finite can be left.
-        return "is not finite in other places"
+        # Only a difference where the live value is not finite can be left.
+        return "is not finite at other indices"
     expected, got = expected[finite], got[finite]
     if not expected.size:
         return ""

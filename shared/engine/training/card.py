@@ -40,7 +40,7 @@ def write_card(
         run: the finished run.
         metrics: the final evaluation; nested values and lists are left out.
         modules: what `app.serving` gives, if at hand; adds the signatures.
-        folder: where the run folder is made, if not in its place.
+        folder: where to write, by default the run folder.
     """
     folder = folder or run.folder
     plots = [f"plots/{path.name}" for path in sorted((folder / "plots").glob("*.png"))]
@@ -58,6 +58,10 @@ def card_text(
     """The model card as Markdown.
 
     Args:
+        app: the application.
+        run: the run.
+        metrics: the final evaluation; nested values and lists are left out.
+        modules: what `app.serving` gives, if at hand; adds the signatures.
         plots: links to pictures, relative to where the card will lie.
         targets: the version folders of the SavedModels by the keys of `modules`; by default
             where `kerasuite export` puts the first version.
@@ -172,7 +176,7 @@ def _typed(folder: Path) -> str:
 
 
 def _saved_model(folder: Path, modules: Mapping[str, ServingModule]) -> str:
-    place, base, name = _typed(folder), _typed(folder.parent), folder.parent.name
+    version, base, name = _typed(folder), _typed(folder.parent), folder.parent.name
     blocks = [
         "## SavedModel",
         "\n\n".join(_signatures(module) for module in modules.values()),
@@ -182,7 +186,7 @@ input and needs TensorFlow (with `tensorflow_text` if it tokenizes text), but no
 project's code:
 
 ```sh
-saved_model_cli show --dir {place} --all
+saved_model_cli show --dir {version} --all
 tensorflow_model_server --rest_api_port=8501 \\
   --model_name={shlex.quote(name)} --model_base_path="$(realpath {base})"
 curl -X POST http://localhost:8501/v1/models/{quote(name)}:predict -d @request.json

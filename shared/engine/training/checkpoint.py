@@ -41,6 +41,14 @@ class CheckpointFolder:
     def save(self, step: int, variables: dict[str, keras.Variable], state: dict[str, Any]) -> Path:
         """Writes a checkpoint and removes the ones beyond `keep`.
 
+        Args:
+            step: int. The number of steps done.
+            variables: by name, see `training_variables`.
+            state: the loop's own state, as JSON.
+
+        Returns:
+            The path of the checkpoint.
+
         Raises:
             OSError: if it cannot be written; the checkpoints before it are untouched.
             KerasuiteError: if a variable is NaN or infinite; likewise.

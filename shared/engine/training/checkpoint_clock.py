@@ -1,4 +1,4 @@
-"""When to write a checkpoint."""
+"""The times to write checkpoints at."""
 
 import re
 import time
@@ -29,8 +29,8 @@ class CheckpointClock:
         self._cost = 0.0
         self._last = time.monotonic()
 
-    def is_due(self) -> bool:
-        """Called once per step."""
+    def count_step(self) -> bool:
+        """Counts a step; returns whether a checkpoint is due after it."""
         self._count += 1
         if self._steps:
             return self._count >= self._steps
@@ -40,5 +40,6 @@ class CheckpointClock:
         """Whether writing one now keeps the cost below `CHECKPOINT_SHARE`."""
         return self._cost <= CHECKPOINT_SHARE * (time.monotonic() - self._last)
 
-    def saved(self, seconds: float) -> None:
+    def restart(self, seconds: float) -> None:
+        """Begins anew after a checkpoint that took `seconds` to write."""
         self._count, self._cost, self._last = 0, seconds, time.monotonic()

@@ -1,8 +1,8 @@
-"""Whether a batch is trained in two halves that share the cores of a CPU.
+"""Data parallelism on one CPU: two micro-batches at once, each on half of the cores.
 
 Cores that share each operation wait for one another at its end, a tenth of the step of a small
-Transformer. Where each half has its own cores, they meet once, when gradients are added up. An
-operation then has half of the cores in the whole process, and validation two batches at a time.
+Transformer. Where each micro-batch has its own cores, they meet once, when gradients are summed.
+Every operation of the process then has half of the cores, and validation runs two batches at once.
 """
 
 import math
@@ -18,7 +18,7 @@ THREADS = "TF_NUM_INTRAOP_THREADS"
 
 
 def enable_cpu_data_parallel(config: RunConfig, independent_rows: bool) -> bool:
-    """Gives each half of a batch its share of the cores, where that is possible.
+    """Gives each of two micro-batches half of the cores, where that is possible.
 
     Called before TensorFlow computes anything: its threads are set once per process.
 
@@ -27,7 +27,7 @@ def enable_cpu_data_parallel(config: RunConfig, independent_rows: bool) -> bool:
         independent_rows: see `shared.engine.app.App`.
 
     Returns:
-        Whether batches shall be trained in halves.
+        Whether batches are to be trained so.
     """
     cores = available_cores()
     whole = config.optimization.micro_batches > 1 or not independent_rows or not _is_cpu(config)

@@ -62,7 +62,7 @@ def evaluate(
     """Scores a model on a split.
 
     Args:
-        app, run, model: what to score.
+        app, run, model: the application, its run and the model to score.
         split: name of a finite split of `app.dataset`.
         forward: reused between epochs, if given.
         on_batch: called with the number of rows after every batch.
@@ -94,7 +94,7 @@ def evaluate(
 def _forwarded(forward: ForwardPass, batches: Iterable, two: bool) -> Iterator[tuple[Any, Any]]:
     """Each batch and what the forward pass gives, in order.
 
-    Where halves of a batch share the cores in training, two batches share them here.
+    With `two`, two batches at once share the cores, as two micro-batches do in training.
     """
     if not two:
         yield from ((batch, forward(batch)) for batch in batches)
@@ -113,6 +113,7 @@ def without_inputs(evaluator: Evaluator, batch: Any) -> Any:
 
 
 def add_to(totals: dict[str, list[float]], sums: dict[str, tuple[float, float]]) -> None:
+    """Adds the (loss sum, item count) of a batch to those of the batches before it."""
     for name, (value, count) in sums.items():
         total = totals.setdefault(name, [0.0, 0.0])
         total[0] += float(value)

@@ -1,4 +1,4 @@
-"""What stands at the end of a training: the best model's metrics, plots and the model card."""
+"""The end of a training: the best model's metrics, plots and model card."""
 
 from typing import Any
 
@@ -30,6 +30,9 @@ def write_evaluation(app: App, run: Run, model: keras.Model, folder: str = "") -
     """Scores `model`; the chief writes metrics.json and the report's pictures.
 
     Args:
+        app: the application.
+        run: the run that the model belongs to.
+        model: the model.
         folder: subfolder of the run folder for them; by default the run folder itself.
     """
     metrics, evaluator = evaluate(app, run, model)

@@ -84,7 +84,7 @@ class GANModel(keras.Model):
         raise NotImplementedError
 
     def fakes_to_judge(self, batch: Any, fakes: Any) -> Any:
-        """May put other fakes in the place of the newest ones (CycleGAN's image pool)."""
+        """May replace the newest fakes by others (CycleGAN's image pool)."""
         return fakes
 
     def training_state(self) -> list[Any]:
@@ -94,7 +94,7 @@ class GANModel(keras.Model):
     # === What the engine asks for ===
 
     def variables_of(self, name: str) -> list[keras.Variable]:
-        """What the optimiser `name` trains."""
+        """The variables that the optimiser `name` trains."""
         return [v for network in self.networks[name] for v in network.trainable_variables]
 
     def averaged_weights(self) -> list[keras.Variable]:

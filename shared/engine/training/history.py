@@ -25,6 +25,7 @@ class RunningMeans:
         self._pending: list = []
 
     def add(self, means: dict[str, tuple[tf.Tensor, tf.Tensor]]) -> None:
+        """Adds a step: name to (sum over items, number of items)."""
         self._pending.append(means)
         if len(self._pending) > 64:
             self.flush()
@@ -49,6 +50,7 @@ class RunningMeans:
         self._pending.clear()
 
     def result(self) -> dict[str, float]:
+        """The means so far, by name."""
         self.flush()
         return {name: total / max(weight, 1e-12) for name, (total, weight) in self.sums.items()}
 
@@ -88,6 +90,7 @@ class TensorBoard:
         self._writer = tf.summary.create_file_writer(str(folder))
 
     def write(self, row: dict[str, float], extra: dict[str, float]) -> None:
+        """Writes a row of history.csv, and further scalars at the same step."""
         with self._writer.as_default(step=int(row["step"])):
             for name, value in {**row, **extra}.items():
                 if name not in ("epoch", "step"):

@@ -1,4 +1,4 @@
-"""Every place where the engine reaches past Keras's public interface, with the reason.
+"""Every use of Keras's private interface, with the reason.
 
 Each function here has a test in `tests/shared/engine/training/test_keras_patches.py` that fails as
 soon as Keras no longer needs it.

@@ -74,7 +74,13 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
 def build_schedule(
     config: OptimizationConfig, learning_rate: float, total_steps: int
 ) -> WarmupSchedule:
-    """The schedule that a configuration asks for, over `total_steps` steps."""
+    """The schedule that a configuration asks for.
+
+    Args:
+        config: kind, warm-up and final learning rate.
+        learning_rate: float. The peak.
+        total_steps: int. Length of the training.
+    """
     return WarmupSchedule(
         learning_rate,
         total_steps,
@@ -92,6 +98,11 @@ def build_optimizer(
     Clipping, accumulation and weight averaging are not the optimiser's: Keras's own are
     wrong or impossible on several replicas, so the engine does them (`train_step.py`,
     `weight_average.py`).
+
+    Args:
+        config: the update rule and its schedule.
+        learning_rate: float. The peak.
+        total_steps: int. Length of the training.
     """
     rate = build_schedule(config, learning_rate, total_steps)
     decay = config.weight_decay or None

@@ -56,7 +56,8 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
     Args:
         app: the application.
         config: the resolved configuration.
-        folder: the run folder; with `resume` one that exists.
+        folder: the run folder.
+        resume: continue the run in `folder`.
 
     Returns:
         The finished run.
@@ -214,7 +215,7 @@ class Trainer:
             stop.poll()
             progress.advance(1)
             # The last step of an epoch is saved after its validation, in `_end_epoch`.
-            if state.step < end and (self.clock.is_due() or stop.raised):
+            if state.step < end and (self.clock.count_step() or stop.raised):
                 means.flush()
                 state.sums = means.sums
                 self._save_checkpoint()
@@ -298,7 +299,7 @@ class Trainer:
             return
         started = time.perf_counter()
         self.checkpoints.save(self.state.step, self.variables, dataclasses.asdict(self.state))
-        self.clock.saved(time.perf_counter() - started)
+        self.clock.restart(time.perf_counter() - started)
 
 
 def learning_rates(model: keras.Model) -> dict[str, float]:

@@ -37,7 +37,7 @@ def build_train_step(
         average: moved after every step, if given.
         batch_spec: specs of a batch; with lengths that differ from batch to batch (None there)
             there is then one graph from the start.
-        cpu_data_parallel: whether the halves of a batch are computed side by side, see
+        cpu_data_parallel: whether two micro-batches are computed at once, see
             `cpu_data_parallel.py`.
 
     Returns:
@@ -100,9 +100,9 @@ def _default_step(
     def step(batch):
         total = sum_over_replicas(item_count(model, batch))
         if config.micro_batches > 1:
-            gradients, means = _in_pieces(model, batch, total, config.micro_batches)
+            gradients, means = _in_micro_batches(model, batch, total, config.micro_batches)
         elif cpu_data_parallel:
-            gradients, means = _in_pieces(model, batch, total, 2, at_once=2)
+            gradients, means = _in_micro_batches(model, batch, total, 2, parallel=2)
         else:
             gradients, means = gradients_and_means(model, batch, total)
         apply_gradients(optimizer, gradients, model.trainable_variables, config.clip_norm)
@@ -134,7 +134,14 @@ def gradients_and_means(model: keras.Model, batch: Any, total: tf.Tensor):
 
 
 def loss_terms(model, x, y, outputs, sample_weight, training: bool) -> dict[str, tf.Tensor]:
-    """The loss under "loss" and, where the model names them, its terms."""
+    """The loss under "loss" and, where the model names them, its terms.
+
+    Args:
+        model: the model.
+        x, y, sample_weight: of a batch.
+        outputs: of the model for `x`.
+        training: bool. Whether they are those of a training step.
+    """
     loss = model.compute_loss(
         x=x, y=y, y_pred=outputs, sample_weight=sample_weight, training=training
     )
@@ -152,7 +159,14 @@ def item_count(model: keras.Model, batch: Any) -> tf.Tensor:
 
 
 def apply_gradients(optimizer, gradients, variables, clip_norm: float) -> None:
-    """Sums the gradients over the replicas, clips their global norm and applies them."""
+    """Sums the gradients over the replicas, clips their global norm and applies them.
+
+    Args:
+        optimizer: prepared by `prepare_optimizer`.
+        gradients: of this replica's share of the loss; None where there is none.
+        variables: as many.
+        clip_norm: float. The largest global norm; 0 does not clip.
+    """
     pairs = [(g, v) for g, v in zip(gradients, variables, strict=True) if g is not None]
     gradients = sum_over_replicas([g for g, _ in pairs])
     if clip_norm:
@@ -164,34 +178,34 @@ def apply_gradients(optimizer, gradients, variables, clip_norm: float) -> None:
     optimizer.apply(gradients, [v for _, v in pairs])
 
 
-def _in_pieces(model, batch, total, pieces: int, at_once: int = 1):
-    """Gradients of a batch in pieces, one after the other to save memory, or several at once."""
+def _in_micro_batches(model, batch, total, count: int, parallel: int = 1):
+    """Gradients of a batch in micro-batches, one after the other to save memory, or in parallel."""
     rows = tf.shape(tf.nest.flatten(batch)[0])[0]
-    parts = tf.minimum(pieces, rows)
+    count = tf.minimum(count, rows)
 
-    def piece(index):
-        begin, end = index * rows // parts, (index + 1) * rows // parts
+    def micro_batch(index):
+        begin, end = index * rows // count, (index + 1) * rows // count
         return tf.nest.map_structure(lambda tensor: tensor[begin:end], batch)
 
-    gradients, means = gradients_and_means(model, piece(0), total)
+    gradients, means = gradients_and_means(model, micro_batch(0), total)
     gradients = [None if g is None else tf.convert_to_tensor(g) for g in gradients]
     used = [index for index, g in enumerate(gradients) if g is not None]
 
-    def add_piece(index, sums):
-        more, more_means = gradients_and_means(model, piece(index), total)
+    def add(index, sums):
+        more, more_means = gradients_and_means(model, micro_batch(index), total)
         more = [tf.convert_to_tensor(more[i]) for i in used]
         return index + 1, tf.nest.map_structure(tf.add, sums, (more, more_means))
 
     sums = ([gradients[i] for i in used], means)
-    # The loop begins with the first piece, unless it has to wait for it.
-    with tf.control_dependencies(tf.nest.flatten(sums) if at_once == 1 else []):
+    # The loop begins with the first micro-batch, unless it has to wait for it.
+    with tf.control_dependencies(tf.nest.flatten(sums) if parallel == 1 else []):
         second = tf.constant(1)
-    _, (added, means) = tf.while_loop(
-        lambda index, _: index < parts,
-        add_piece,
+    _, (summed, means) = tf.while_loop(
+        lambda index, _: index < count,
+        add,
         (second, sums),
-        parallel_iterations=at_once,
+        parallel_iterations=parallel,
     )
-    for i, gradient in zip(used, added, strict=True):
+    for i, gradient in zip(used, summed, strict=True):
         gradients[i] = gradient
     return gradients, means

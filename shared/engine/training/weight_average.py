@@ -34,6 +34,7 @@ class WeightAverage:
 
     @property
     def variables(self) -> list[keras.Variable]:
+        """The averages and their step count, for checkpoints."""
         return [self.count, *self.averages]
 
     def update(self) -> None:

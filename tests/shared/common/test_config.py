@@ -101,6 +101,13 @@ def test_a_run_of_another_task_is_refused(tmp_path):
         configs.load(ExampleConfig, tmp_path / "config.yaml")
 
 
+def test_a_run_of_another_version_says_so(tmp_path):
+    (tmp_path / "config.yaml").write_text("task: example\npart:\n  widht: 3\n")
+    message = r"config.yaml: unknown key 'part.widht'; it was made by another version"
+    with pytest.raises(KerasuiteError, match=message):
+        configs.load(ExampleConfig, tmp_path / "config.yaml")
+
+
 def test_every_leaf_has_help_and_an_option():
     got = {}
     app = typer.Typer()

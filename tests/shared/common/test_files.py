@@ -1,4 +1,4 @@
-"""Atomic writes and append-only logs."""
+"""Atomic writes."""
 
 import os
 import stat
@@ -32,18 +32,3 @@ def test_failed_folder_leaves_nothing(tmp_path):
         (temporary / "part").write_text("half")
         raise RuntimeError
     assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.parametrize("tail", [b"", b"x", b'{"torn', b"y" * 200_000])
-def test_only_whole_lines_stay(tmp_path, tail):
-    path = tmp_path / "log"
-    path.write_bytes(b"one\ntwo\n" + tail)
-    files.cut_to_whole_lines(path)
-    assert path.read_bytes() == b"one\ntwo\n"
-
-
-def test_a_log_without_any_line_end_becomes_empty(tmp_path):
-    path = tmp_path / "log"
-    path.write_bytes(b"z" * 100_000)
-    files.cut_to_whole_lines(path)
-    assert path.read_bytes() == b""

@@ -1,6 +1,7 @@
 import io
 import os
 import random
+import tracemalloc
 import types
 
 import pytest
@@ -200,12 +201,31 @@ def test_bad_shard(text):
         parse_shard(text)
 
 
-def test_listing_holds_one_folder_at_a_time(tmp_path, monkeypatch):
-    make(tmp_path, *(f"d{i}/{j}.txt" for i in range(20) for j in range(3)))
-    listed = []
-    real = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or real(path))
-    stream = iter(find_inputs([tmp_path], [".txt"]))
-    listed.clear()
-    next(stream)
-    assert len(listed) == 2  # The root and its first folder.
+def test_a_list_holds_a_path_for_each_file(tmp_path):
+    make(tmp_path, *(f"folder{i}/{j:060d}.txt" for i in range(20) for j in range(50)))
+    tracemalloc.start()
+    found = find_inputs([tmp_path], [".txt"])
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 1000
+    assert size < 1000 * (100 + len(str(found[0].path)))
+
+
+def test_loops_of_links_end(tmp_path):
+    make(tmp_path, "a/1.txt", "b/2.txt")
+    for folder in ("a", "b"):
+        for number in range(3):
+            link = tmp_path / folder / f"loop{number}"
+            link.symlink_to("../b" if folder == "a" else "..", target_is_directory=True)
+    (tmp_path / "self.txt").symlink_to("self.txt")
+    for item in (tmp_path, f"{tmp_path}/**/*.txt", f"{tmp_path}/**"):
+        assert names([item]) == ["a/1.txt", "b/2.txt", "self.txt"]
+
+
+def test_a_file_behind_two_inputs_keeps_the_path_without_links(tmp_path):
+    make(tmp_path, "x/1.txt")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/link").symlink_to("../x", target_is_directory=True)
+    assert names([tmp_path / "a", tmp_path / "x"]) == ["x/1.txt"]
+    assert names([f"{tmp_path}/a/*/*.txt", tmp_path / "x/1.txt"]) == ["x/1.txt"]
+    assert names([f"{tmp_path}/a/**", tmp_path / "x"]) == ["x/1.txt"]

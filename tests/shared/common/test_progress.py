@@ -87,22 +87,6 @@ def test_rate_follows_a_change(clock):
         assert progress.rate() == pytest.approx(1)
 
 
-def test_memory_of_samples_is_bounded(clock):
-    with Progress(None, console=plain()) as progress:
-        for _ in range(20_000):
-            clock.now += 0.01
-            progress.advance()
-        assert len(progress._samples) < 100
-
-
-def test_next_stage(clock):
-    with Progress(10, console=plain()) as progress:
-        clock.now += 1
-        progress.advance(10)
-        progress.restart(5, "epoch 2")
-        assert (progress.completed, progress.rate(), progress.description) == (0, 0, "epoch 2")
-
-
 def test_log_lines(clock):
     console = plain()
     with Progress(10, console=console) as progress:

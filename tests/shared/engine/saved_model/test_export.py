@@ -345,7 +345,7 @@ def BF16(values):
         (F32([1, 2]), F32([1, 2.001]), 1e-4, "differs by 0.001"),
         (F32([1000, 0.0]), F32([1000, 0.05]), 1e-4, ""),
         (F32([np.nan, np.inf]), F32([np.nan, np.inf]), 1e-4, ""),
-        (F32([np.nan, 1]), F32([0, 1]), 1e-4, "is not finite in other places"),
+        (F32([np.nan, 1]), F32([0, 1]), 1e-4, "is not finite at other indices"),
         (F32([1.0]), F32([np.nan]), 1e-4, "differs by nan"),
         (F32([1, 2]), F32([1]), 1e-4, "has the shape (1,), not (2,)"),
         (F32([1]), np.array([1]), 1e-4, "has the type int64, not float32"),
