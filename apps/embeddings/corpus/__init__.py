@@ -1,0 +1,1 @@
+"""Text files to words, vocabulary and word ids."""

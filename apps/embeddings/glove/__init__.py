@@ -1,0 +1,1 @@
+"""GloVe: counting co-occurrences, and factorising the logarithms of their counts."""

@@ -1,0 +1,1 @@
+"""Trained word vectors: files, neighbours, benchmarks, documents, plots."""

@@ -6,8 +6,8 @@ updates of some thousand positions from the same tables and then adds them all, 
     gather rows -> matrix products -> scatter-add rows
 
 is all there is. A step of the training loop runs several micro-steps in one compiled loop; the
-tables stay in place, nothing of the size of the vocabulary is computed, and the optimiser has no
-state but its step counter.
+tables are updated in place, nothing of the size of the vocabulary is computed, and the optimiser
+has no state but its step counter.
 
 Reference: [Ji et al., 2016, Parallelizing Word2Vec in Shared and Distributed Memory]
 (https://arxiv.org/abs/1604.04661), who let a window share its noise words; Gupta and Khare, 2017,
@@ -24,27 +24,27 @@ import tensorflow as tf
 # Tables by name; a model has "input" and "output", both float32 with `dim` columns.
 Tables = dict[str, tf.Tensor]
 
-# At most so many products, times the learning rate, may move one row within a micro-step. With
-# four times as many, CBOW with hierarchical softmax diverged on three million words.
-STABLE_SUM = 2.0
+# Largest number of updates of one row within a micro-step, times the learning rate. With four times
+# as many, CBOW with hierarchical softmax diverged on three million words.
+MAX_ROW_UPDATE = 2.0
 
-# The loss is only looked at, and its logarithms would take a fifth of the time: it is the mean
-# over the first of every eight positions.
+# The loss is only reported, and its logarithms would take a fifth of the time: it is the mean over
+# the first of every eight positions.
 LOSS_STRIDE = 8
 
 
 class RowUpdates(NamedTuple):
-    """What is added to the rows of one table: int32 (N,) and float32 (N, D)."""
+    """Vectors to add to rows of one table: int32 (N,) and float32 (N, D)."""
 
     rows: tf.Tensor
     values: tf.Tensor
 
 
 class MicroStep(NamedTuple):
-    """What one micro-step computes.
+    """Result of one micro-step.
 
     Attributes:
-        updates: table name to what is added to it.
+        updates: table name to its updates.
         loss: float scalar, the sum of the losses of some pairs.
         pairs: float scalar, the number of these pairs.
     """
@@ -55,13 +55,15 @@ class MicroStep(NamedTuple):
 
 
 class BlockModel(keras.Model, abc.ABC):
-    """Word vectors that are trained on blocks, see `window_blocks`.
+    """Base class of word2vec models, which are trained on blocks (see `window_blocks`).
+
+    The input table has the vectors v of the paper, the output table its v'.
 
     Args:
         vocabulary_size: int. Number of words V.
         dim: int. Size D of a vector.
         window: int. Largest distance W of a context word.
-        negatives: int. Noise words that each pair counts against.
+        negatives: int. Noise words k for each pair.
         output_size: int. Rows of the output table, by default V.
 
     Call arguments:
@@ -81,7 +83,7 @@ class BlockModel(keras.Model, abc.ABC):
         self.window = window
         self.negatives = negatives
         self.output_size = output_size
-        self.crowding = None
+        self.expected_updates = None
         self.build()
 
     def build(self, input_shape=None):
@@ -105,11 +107,11 @@ class BlockModel(keras.Model, abc.ABC):
         self.built = True
 
     def prepare_training(self, kept: np.ndarray, noise: np.ndarray, positions: int) -> None:
-        """Says how crowded micro-steps will be, so that frequent rows stay stable.
+        """Computes the expected updates of each row in a micro-step, which bound its move.
 
         All updates of a row within a micro-step are computed from the same old row. In a small
         vocabulary a word may have hundreds of them, whose sum overshoots further every time. So
-        the rows that expect more than `STABLE_SUM` allows move by a share of their sum; they
+        the rows that expect more than `MAX_ROW_UPDATE` allows move by a share of their sum; they
         are the most trained ones anyway.
 
         Args:
@@ -117,9 +119,9 @@ class BlockModel(keras.Model, abc.ABC):
             noise: float (V,). Distribution of the noise words.
             positions: int. Positions of a micro-step, over all replicas.
         """
-        products = self.products_per_position(kept, noise)
-        self.crowding = {
-            name: tf.constant(positions * value, tf.float32) for name, value in products.items()
+        updates = self.updates_per_position(kept, noise)
+        self.expected_updates = {
+            name: tf.constant(positions * value, tf.float32) for name, value in updates.items()
         }
 
     def call(self, inputs):
@@ -127,21 +129,35 @@ class BlockModel(keras.Model, abc.ABC):
 
     @abc.abstractmethod
     def micro_step(self, tables: Tables, block: dict[str, tf.Tensor], rate: tf.Tensor) -> MicroStep:
-        """The updates of one block of every lane, (L, ...) each, times the learning rate."""
+        """Computes the updates of one block of every lane.
+
+        Args:
+            tables: the tables before the micro-step.
+            block: tensors (L, ...) of `window_blocks`, without their axis of micro-steps.
+            rate: float scalar. Learning rate.
+        """
 
     @abc.abstractmethod
-    def products_per_position(self, kept: np.ndarray, noise: np.ndarray) -> dict[str, np.ndarray]:
-        """How many products move each row of each table, per position; see `prepare_training`."""
+    def updates_per_position(self, kept: np.ndarray, noise: np.ndarray) -> dict[str, np.ndarray]:
+        """Expected updates of each row of each table for one position.
+
+        Args:
+            kept: see `prepare_training`.
+            noise: see `prepare_training`.
+
+        Returns:
+            Table name to float (rows,).
+        """
 
     def replica_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
         """Trains on this replica's lanes of a step.
 
         Args:
-            batch: tensors as `window_blocks` makes them.
+            batch: tensors of `window_blocks`.
 
         Returns:
             "loss": the loss and the number of pairs; "kept": the words trained on and the words
-            read, so that their quotient is what subsampling left.
+            read, whose quotient is the share that subsampling has kept.
         """
         rate = tf.cast(self.optimizer.learning_rate, tf.float32)
         alone = tf.distribute.get_replica_context().num_replicas_in_sync == 1
@@ -156,9 +172,9 @@ class BlockModel(keras.Model, abc.ABC):
         """All micro-steps in one compiled loop, which updates the tables in place."""
 
         def body(index, tables, loss, pairs):
-            done = self.micro_step(tables, _block(batch, index), rate)
-            tables = self._add(tables, done.updates, rate)
-            return index + 1, tables, loss + done.loss, pairs + done.pairs
+            result = self.micro_step(tables, _block(batch, index), rate)
+            tables = self._add(tables, result.updates, rate)
+            return index + 1, tables, loss + result.loss, pairs + result.pairs
 
         count = batch["micro_steps"][0]
         start = (0, self._read_tables(), tf.constant(0.0), tf.constant(0.0))
@@ -174,20 +190,20 @@ class BlockModel(keras.Model, abc.ABC):
         context = tf.distribute.get_replica_context()
         tables, losses, pairs = self._read_tables(), [], []
         for index in range(batch["words"].shape[1]):
-            done = self.micro_step(tables, _block(batch, index), rate)
-            gathered = tf.nest.map_structure(lambda v: context.all_gather(v, axis=0), done.updates)
-            tables = self._add(tables, gathered, rate)
-            losses.append(done.loss)
-            pairs.append(done.pairs)
+            result = self.micro_step(tables, _block(batch, index), rate)
+            updates = tf.nest.map_structure(lambda v: context.all_gather(v, axis=0), result.updates)
+            tables = self._add(tables, updates, rate)
+            losses.append(result.loss)
+            pairs.append(result.pairs)
         self._write_tables(tables)
         return tf.add_n(losses), tf.add_n(pairs)
 
     def _add(self, tables: Tables, updates: dict[str, RowUpdates], rate: tf.Tensor) -> Tables:
-        """Scatter-adds; a row that is named several times gets all its updates."""
+        """Adds updates to rows; a row that is named several times gets all of them."""
         added = {}
         for name, (rows, values) in updates.items():
-            if self.crowding is not None:
-                share = tf.minimum(1.0, STABLE_SUM / (rate * self.crowding[name]))
+            if self.expected_updates is not None:
+                share = tf.minimum(1.0, MAX_ROW_UPDATE / (rate * self.expected_updates[name]))
                 values = values * tf.gather(share, rows)[:, None]
             added[name] = tf.tensor_scatter_nd_add(tables[name], rows[:, None], values)
         return added
@@ -226,12 +242,13 @@ def _block(batch, index):
 def window_band(
     left: tf.Tensor, right: tf.Tensor, window: int, transposed: bool = False
 ) -> tf.Tensor:
-    """Which words of a block are context of which position, as a matrix of 0 and 1.
+    """The matrix of 0 and 1 that tells which words of a block are context of which position.
 
     Args:
-        left, right: int32 (L, P), how many words to each side are context.
-        window: int W.
-        transposed: whether words are the rows. To build it a second time is faster than to
+        left: int32 (L, P). Number of context words before each position.
+        right: int32 (L, P). Number of context words after it.
+        window: int. Largest distance W of a context word.
+        transposed: bool. Whether words are the rows. To build it a second time is faster than to
             multiply by a transposed matrix.
 
     Returns:
@@ -247,27 +264,38 @@ def window_band(
 
 
 def sampling_gradient(scores: tf.Tensor, label: float, weight: tf.Tensor) -> tf.Tensor:
-    """Ascent direction of logistic regression, word against noise.
+    """The gradient of negative sampling's objective by the scores v' . v.
+
+    It is 1 - sigmoid(v' . v) for words of the text and -sigmoid(v' . v) for noise.
 
     Args:
-        scores: float (...), inner products of an input and an output vector.
-        label: 1.0 for words of the text, 0.0 for noise.
-        weight: float (...), how often each product counts.
+        scores: float (...). Inner products of an input and an output vector.
+        label: float. 1.0 for words of the text, 0.0 for noise.
+        weight: float (...). Factor of each score in the objective.
 
     Returns:
-        float (...), minus the derivative of the loss by the scores.
+        float (...).
     """
     return weight * (label - tf.sigmoid(scores))
 
 
 def sampling_loss(scores: tf.Tensor, label: float, weight: tf.Tensor) -> tf.Tensor:
-    """The loss that `sampling_gradient` descends, at every `LOSS_STRIDE`-th position of axis 1."""
+    """Minus the objective of `sampling_gradient`, at every `LOSS_STRIDE`-th position of axis 1.
+
+    Args:
+        scores: see `sampling_gradient`.
+        label: see `sampling_gradient`.
+        weight: see `sampling_gradient`.
+
+    Returns:
+        float scalar.
+    """
     scores, weight = scores[:, ::LOSS_STRIDE], weight[:, ::LOSS_STRIDE]
     return tf.reduce_sum(weight * (tf.math.softplus(scores) - label * scores))
 
 
 def flat_rows(*parts: tuple[tf.Tensor, tf.Tensor]) -> RowUpdates:
-    """Joins (words (L, n), vectors (L, n, D)) to one list of updates."""
+    """Joins pairs of words (L, n) and vectors (L, n, D) to one list of updates."""
     rows = [tf.reshape(words, [-1]) for words, _ in parts]
     values = [tf.reshape(vectors, [-1, vectors.shape[-1]]) for _, vectors in parts]
     return RowUpdates(tf.concat(rows, 0), tf.concat(values, 0))

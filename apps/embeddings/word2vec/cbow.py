@@ -1,4 +1,4 @@
-"""CBOW with negative sampling: the words around predict the word in the middle."""
+"""CBOW with negative sampling: the words of a window predict the word in its middle."""
 
 import keras
 import tensorflow as tf
@@ -18,14 +18,14 @@ from apps.embeddings.word2vec.block_step import (
 class Cbow(BlockModel):
     """Continuous bag of words with negative sampling on blocks that share their noise words.
 
-    For every position it climbs
+    Maximises, over all positions with a centre word O,
 
-        log s(h . y) + sum over the noise words n of log s(-h . y_n)
+        log sigmoid(v'_O . h) + sum over k noise words n of log sigmoid(-v'_n . h)
 
-    with h the mean of the input vectors of the window and y the output vector of the position's
-    word. As in word2vec, each word of the window is moved by the whole gradient of h, not by
-    its share of the mean. All K noise words of the block count with the weight negatives / K,
-    except the position's own word.
+    with h the mean of the input vectors v of the window. As in the word2vec program, each word of
+    the window is moved by the whole gradient of h, not by its share of the mean. In place of k
+    noise words of its own, a position has all K of its block, each with the weight k / K; a noise
+    word that is O itself has none.
 
     See `BlockModel` for the arguments.
 
@@ -46,15 +46,16 @@ class Cbow(BlockModel):
         noise_weight = self.negatives / noise.shape[1] * has_context[:, :, None] * differs
         centre_scores = tf.reduce_sum(means * centre_vectors, axis=-1)
         noise_scores = tf.matmul(means, noise_vectors, transpose_b=True)
-        for_centres = rate * sampling_gradient(centre_scores, 1.0, has_context)[:, :, None]
-        for_noise = rate * sampling_gradient(noise_scores, 0.0, noise_weight)
-        mean_updates = for_centres * centre_vectors + tf.matmul(for_noise, noise_vectors)
+
+        centre_steps = rate * sampling_gradient(centre_scores, 1.0, has_context)[:, :, None]
+        noise_steps = rate * sampling_gradient(noise_scores, 0.0, noise_weight)
+        mean_updates = centre_steps * centre_vectors + tf.matmul(noise_steps, noise_vectors)
         return MicroStep(
             updates={
                 "input": flat_rows((words, tf.matmul(words_band, mean_updates))),
                 "output": flat_rows(
-                    (centres, for_centres * means),
-                    (noise, tf.matmul(for_noise, means, transpose_a=True)),
+                    (centres, centre_steps * means),
+                    (noise, tf.matmul(noise_steps, means, transpose_a=True)),
                 ),
             },
             loss=sampling_loss(centre_scores, 1.0, has_context)
@@ -62,7 +63,7 @@ class Cbow(BlockModel):
             pairs=tf.reduce_sum(has_context[:, ::LOSS_STRIDE]),
         )
 
-    def products_per_position(self, kept, noise):
+    def updates_per_position(self, kept, noise):
         return {
             "input": self.context_words * (1 + self.negatives) * kept,
             "output": kept + self.negatives * noise,
@@ -73,9 +74,9 @@ def window_means(table: tf.Tensor, words: tf.Tensor, band: tf.Tensor):
     """Mean vector of the window of each position.
 
     Args:
-        table: float32 (V, D).
-        words: int32 (L, C), the words of each block.
-        band: float32 (L, P, C), 1 where a word is context of a position.
+        table: float32 (V, D). Input vectors.
+        words: int32 (L, C). Words of each block.
+        band: float32 (L, P, C). 1 where a word is context of a position.
 
     Returns:
         (float32 (L, P, D), zero without context; float32 (L, P), 1 where there is context).

@@ -1,11 +1,12 @@
-"""Skip-gram and CBOW with hierarchical softmax: a word is a path of yes-or-no decisions.
+"""Skip-gram and CBOW with hierarchical softmax: a word is a path of binary decisions.
 
-The output table has a row for every inner node of a Huffman tree instead of every word. The
+The output table has a row v'_n for every inner node n of a Huffman tree instead of every word. The
 probability of a word is the product of the decisions on its path from the root,
 
-    p(word | v) = product over its nodes n of s(sign * v . y_n)
+    p(word | v) = product over its nodes n of sigmoid(sign_n * v'_n . v)
 
-with s the logistic function. There is no noise, and the probabilities of all words sum to 1.
+(equation 3 of the paper, whose [[...]] is the sign). There is no noise, and the probabilities of
+all words sum to 1.
 
 The root decides about every word, so its updates add up faster than those of any word; see
 `BlockModel.prepare_training`. Blocks should be small here, because the paths of a block's
@@ -26,12 +27,13 @@ from apps.embeddings.word2vec.huffman import HuffmanPaths
 
 
 class HierarchicalModel(BlockModel):
-    """What both algorithms share: the paths of the words.
+    """Base class of both algorithms, with the paths of the words.
 
     Args:
         vocabulary_size: int. Number of words V.
-        dim, window: see `BlockModel`.
-        code_length: int. Longest Huffman code H.
+        dim: see `BlockModel`.
+        window: see `BlockModel`.
+        code_length: int. Length H of the longest Huffman code.
     """
 
     def __init__(self, vocabulary_size, dim=100, window=5, code_length=1, **kwargs):
@@ -52,7 +54,7 @@ class HierarchicalModel(BlockModel):
         )
 
     def set_paths(self, paths: HuffmanPaths) -> None:
-        """Takes over the tree; to be called once before training."""
+        """Sets the tree, once before training."""
         self.path_nodes.assign(paths.nodes)
         self.path_signs.assign(paths.signs)
 
@@ -77,8 +79,10 @@ class HierarchicalModel(BlockModel):
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class HierarchicalSkipGram(HierarchicalModel):
-    """Skip-gram with hierarchical softmax: every context word decides its way to the position's
-    word. See `HierarchicalModel` for the arguments."""
+    """Skip-gram with hierarchical softmax: each context word predicts the path of the centre word.
+
+    See `HierarchicalModel` for the arguments.
+    """
 
     def micro_step(self, tables, block, rate):
         words = block["words"]
@@ -103,7 +107,7 @@ class HierarchicalSkipGram(HierarchicalModel):
             pairs=tf.reduce_sum(band),
         )
 
-    def products_per_position(self, kept, noise):
+    def updates_per_position(self, kept, noise):
         decisions = np.sum(kept * self.path_lengths())
         return {
             "input": self.context_words * decisions * kept,
@@ -113,8 +117,10 @@ class HierarchicalSkipGram(HierarchicalModel):
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class HierarchicalCbow(HierarchicalModel):
-    """CBOW with hierarchical softmax: the mean of the window decides its way to the position's
-    word. See `HierarchicalModel` for the arguments."""
+    """CBOW with hierarchical softmax: the mean of the window predicts the path of the centre word.
+
+    See `HierarchicalModel` for the arguments.
+    """
 
     def micro_step(self, tables, block, rate):
         words = block["words"]
@@ -144,7 +150,7 @@ class HierarchicalCbow(HierarchicalModel):
             pairs=tf.reduce_sum(has_context),
         )
 
-    def products_per_position(self, kept, noise):
+    def updates_per_position(self, kept, noise):
         decisions = np.sum(kept * self.path_lengths())
         return {
             "input": self.context_words * decisions * kept,
@@ -153,15 +159,15 @@ class HierarchicalCbow(HierarchicalModel):
 
 
 def decision_gradient(scores: tf.Tensor, signs: tf.Tensor, weight: tf.Tensor):
-    """Ascent direction and loss of the decisions on a path.
+    """The gradient of the log-probability of paths by their scores, and the loss.
 
     Args:
-        scores: float (...), inner products with the nodes.
-        signs: float (...), +1 or -1 for the branch to take, 0 where there is no node.
-        weight: float (...), how often each decision counts.
+        scores: float (...). Inner products v'_n . v with the nodes.
+        signs: float (...). +1 or -1 for the branch to take, 0 where there is no node.
+        weight: float (...). Factor of each decision in the objective.
 
     Returns:
-        (float (...), minus the derivative of the loss by the scores; float scalar, the loss).
+        (float (...), the gradient; float scalar, the loss: minus the log-probability).
     """
     weight = weight * tf.abs(signs)
     gradient = weight * signs * tf.sigmoid(-signs * scores)

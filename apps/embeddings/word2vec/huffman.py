@@ -6,12 +6,12 @@ import numpy as np
 
 
 class HuffmanPaths(NamedTuple):
-    """The way from the root of the tree to each word.
+    """The path from the root of the tree to each word.
 
     Attributes:
-        nodes: int32 (V, H), the inner nodes from the root on, 0 after the end; inner nodes are
-            numbered from 0 to V - 2 in the order in which the tree was built.
-        signs: float32 (V, H), +1 for the first branch (code 0), -1 for the second (code 1), 0
+        nodes: int32 (V, H). Inner nodes from the root on, 0 after the end; they are numbered
+            from 0 to V - 2 in the order in which the tree was built.
+        signs: float32 (V, H). +1 for the first branch (code 0), -1 for the second (code 1), 0
             after the end.
     """
 
@@ -20,15 +20,15 @@ class HuffmanPaths(NamedTuple):
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 (V,), the length of each code."""
+        """Length of each code: int64 (V,)."""
         return np.count_nonzero(self.signs, axis=1)
 
 
 def huffman_paths(counts: np.ndarray) -> HuffmanPaths:
-    """Builds the tree of least mean code length.
+    """Builds the tree with the smallest mean code length.
 
     Args:
-        counts: int (V,), falling, as in a vocabulary.
+        counts: int (V,). Falling, as in a vocabulary.
 
     Returns:
         The paths, with H the longest code (at least 1).
@@ -72,7 +72,7 @@ def _merge(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _paths(parents: np.ndarray, branches: np.ndarray, size: int) -> HuffmanPaths:
-    """Climbs from all leaves at once, then turns every path round to begin at the root."""
+    """Follows the parents of all leaves at once, and writes each path from its end."""
     root = len(parents) - 1
     depth = np.zeros(len(parents), np.int64)
     for node in range(root - 1, -1, -1):
@@ -85,8 +85,8 @@ def _paths(parents: np.ndarray, branches: np.ndarray, size: int) -> HuffmanPaths
     for climbed in range(1, longest + 1):
         below = lengths[words] >= climbed
         words, at = words[below], at[below]
-        place = lengths[words] - climbed
-        signs[words, place] = 1 - 2 * branches[at]
+        depths = lengths[words] - climbed
+        signs[words, depths] = 1 - 2 * branches[at]
         at = parents[at]
-        nodes[words, place] = at - size
+        nodes[words, depths] = at - size
     return HuffmanPaths(nodes, signs)

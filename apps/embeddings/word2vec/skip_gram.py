@@ -18,14 +18,12 @@ from apps.embeddings.word2vec.block_step import (
 class SkipGram(BlockModel):
     """Skip-gram with negative sampling on blocks that share their noise words.
 
-    For every pair of a position and a word of its window it climbs
+    Maximises, over all pairs of a centre word I and a word O of its window,
 
-        log s(x . y) + sum over the noise words n of log s(-x . y_n)
+        log sigmoid(v'_O . v_I) + sum over k noise words n of log sigmoid(-v'_n . v_I)
 
-    with s the logistic function, x the input vector of the position's word and y the output
-    vector of the context word. Where a pair would draw `negatives` noise words of its own, it
-    counts all K of its block, each with the weight negatives / K, and a noise word that is the
-    context word itself does not count.
+    (equation 4 of the paper). In place of k noise words of its own, a pair has all K of its
+    block, each with the weight k / K; a noise word that is O itself has none.
 
     See `BlockModel` for the arguments.
 
@@ -44,11 +42,12 @@ class SkipGram(BlockModel):
         word_scores = tf.matmul(centre_vectors, word_vectors, transpose_b=True)
         noise_scores = tf.matmul(centre_vectors, noise_vectors, transpose_b=True)
         noise_weight = self._noise_weight(band, words, noise)
-        for_words = rate * sampling_gradient(word_scores, 1.0, band)
-        for_noise = rate * sampling_gradient(noise_scores, 0.0, noise_weight)
-        centre_updates = tf.matmul(for_words, word_vectors) + tf.matmul(for_noise, noise_vectors)
-        word_updates = tf.matmul(for_words, centre_vectors, transpose_a=True)
-        noise_updates = tf.matmul(for_noise, centre_vectors, transpose_a=True)
+
+        word_steps = rate * sampling_gradient(word_scores, 1.0, band)
+        noise_steps = rate * sampling_gradient(noise_scores, 0.0, noise_weight)
+        centre_updates = tf.matmul(word_steps, word_vectors) + tf.matmul(noise_steps, noise_vectors)
+        word_updates = tf.matmul(word_steps, centre_vectors, transpose_a=True)
+        noise_updates = tf.matmul(noise_steps, centre_vectors, transpose_a=True)
         return MicroStep(
             updates={
                 "input": flat_rows((centres, centre_updates)),
@@ -59,14 +58,16 @@ class SkipGram(BlockModel):
             pairs=tf.reduce_sum(band[:, ::LOSS_STRIDE]),
         )
 
-    def products_per_position(self, kept, noise):
+    def updates_per_position(self, kept, noise):
         return {
             "input": self.context_words * (1 + self.negatives) * kept,
             "output": self.context_words * (kept + self.negatives * noise),
         }
 
     def _noise_weight(self, band, words, noise):
-        """How often each noise word counts for each position, (L, P, K): once for every context
-        word that it differs from."""
+        """Weight of each noise word for each position, (L, P, K).
+
+        It is k / K for every context word that the noise word differs from.
+        """
         differs = tf.cast(words[:, :, None] != noise[:, None, :], tf.float32)
         return self.negatives / noise.shape[1] * tf.matmul(band, differs)

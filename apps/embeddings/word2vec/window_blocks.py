@@ -1,7 +1,7 @@
 """The training stream of word2vec: blocks of consecutive positions with their windows and noise.
 
-A step takes the next piece of the encoded corpus, drops frequent words at random, and cuts what
-is left into blocks of P consecutive positions. The positions of a block share K noise words, so
+A step takes the next piece of the encoded corpus, drops frequent words at random, and cuts the
+rest into blocks of P consecutive positions. The positions of a block share K noise words, so
 that training on it is a product of small matrices (see `block_step.py`):
 
     words  [c c c c c | p p p p ... p p | c c c c c]     P positions, W words of context around
@@ -9,14 +9,14 @@ that training on it is a product of small matrices (see `block_step.py`):
 
 The blocks of a step stand in `lanes` rows of text that is consecutive from left to right, and
 one micro-step takes one block of every row. So the blocks that are trained on at the same time
-come from different places: from one place, they would have the same rare words, and all their
-updates would be computed before any of them is applied. On three million words of English that
-cost a third of the correlation with SimLex-999.
+come from different parts of the text. Neighbouring blocks would have the same rare words, and all
+their updates would be computed before any of them is applied: on three million words of English
+that cost a third of the correlation with SimLex-999.
 
 The steps follow the text, as in the word2vec program. Pieces of 1,000 words in a random order
 are no improvement: on twelve million words of novels, encyclopedia and news, one after the
 other, they lowered the correlation with SimLex-999 from 0.32 to 0.25, and gensim loses half as
-much when its two workers train on two places of that corpus at a time.
+much when its two workers train on two parts of that corpus at a time.
 
 Everything is drawn from (seed, step) alone. Every worker draws the whole step and keeps its
 rows, because where a block begins depends on all words dropped before it.
@@ -41,10 +41,10 @@ class BlockShape:
     """Sizes of the blocks.
 
     Attributes:
-        window: largest distance W of a context word.
-        positions: consecutive positions P of a block.
-        noise: noise words K that the positions of a block share.
-        lanes: blocks of one micro-step, over all replicas.
+        window: int. Largest distance W of a context word.
+        positions: int. Consecutive positions P of a block.
+        noise: int. Noise words K that the positions of a block share.
+        lanes: int. Blocks of one micro-step, over all replicas.
     """
 
     window: int = 5
@@ -54,19 +54,25 @@ class BlockShape:
 
     @classmethod
     def for_batch(cls, batch_size: int, window: int, **sizes: int) -> "BlockShape":
-        """Fewer lanes where a step is so small that it would be only a few micro-steps."""
+        """Chooses the shape, with fewer lanes for a step that would have few micro-steps.
+
+        Args:
+            batch_size: int. Raw positions of a step.
+            window: int. Largest distance of a context word.
+            **sizes: int. Other attributes that differ from their defaults.
+        """
         shape = cls(window, **sizes)
         lanes = max(MIN_LANES, batch_size // (shape.positions * MIN_MICRO_STEPS))
         return dataclasses.replace(shape, lanes=min(shape.lanes, lanes))
 
     @property
     def micro_step(self) -> int:
-        """Positions that are trained on at the same time."""
+        """Number of positions that are trained on at the same time."""
         return self.lanes * self.positions
 
 
 def steps_per_epoch(num_positions: int, batch_size: int) -> int:
-    """Steps in one pass over an encoded corpus of so many positions."""
+    """Steps in one pass over an encoded corpus."""
     return stream.steps_per_epoch(num_positions, batch_size)
 
 
@@ -83,8 +89,8 @@ def window_blocks(
     """Endless stream of steps, a pure function of (seed, global step).
 
     Args:
-        tokens: int32 (N,), the encoded corpus with -1 between documents; usually a memmap, of
-            which only the pieces of the steps at hand are read.
+        tokens: int32 (N,). Encoded corpus with -1 between documents; usually a memmap, of which
+            only the pieces of the steps at hand are read.
         keep: float (V,). Probability to keep each word (subsampling of frequent words).
         noise: float (V,). Distribution of the noise words.
         shape: sizes of the blocks.
@@ -95,12 +101,12 @@ def window_blocks(
 
     Returns:
         Dataset of dicts, with L lanes and M micro-steps, of int32 tensors:
-            "words": (L, M, P + 2 W), the positions of each block and the words around them.
-            "left", "right": (L, M, P), how many words to each side are context; both are 0
-                where a position is padding.
-            "noise": (L, M, K), the noise words of each block.
-            "micro_steps": (L,), in every row the number of micro-steps that hold words.
-            "raw_words": (L,), whose sum is the number of words read, dropped ones included.
+            "words": (L, M, P + 2 W). The positions of each block and the words around them.
+            "left", "right": (L, M, P). Numbers of context words on each side; both are 0 where
+                a position is padding.
+            "noise": (L, M, K). The noise words of each block.
+            "micro_steps": (L,). In every row the number of micro-steps that hold words.
+            "raw_words": (L,). Their sum is the number of words read, dropped ones included.
     """
     draw = _StepDrawer(keep, noise, shape, batch_size)
     begin, end = stream.worker_slice(shape.lanes, worker)
@@ -121,7 +127,7 @@ def window_blocks(
 
 
 def _read(tokens: np.ndarray, begin: int, length: int) -> np.ndarray:
-    """A piece of the corpus; the last one is filled up with -1."""
+    """A piece of the corpus; the last one is padded with -1."""
     if isinstance(tokens, np.memmap):
         # Mapped for this step only: else every page that was ever read would stay in memory.
         tokens = np.memmap(tokens.filename, tokens.dtype, "r")
@@ -130,24 +136,24 @@ def _read(tokens: np.ndarray, begin: int, length: int) -> np.ndarray:
 
 
 class _StepDrawer:
-    """Makes the random choices of one step."""
+    """Makes the random choices of one step and cuts it into blocks."""
 
     def __init__(self, keep: np.ndarray, noise: np.ndarray, shape: BlockShape, positions: int):
         self.keep = tf.constant(keep, tf.float32)
         self.sampler = NoiseSampler(noise)
         self.shape = shape
-        self.most_micro_steps = max(1, math.ceil(positions / shape.micro_step))
+        self.max_micro_steps = max(1, math.ceil(positions / shape.micro_step))
 
     def __call__(self, text: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
         keep_seed, window_seed, noise_seed = tf.unstack(tf.random.split(seed, 3))
         words, documents = self._subsample(text, keep_seed)
-        left, right = reach(documents, self.shape.window, window_seed)
+        left, right = draw_windows(documents, self.shape.window, window_seed)
         blocks = self._cut(words, left, right)
         micro_steps = tf.shape(blocks["words"])[1]
         noise_shape = [self.shape.lanes, micro_steps, self.shape.noise]
         blocks["noise"] = self.sampler.draw(noise_shape, noise_seed)
         return {
-            **{name: self._fill_up(value) for name, value in blocks.items()},
+            **{name: self._padded(value) for name, value in blocks.items()},
             "micro_steps": tf.fill([self.shape.lanes], micro_steps),
             "raw_words": _spread(
                 tf.math.count_nonzero(text >= 0, dtype=tf.int32), self.shape.lanes
@@ -155,11 +161,11 @@ class _StepDrawer:
         }
 
     def _subsample(self, text, seed):
-        """The words that stay, (T,), and the document that each belongs to, (T,)."""
+        """Drops frequent words; returns the rest (T,) and the document of each (T,)."""
         is_word = text >= 0
         coins = tf.random.stateless_uniform(tf.shape(text), seed)
-        stays = is_word & (coins < tf.gather(self.keep, tf.maximum(text, 0)))
-        indices = tf.where(stays)[:, 0]
+        is_kept = is_word & (coins < tf.gather(self.keep, tf.maximum(text, 0)))
+        indices = tf.where(is_kept)[:, 0]
         documents = tf.cumsum(tf.cast(~is_word, tf.int32))
         return tf.gather(text, indices), tf.gather(documents, indices)
 
@@ -183,22 +189,22 @@ class _StepDrawer:
             "right": positions(right),
         }
 
-    def _fill_up(self, value):
-        """Pads axis 1 to the most micro-steps that a step can have, for a static shape."""
-        missing = self.most_micro_steps - tf.shape(value)[1]
+    def _padded(self, value):
+        """Pads axis 1 to the largest number of micro-steps of a step, for a static shape."""
+        missing = self.max_micro_steps - tf.shape(value)[1]
         padded = tf.pad(value, [[0, 0], [0, missing], [0, 0]])
-        return tf.ensure_shape(padded, (self.shape.lanes, self.most_micro_steps, None))
+        return tf.ensure_shape(padded, (self.shape.lanes, self.max_micro_steps, None))
 
 
-def reach(documents: tf.Tensor, window: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """How many words to the left and right of each position are its context.
+def draw_windows(documents: tf.Tensor, window: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draws the number of context words to the left and right of each position.
 
     The size of each window is drawn evenly from 1 to `window`, so that near words count more,
     and windows end at the ends of their document.
 
     Args:
-        documents: int32 (T,), ascending: the document of each position.
-        window: int. The largest distance.
+        documents: int32 (T,). Ascending; the document of each position.
+        window: int. Largest distance W of a context word.
         seed: int32 (2,).
 
     Returns:
