@@ -295,9 +295,9 @@ def main() -> None:
 
     if context.context()._context_handle is not None:
         raise RuntimeError("TensorFlow has already begun: a module runs an operation at import")
+    server = _Server(connection)
     gc.collect()
     gc.freeze()  # So that a child's garbage collector does not copy the server's pages.
-    server = _Server(connection)
     job = server.serve()
     if job is not None:
         try:

@@ -212,10 +212,12 @@ CASES = {
 TWO_CASES = {
     "test_one_device_and_two_workers_agree": ("translate", "classify"),
     "test_two_workers_stopped_resumed_and_evaluated": ("translate", "classify"),
+    "test_two_workers_evaluate_as_one_does": ("translate", "classify"),
     "test_two_workers_predict_what_one_does": ("translate", "classify"),
 }
-# (test, case) that only `make test-slow` runs. GloVe is the second algorithm of an application.
-SLOW_PARTS = {("", "embed-glove")} | {
+# (test, case) that only `make test-slow` runs. GloVe is the second algorithm of an application; a
+# detector's step on two devices takes a minute to trace.
+SLOW_PARTS = {("", "embed-glove"), ("test_one_device_and_two_devices_agree", "detect")} | {
     (test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast
 }
 
@@ -300,6 +302,12 @@ def test_one_device_and_two_workers_agree(case, data, batch_size):
 
 def test_two_workers_stopped_resumed_and_evaluated(case, data, tmp_path):
     app_test.run_two_workers_test(case, data, tmp_path / "run")
+
+
+def test_two_workers_evaluate_as_one_does(case, trained, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(trained, copy)
+    app_test.run_shared_evaluation_test(case, copy)
 
 
 @pytest.mark.slow
