@@ -12,11 +12,14 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 demo: $(STAMP)
 	$(BIN)/kerasuite demo --output runs/demo
 
+# Two processes; the groups of tests start in the order of tests/conftest.py.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 30
+
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(PYTEST)
 
 test-slow: $(STAMP)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 quality: $(STAMP)
 	$(BIN)/python -m pytest -m quality -s --timeout 14400

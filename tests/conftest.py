@@ -14,6 +14,11 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from shared.testing import processes
+
+# Parts of paths in the order in which they are started, so that the short ones fill up the end.
+LONGEST_FIRST = ("test_all_apps", "tests/apps/", "tests/shared/engine/", "tests/", "")
+
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
@@ -21,15 +26,27 @@ tf.config.set_logical_device_configuration(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The tests of a module share a process, and its fixtures, unless they say another group.
+    """Puts the tests of a module, which share fixtures, into one process, the longest ones first.
 
-    Marks as slow what a module names in `SLOW_PARTS`.
+    A module's tests are one group unless they name another. What a module lists in `SLOW_PARTS` is
+    marked as slow. With `--no-loadscope-reorder`, xdist hands the groups out in this order.
     """
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
         if _is_slow_part(item):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=_rank)
+
+
+def _rank(item) -> int:
+    """0 for the tests of whole applications, which take longest, then the folders by their time."""
+    return next((rank for rank, part in enumerate(LONGEST_FIRST) if part in item.nodeid), 99)
+
+
+def pytest_runtest_setup(item):
+    """A GPU, or real data for hours, is used by new Python processes and not by forks."""
+    processes.FRESH = any(item.get_closest_marker(name) for name in ("gpu", "quality"))
 
 
 def _is_slow_part(item) -> bool:
@@ -43,7 +60,7 @@ def _is_slow_part(item) -> bool:
 
 @pytest.fixture(scope="session")
 def two_devices() -> tf.distribute.Strategy:
-    """One MirroredStrategy for the whole session: TensorFlow does not bear a second one."""
+    """One MirroredStrategy for the whole session: TensorFlow does not support a second one."""
     return tf.distribute.MirroredStrategy(["/device:CPU:0", "/device:CPU:1"])
 
 

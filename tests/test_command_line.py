@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 import cli
-from shared.testing.app_test import ROOT, kerasuite, read_lines
+from shared.testing.app_test import read_lines
+from shared.testing.processes import ROOT, kerasuite
 
 
 class Result:
@@ -260,13 +261,13 @@ def test_output_that_cannot_be_written(run, tmp_path, monkeypatch, output):
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of one megabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("may not mount a small file system")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_a_full_disk_keeps_the_last_good_state(run, tmp_path, small_disk):
@@ -318,10 +319,7 @@ def test_predict_from_standard_input_and_globs(tmp_path):
     assert done.returncode == 0, done.stderr
     assert len(read_lines(tmp_path / "glob" / "predictions.jsonl")) == 4
     with open(data / "b" / "0.jpg", "rb") as image:
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", *map(str, arguments), "-", "--output", tmp_path / "in"],
-            cwd=ROOT, stdin=image, capture_output=True, text=True,
-        )  # fmt: skip
+        done = kerasuite(*arguments, "-", "--output", tmp_path / "in", stdin=image)
     assert done.returncode == 0, done.stderr
     row = read_lines(tmp_path / "in" / "predictions.jsonl")[0]
     assert set(row["probabilities"]) == {"a", "b"}

@@ -2,7 +2,7 @@
 
     python -m shared.testing.strategy_losses module:Class DATA... --batch-size 7 --strategy mirrored
 
-In a process of its own, because TensorFlow bears only one distributed strategy per process.
+In a process of its own, because TensorFlow supports one distributed strategy per process.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from shared.engine.load_app import load_app
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("place")
+    parser.add_argument("import_path")
     parser.add_argument("data", nargs="+")
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--steps", type=int, default=4)
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--halves", action="store_true", help="fail unless batches are halved")
     parser.add_argument("--set", action="append", default=[], metavar="LEAF=VALUE")
     arguments = parser.parse_args()
-    app = load_app(arguments.place)
+    app = load_app(arguments.import_path)
     names = ("batch_size", "strategy", "devices", "precision")
     given = {name: getattr(arguments, name) for name in names}
     # Adam's first steps depend on the sign of gradients that are zero but for rounding.
@@ -43,15 +43,22 @@ def main() -> None:
     if arguments.halves and not cpu_data_parallel:
         sys.exit("batches are not halved")
     with tempfile.TemporaryDirectory() as folder:
-        print(
-            json.dumps(first_losses(app, config, Path(folder), arguments.steps, cpu_data_parallel))
-        )
+        losses = first_losses(app, config, Path(folder), arguments.steps, cpu_data_parallel)
+    print(json.dumps(losses))
 
 
 def first_losses(
     app: Any, config: Any, folder: Path, steps: int, cpu_data_parallel: bool
 ) -> list[float]:
-    """Losses of the first steps of a training; every worker prepares in a folder of its own."""
+    """Losses of the first steps of a training; every worker prepares in a folder of its own.
+
+    Args:
+        app: the application.
+        config: its configuration; names the strategy.
+        folder: what `App.prepare` writes goes there.
+        steps: how many.
+        cpu_data_parallel: whether batches are trained in halves.
+    """
     from shared.engine.distribution import replicas
     from shared.engine.distribution.strategy import set_up
     from shared.engine.run import Run

@@ -12,7 +12,8 @@ from pathlib import Path
 from shared.engine.distribution.cluster import Cluster
 from shared.engine.distribution.launch import free_ports
 from shared.samples.registry import write_sample
-from shared.testing.app_test import ROOT, newest_step
+from shared.testing.app_test import newest_step
+from shared.testing.processes import ROOT
 from tests.bench.measure import Result
 
 # A compute-bound training: few, small gradients for much arithmetic, and no batch normalisation,

@@ -11,7 +11,7 @@ import pytest
 from shared.common.errors import Interrupted, KerasuiteError
 from shared.engine.distribution import launch as launching
 from shared.engine.distribution.launch import launch
-from shared.testing.app_test import ROOT
+from shared.testing.processes import ROOT
 
 # A stand-in for cli.py: what a worker does is told by its arguments.
 WORKER = """
