@@ -15,7 +15,7 @@ import signal
 import sys
 from pathlib import Path
 
-from shared.engine.prediction.prediction_log import PredictionLogs
+from shared.engine.prediction.prediction_logs import PredictionLogs
 from shared.engine.training.checkpoint import CheckpointFolder
 
 
