@@ -118,10 +118,15 @@ def test_ciou_gradient_treats_alpha_as_a_constant():
 def test_descending_on_ciou_brings_boxes_together():
     box = tf.Variable([0.1, 0.1, 0.2, 0.3])
     other = tf.constant([0.6, 0.5, 0.9, 0.7])
-    for step in range(400):
+
+    @tf.function
+    def descend(rate):
         with tf.GradientTape() as tape:
             loss = 1.0 - box_ciou(box, other)
-        box.assign_sub((0.01 if step < 300 else 0.001) * tape.gradient(loss, box))
+        box.assign_sub(rate * tape.gradient(loss, box))
+
+    for step in range(400):
+        descend(tf.constant(0.01 if step < 300 else 0.001))
     assert float(box_iou(box, other)) > 0.85
 
 

@@ -7,6 +7,7 @@ import pytest
 import scipy.ndimage
 from PIL import Image
 
+from apps.vision.detection.prediction import tiles
 from apps.vision.detection.prediction.tile_merge import Found, box_iou, merge, suppress
 from apps.vision.detection.prediction.tiles import WHOLE_SIDE, detect_tiled, tile_views
 
@@ -165,16 +166,18 @@ def test_suppress_is_greedy_suppression():
     np.testing.assert_allclose(box_iou(a, b), [1 / 3, 0, 0])
 
 
-def test_nothing_found_and_no_more_than_a_bounded_number_at_once():
+def test_nothing_found_and_no_more_than_a_bounded_number_at_once(monkeypatch):
     detector = ExactDetector()
-    found = found_in(paint(3000, 5000, []), detector, tile=640, overlap=0.2)
+    found = found_in(paint(1500, 2500, []), detector, tile=320, overlap=0.2)
     assert found.boxes.shape == (0, 4) and len(found.scores) == 0
     assert detector.calls[0] == [(WHOLE_SIDE, WHOLE_SIDE * 3 // 5)]
     assert all(len(call) <= 16 for call in detector.calls)
-    assert {size for call in detector.calls[1:] for size in call} == {(640, 640)}
+    assert max(map(len, detector.calls)) == 16
+    assert {size for call in detector.calls[1:] for size in call} == {(320, 320)}
+    monkeypatch.setattr(tiles, "PIXELS_OF_CALL", 2 * 320**2 + 1)
     detector = ExactDetector()
-    found_in(paint(3000, 5000, []), detector, tile=2500, overlap=0.2)
-    assert all(len(call) <= 2 for call in detector.calls)
+    found_in(paint(1500, 2500, []), detector, tile=320, overlap=0.2)
+    assert max(map(len, detector.calls)) == 2
 
 
 def test_tiles_are_the_pixels_of_the_image():
