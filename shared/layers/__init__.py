@@ -1,9 +1,7 @@
 """Keras layers that more than one network uses; written with `keras` and `keras.ops` only."""
 
 from shared.layers.attention_decoder import AttentionDecoder
-from shared.layers.attention_score import AdditiveScore, ConcatScore, DotScore, GeneralScore
 from shared.layers.bicubic_upsampling import BicubicUpsampling
-from shared.layers.cell_stack import CellStack
 from shared.layers.conv_norm_activation import ConvNormActivation
 from shared.layers.csp_block import CspBlock
 from shared.layers.drop_path import DropPath
@@ -26,20 +24,15 @@ from shared.layers.transformer_decoder_block import TransformerDecoderBlock
 from shared.layers.transformer_encoder_block import TransformerEncoderBlock
 
 __all__ = [
-    "AdditiveScore",
     "AttentionDecoder",
     "BasicBlock",
     "BicubicUpsampling",
     "BottleneckBlock",
-    "CellStack",
-    "ConcatScore",
     "ConvNormActivation",
     "CspBlock",
-    "DotScore",
     "DropPath",
     "Dropout",
     "FeedForward",
-    "GeneralScore",
     "ImageNormalization",
     "LayerNormalization",
     "LearnedPositions",

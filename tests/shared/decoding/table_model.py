@@ -12,9 +12,9 @@ def table(seed: int, sentences: int) -> np.ndarray:
     return generator.normal(size=(sentences, SIZE, SIZE, SIZE)).astype("float32") * 2
 
 
-def step_of(logits: np.ndarray):
+def step_of(logits: np.ndarray | tf.Tensor):
     """The model: its state is the token before the last one."""
-    rows = tf.constant(logits)
+    rows = tf.convert_to_tensor(logits)
 
     def step(tokens, index, state):
         here = tf.gather_nd(rows, tf.stack([state["before"], tokens], -1), batch_dims=1)

@@ -1,5 +1,7 @@
 """Sampling against the probabilities of the model; no draw depends on the others in its batch."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,16 +16,27 @@ def seeds_of(numbers, first=7):
 
 def sampled(logits, seeds, limits, **options):
     """Draws from the model of a table."""
+    return sampler(**options)(tf.constant(logits), seeds, tf.constant(limits))
 
-    @tf.function
-    def decoded():
-        state = {"before": tf.zeros([len(logits), 1], tf.int32)}
+
+@functools.cache
+def sampler(**options):
+    """One graph for all tables (B, V, V, V), seeds (B, 2) and limits (B,)."""
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((None, SIZE, SIZE, SIZE)),
+            tf.TensorSpec((None, 2), tf.int64),
+            tf.TensorSpec((None,), tf.int32),
+        ]
+    )
+    def decoded(logits, seeds, limits):
+        state = {"before": tf.zeros([tf.shape(logits)[0], 1], tf.int32)}
         return sample(
-            step_of(logits), state, limits=tf.constant(limits), start=START, end=END, seeds=seeds,
-            **options,
-        )  # fmt: skip
+            step_of(logits), state, limits=limits, start=START, end=END, seeds=seeds, **options
+        )
 
-    return decoded()
+    return decoded
 
 
 def first_tokens(logits, first=7, **options):

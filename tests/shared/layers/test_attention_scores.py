@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
-from shared.layers import AdditiveScore, ConcatScore, DotScore, GeneralScore
-from shared.layers.attention_score import make_score
+from shared.layers.attention_score import (
+    AdditiveScore,
+    ConcatScore,
+    DotScore,
+    GeneralScore,
+    make_score,
+)
 from shared.testing.layer_test import run_layer_test
 
 RANDOM = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Recurrent steps, encoder, bridge and decoder: contract, and the formulas in numpy."""
+"""Recurrent encoder, bridge, cells and decoder: contract, and the formulas in numpy."""
 
 import itertools
 
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from shared.layers import AttentionDecoder, CellStack, RecurrentEncoder, StateBridge
+from shared.layers import AttentionDecoder, RecurrentEncoder, StateBridge
+from shared.layers.cell_stack import CellStack
 from shared.testing.layer_test import run_layer_test
 
 RANDOM = np.random.default_rng(0)

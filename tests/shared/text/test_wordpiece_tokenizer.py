@@ -1,5 +1,6 @@
 """WordPiece in the graph against Hugging Face's tokenizer, on every character and on real text."""
 
+import functools
 import gzip
 import random
 import subprocess
@@ -61,8 +62,12 @@ def theirs(vocabulary, lowercase, **options):
 
 @pytest.fixture(scope="module", params=[True, False], ids=["uncased", "cased"])
 def pair(request):
+    return pair_of(request.param)
+
+
+@functools.cache
+def pair_of(lowercase):
     """A tokenizer and Hugging Face's with the same vocabulary: all kinds of characters in it."""
-    lowercase = request.param
     words = ["the", "##ing", "world", "stra", "##ße", "café", "cafe", "caf", "ing", "##s", "##か"]
     texts = TEXTS + list(random_texts(300))
     # A third of the characters stays unknown.
@@ -254,31 +259,40 @@ SCRIPT = """
 import sys
 import tensorflow as tf
 import tensorflow_text
-loaded = tf.saved_model.load(sys.argv[1])
 texts = tf.constant(["Straße 🍕 été，我们", "", "Hello world"])
-token_ids = loaded.pack(texts)["token_ids"].numpy().tolist()
-print(token_ids, [r.to_list() for r in loaded.offsets(texts)])
+for path in sys.argv[1:]:
+    loaded = tf.saved_model.load(path)
+    packed = loaded.pack(texts)["token_ids"].numpy().tolist()
+    print(packed, [row.to_list() for row in loaded.offsets(texts)])
 assert not any(name.split(".")[0] in ("shared", "apps", "tokenizers") for name in sys.modules)
 """
 
 
-def test_saved_model_in_a_fresh_process(pair, tmp_path):
-    tokenizer, _ = pair
+def module_of(tokenizer):
     spec = [tf.TensorSpec([None], tf.string)]
     module = tf.Module()
     module.tokenizer = tokenizer
     module.pack = tf.function(lambda text: tokenizer.pack(tokenizer(text), max_length=9), spec)
     module.offsets = tf.function(tokenizer.tokenize_with_offsets, spec)
-    tf.saved_model.save(module, str(tmp_path / "model"))
+    return module
+
+
+def test_saved_models_in_a_fresh_process(tmp_path):
+    texts = tf.constant(["Straße 🍕 été，我们", "", "Hello world"])
+    paths, expected = [], []
+    for lowercase in (True, False):
+        tokenizer, _ = pair_of(lowercase)
+        paths.append(str(tmp_path / f"lowercase_{lowercase}"))
+        tf.saved_model.save(module_of(tokenizer), paths[-1])
+        packed = tokenizer.pack(tokenizer(texts), max_length=9)["token_ids"].numpy().tolist()
+        offsets = [rows.to_list() for rows in tokenizer.tokenize_with_offsets(texts)]
+        expected.append(f"{packed} {offsets}")
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path / "model")],
+        [sys.executable, "-c", SCRIPT, *paths],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
-    texts = tf.constant(["Straße 🍕 été，我们", "", "Hello world"])
-    packed = tokenizer.pack(tokenizer(texts), max_length=9)["token_ids"].numpy().tolist()
-    offsets = [rows.to_list() for rows in tokenizer.tokenize_with_offsets(texts)]
-    assert done.stdout.splitlines()[-1] == f"{packed} {offsets}"
+    assert done.stdout.splitlines()[-2:] == expected
