@@ -18,13 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from shared.engine.distribution.cluster import Cluster
 from shared.engine.distribution.devices import available_cores
-from shared.engine.distribution.launch import free_ports
 from shared.engine.load_app import load_app
 from shared.engine.training.cpu_data_parallel import THREADS
 from shared.engine.training.history import read_csv
-from shared.testing.processes import expect_success, kerasuite, kill_when, start, wait_until
+from shared.testing.processes import expect_success, kerasuite, kill_when, start, start_workers
 
 LOSSES = "shared.testing.strategy_losses"
 LOSSES_RTOL = 2e-4  # Between devices: another order of summation.
@@ -273,23 +271,6 @@ def worker_losses(case: AppCase, data, batch_size: int, count: int) -> list[list
     return [_losses_of(process) for process in start_workers(count, *arguments, module=LOSSES)]
 
 
-def start_workers(count: int, *arguments: Any, **options: Any) -> list:
-    """Starts the same command as every worker of a cluster; see `start` for the options."""
-    addresses = tuple(f"localhost:{port}" for port in free_ports(count))
-    clusters = (Cluster(addresses, index).to_tf_config() for index in range(count))
-    return [
-        start(*arguments, environment=os.environ | {"TF_CONFIG": cluster}, **options)
-        for cluster in clusters
-    ]
-
-
-def expect_workers(workers: list, code: int = 0) -> None:
-    """Waits for the workers and asserts their exit code."""
-    for process in workers:
-        out, errors = process.communicate(timeout=600)
-        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{errors}"
-
-
 def _losses_arguments(case, data, batch_size, strategy, **options) -> list[str]:
     settings = (f"--set={leaf}={value}" for leaf, value in case.settings.items())
     further = (f"--{name}={value}" for name, value in options.items())
@@ -306,76 +287,3 @@ def _losses_of(process) -> list[float]:
         process.kill()
     assert process.returncode == 0, errors
     return json.loads(out.splitlines()[-1])
-
-
-def run_two_workers_test(case: AppCase, data: Sequence[str], folder: Path) -> None:
-    """Two workers leave one complete run folder, also when they are stopped on the way.
-
-    Args:
-        case: the application.
-        data: the DATA arguments.
-        folder: the run folder.
-    """
-    workers = start_workers(2, *case.training(data, folder))
-    wait_until(workers[0], lambda: newest_step(folder) >= 1)
-    for process in workers:
-        process.send_signal(signal.SIGTERM)
-    expect_workers(workers, code=128 + signal.SIGTERM)
-    stopped_at = newest_step(folder)
-    expect_workers(start_workers(2, case.command, case.verb, "--output", folder, "--resume"))
-    assert newest_step(folder) > stopped_at
-    assert (folder / "metrics.json").exists()
-
-
-def run_shared_evaluation_test(case: AppCase, run: Path) -> None:
-    """Two workers find the metrics that a run's training on one device found."""
-    before = json.loads((run / "metrics.json").read_text())
-    expect_workers(start_workers(2, case.command, "evaluate", run))
-    after = json.loads((run / "metrics.json").read_text())
-    assert before.keys() == after.keys()
-    for name, value in before.items():
-        if isinstance(value, float):
-            np.testing.assert_allclose(after[name], value, rtol=LOSSES_RTOL, err_msg=name)
-
-
-def run_launch_test(case: AppCase, data: Sequence[str], folder: Path) -> None:
-    """The same with `kerasuite launch`, whose workers are new Python processes; and evaluation.
-
-    Args:
-        case: the application.
-        data: the DATA arguments.
-        folder: the run folder.
-    """
-    launch = ("launch", "--workers", "2", "--")
-    process = start(*launch, *case.training(data, folder))
-    kill_when(process, lambda: newest_step(folder) >= 1, signal.SIGTERM)
-    assert process.returncode == 128 + signal.SIGTERM
-    stopped_at = newest_step(folder)
-    resume = (case.command, case.verb, "--output", folder, "--resume")
-    expect_success(kerasuite(*launch, *resume))
-    assert newest_step(folder) > stopped_at
-    before = (folder / "metrics.json").read_bytes()
-    expect_success(kerasuite(*launch, case.command, "evaluate", folder))
-    assert (folder / "metrics.json").read_bytes() == before
-
-
-def run_shared_prediction_test(case: AppCase, model: Path, folder: Path) -> None:
-    """Two workers predict what one does, in the same order.
-
-    Args:
-        case: the application.
-        model: a SavedModel.
-        folder: where inputs and results go.
-    """
-    inputs, alone, shared = folder / "inputs", folder / "alone", folder / "shared"
-    inputs.mkdir()
-    _, bad = case.write_inputs(inputs)
-    code = 3 if bad else 0
-    predict = [case.command, case.predict_verb, str(model), str(inputs), "--batch-size", "1"]
-    expect_success(kerasuite(*predict, "--output", alone), code)
-    workers = start_workers(2, *predict, "--output", shared)
-    # A worker whose part has no corrupt input ends with 0.
-    assert max(process.wait(timeout=600) for process in workers) == code
-    for name in ("predictions.jsonl", "errors.jsonl"):
-        if (alone / name).exists():
-            assert (alone / name).read_bytes() == (shared / name).read_bytes(), name

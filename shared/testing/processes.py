@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from shared.testing.fork_server import ForkedProcess, ForkServer, OutputFiles
+from shared.engine.distribution.cluster import Cluster
+from shared.engine.distribution.launch import free_ports
+from shared.testing.forked_process import ForkedProcess, ForkServer, OutputFiles
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 300  # Until a training has written its first checkpoint.
@@ -84,6 +86,23 @@ def kerasuite(*arguments: Any, timeout: float = 600, **options: Any) -> subproce
 def expect_success(done: subprocess.CompletedProcess, code: int = 0) -> None:
     """Asserts the exit code of a process and shows its output otherwise."""
     assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+
+def start_workers(count: int, *arguments: Any, **options: Any) -> list:
+    """Starts the same command as every worker of a cluster; see `start` for the options."""
+    addresses = tuple(f"localhost:{port}" for port in free_ports(count))
+    clusters = (Cluster(addresses, index).to_tf_config() for index in range(count))
+    return [
+        start(*arguments, environment=os.environ | {"TF_CONFIG": cluster}, **options)
+        for cluster in clusters
+    ]
+
+
+def expect_workers(workers: list, code: int = 0) -> None:
+    """Waits for the workers and asserts their exit code."""
+    for process in workers:
+        out, errors = process.communicate(timeout=600)
+        assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{errors}"
 
 
 def wait_until(process: ForkedProcess | FreshProcess, ready: Callable[[], bool]) -> None:

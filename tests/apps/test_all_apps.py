@@ -17,7 +17,7 @@ from shared.engine.distribution.devices import available_cores
 from shared.engine.load_app import load_app
 from shared.engine.run import copy_matching_weights, load_best, open_run
 from shared.engine.training.cpu_data_parallel import THREADS
-from shared.testing import app_test
+from shared.testing import app_test, worker_test
 from shared.testing.app_test import AppCase
 from shared.testing.processes import expect_success, kerasuite
 
@@ -215,11 +215,13 @@ TWO_CASES = {
     "test_two_workers_evaluate_as_one_does": ("translate", "classify"),
     "test_two_workers_predict_what_one_does": ("translate", "classify"),
 }
-# (test, case) that only `make test-slow` runs. GloVe is the second algorithm of an application; a
-# detector's step on two devices takes a minute to trace.
-SLOW_PARTS = {("", "embed-glove"), ("test_one_device_and_two_devices_agree", "detect")} | {
-    (test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast
-}
+# (test, case) that only `make test-slow` runs. GloVe is the second algorithm of an application. The
+# steps of a detector and of four networks take a minute to trace on two devices.
+SLOW_PARTS = {
+    ("", "embed-glove"),
+    ("test_one_device_and_two_devices_agree", "detect"),
+    ("test_one_device_and_two_devices_agree", "cyclegan"),
+} | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 
 # Each application has a process of its own, where there are several (see conftest.py).
 GROUPED = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CASES]
@@ -301,18 +303,16 @@ def test_one_device_and_two_workers_agree(case, data, batch_size):
 
 
 def test_two_workers_stopped_resumed_and_evaluated(case, data, tmp_path):
-    app_test.run_two_workers_test(case, data, tmp_path / "run")
+    worker_test.run_two_workers_test(case, data, tmp_path / "run")
 
 
 def test_two_workers_evaluate_as_one_does(case, trained, tmp_path):
-    copy = tmp_path / "run"
-    shutil.copytree(trained, copy)
-    app_test.run_shared_evaluation_test(case, copy)
+    worker_test.run_shared_evaluation_test(case, trained, tmp_path / "run")
 
 
 @pytest.mark.slow
 def test_launched_workers_stopped_resumed_and_evaluated(case, data, tmp_path):
-    app_test.run_launch_test(case, data, tmp_path / "run")
+    worker_test.run_launch_test(case, data, tmp_path / "run")
 
 
 def test_init_finds_every_weight_of_a_like_model(case, trained):
@@ -341,7 +341,7 @@ def test_predict_with_corrupt_files_killed_and_resumed(case, exported, tmp_path)
 
 
 def test_two_workers_predict_what_one_does(case, exported, tmp_path):
-    app_test.run_shared_prediction_test(case, exported, tmp_path)
+    worker_test.run_shared_prediction_test(case, exported, tmp_path)
 
 
 def test_another_task_is_refused(case, exported, tmp_path):
