@@ -92,7 +92,7 @@ def peak_memory(model, tmp_path, some, everything):
 
 
 def test_memory_does_not_grow_with_the_folder(model, tmp_path):
-    small, large = peak_memory(model, tmp_path, 300, 3000)
+    small, large = peak_memory(model, tmp_path, 200, 2000)
     assert large < 1.06 * small
 
 

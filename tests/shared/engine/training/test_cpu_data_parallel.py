@@ -1,4 +1,4 @@
-"""When a batch is trained in halves, and what that does to TensorFlow's threads."""
+"""When two micro-batches of a step share the cores, and what that does to TensorFlow's threads."""
 
 import pytest
 import tensorflow as tf

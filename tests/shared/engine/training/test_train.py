@@ -15,6 +15,7 @@ from shared.engine.run import Run, load_best, open_run
 from shared.engine.training import train as training
 from shared.engine.training.checkpoint_clock import CheckpointClock
 from shared.engine.training.evaluate import evaluate
+from shared.report import plots
 from shared.testing.app_test import read_history
 from tests.shared.engine.training.toy_app import ToyApp, ToyConfig
 
@@ -38,6 +39,13 @@ def assert_same_state(left, right):
     assert left.keys() == right.keys()
     for name in left:
         np.testing.assert_array_equal(left[name], right[name], err_msg=name)
+
+
+@pytest.fixture(autouse=True)
+def without_curves(request, monkeypatch):
+    """Leaves out the plots, half of the time of a small training; one test looks for them."""
+    if request.node.originalname != "test_run_folder_is_complete_and_loss_falls":
+        monkeypatch.setattr(plots, "curves", lambda *arguments: None)
 
 
 class KillAt:
@@ -89,26 +97,35 @@ def test_reported_loss_is_the_mean_over_the_epoch(tmp_path):
     assert float(row["loss"]) == pytest.approx(expected, rel=1e-5)
 
 
+# Everything random or averaged that a checkpoint has to hold.
+KILLED = {
+    "dropout": 0.3,
+    "batch_norm": True,
+    "optimization.ema": 0.9,
+    "checkpoint_every": "1 step",
+    "deterministic": True,
+}
+
+
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory):
+    """The run folder of a training that nothing interrupts."""
+    return train_toy(tmp_path_factory.mktemp("left-alone") / "run", **KILLED).folder
+
+
 @pytest.mark.parametrize("kill_at", [1, 5, 8, 11])
-def test_killed_and_resumed_equals_left_alone(tmp_path, monkeypatch, kill_at):
+def test_killed_and_resumed_equals_left_alone(left_alone, tmp_path, monkeypatch, kill_at):
     """Dropout, momentum, batch normalisation, weight average and history to the last bit."""
-    options = {
-        "dropout": 0.3,
-        "batch_norm": True,
-        "optimization.ema": 0.9,
-        "checkpoint_every": "1 step",
-        "deterministic": True,
-    }
-    train_toy(tmp_path / "whole", **options)
+    killed = tmp_path / "killed"
     with monkeypatch.context() as patch:
         KillAt(patch, kill_at)
         with pytest.raises(KeyboardInterrupt):
-            train_toy(tmp_path / "killed", **options)
+            train_toy(killed, **KILLED)
     keras.utils.set_random_seed(999)
-    train_toy(tmp_path / "killed", resume=True, **options)
-    assert_same_state(final_state(tmp_path / "whole"), final_state(tmp_path / "killed"))
+    train_toy(killed, resume=True, **KILLED)
+    assert_same_state(final_state(left_alone), final_state(killed))
     for name in ("history.csv", "metrics.json"):
-        assert (tmp_path / "whole" / name).read_text() == (tmp_path / "killed" / name).read_text()
+        assert (left_alone / name).read_text() == (killed / name).read_text()
 
 
 def test_killed_before_the_first_checkpoint_keeps_its_start(tmp_path, monkeypatch):
@@ -150,9 +167,9 @@ def test_patience_waits_for_a_validation(tmp_path, capsys):
 
 
 def test_resume_extends_the_epochs(tmp_path):
-    train_toy(tmp_path / "run", epochs=2, **{"optimization.schedule": "constant"})
-    train_toy(tmp_path / "run", True, epochs=4, **{"optimization.schedule": "constant"})
-    train_toy(tmp_path / "whole", epochs=4, **{"optimization.schedule": "constant"})
+    train_toy(tmp_path / "run", epochs=1, **{"optimization.schedule": "constant"})
+    train_toy(tmp_path / "run", True, epochs=3, **{"optimization.schedule": "constant"})
+    train_toy(tmp_path / "whole", epochs=3, **{"optimization.schedule": "constant"})
     rows = [read_history(tmp_path / name) for name in ("run", "whole")]
     assert [row["epoch"] for row in rows[0]] == [row["epoch"] for row in rows[1]]
 
@@ -276,24 +293,24 @@ def test_accumulation_equals_the_whole_batch(parts):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 8])
-def test_halves_equal_the_whole_batch(batch_size):
+def test_cpu_data_parallel_equals_the_whole_batch(batch_size):
     one = losses_of_steps(tf.distribute.get_strategy(), batch_size=batch_size)
-    halves = losses_of_steps(
+    parallel = losses_of_steps(
         tf.distribute.get_strategy(), batch_size=batch_size, cpu_data_parallel=True
     )
-    assert_same_losses(one, halves)
+    assert_same_losses(one, parallel)
 
 
-def test_halves_draw_what_pieces_in_turn_draw():
-    """That they are computed at once changes no mask: each half has its own, in every step."""
-    strategy, pieces = tf.distribute.get_strategy(), {"optimization.micro_batches": 2}
-    halves = losses_of_steps(strategy, cpu_data_parallel=True, dropout=0.5)
-    assert_same_losses(halves, losses_of_steps(strategy, dropout=0.5, **pieces))
-    assert not np.allclose(halves[0], losses_of_steps(strategy, dropout=0.5)[0], rtol=1e-3)
+def test_parallel_micro_batches_draw_what_sequential_ones_draw():
+    """That they are computed at once changes no mask: each has its own, in every step."""
+    strategy, sequential = tf.distribute.get_strategy(), {"optimization.micro_batches": 2}
+    parallel = losses_of_steps(strategy, cpu_data_parallel=True, dropout=0.5)
+    assert_same_losses(parallel, losses_of_steps(strategy, dropout=0.5, **sequential))
+    assert not np.allclose(parallel[0], losses_of_steps(strategy, dropout=0.5)[0], rtol=1e-3)
 
 
-def test_pieces_follow_one_another_and_halves_do_not(monkeypatch):
-    """What the loop over the pieces is told, and whether it waits for the first one."""
+def test_micro_batches_are_sequential_but_for_cpu_data_parallel(monkeypatch):
+    """The arguments of the loop over micro-batches, and whether it waits for the first one."""
     loops = []
     real = tf.while_loop
 
