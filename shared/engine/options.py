@@ -60,7 +60,8 @@ Shard = Annotated[
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that prefetch inputs.")]
 Table = Annotated[
-    typing.Literal["jsonl", "csv"], typer.Option("--format", help="Format of the predictions.")
+    typing.Literal["jsonl", "csv"],
+    typer.Option("--format", help="csv also writes predictions.csv, at the end."),
 ]
 Label = Annotated[str, typer.Option(help="Class to explain. \\[default: the predicted one]")]
 MaxPixels = Annotated[

@@ -1,4 +1,4 @@
-"""What the verbs `train evaluate export predict check` do, the same for every application.
+"""Implementation of the verbs `train evaluate export predict check` for every application.
 
 The command files of the applications call these with the import path of their App class, which is
 imported only here: the command line itself stays free of TensorFlow.

@@ -74,7 +74,7 @@ def folder_calls(saved_model: Path, sentences: Path, folder: Path) -> dict[str, 
 
 
 def predict_folder(saved_model: Path, inputs: Path, output: Path) -> None:
-    """What `kerasuite bert predict` does once it has started."""
+    """Predicts as `kerasuite bert predict` does once it has started."""
     from shared.common.inputs import find_inputs
     from shared.engine.load_app import load_app
     from shared.engine.prediction.predict import predict

@@ -87,7 +87,7 @@ def train_gensim(corpus: Path, algorithm: str, reads_file: bool) -> tuple[float,
         algorithm: "skipgram" or "cbow".
         reads_file: whether its workers read the file, each its half. Else they are given lists
             of words in the order of the text, which is slower for CBOW but learns more here,
-            because the workers do not train on two places of the text at a time.
+            because the workers do not train on two parts of the text at a time.
 
     Returns:
         (seconds without counting the vocabulary, scores).
@@ -132,7 +132,7 @@ def train_blocks(corpus: Path, algorithm: str) -> tuple[float, list[float]]:
 
 
 class Training:
-    """What `embed train` makes of a corpus, up to its first step.
+    """Prepares a corpus as `embed train` does, up to its first step.
 
     Args:
         corpus: text file.

@@ -1,4 +1,4 @@
-"""What `make bench` measures, by the name of the row."""
+"""The rows of `make bench`, by name."""
 
 from shared.common.quiet import import_tensorflow
 from tests.bench import (

@@ -31,7 +31,7 @@ class DomainFile(ImageFile):
 
 @dataclass
 class Found:
-    """What is in the data.
+    """The images of both domains and the files that cannot be used.
 
     Attributes:
         files: the readable images, in a stable order.
@@ -58,15 +58,15 @@ def find_files(data: Sequence[str]) -> list[DomainFile]:
         if not folder.is_dir():
             raise KerasuiteError(f"{folder}: no such folder")
     if len(folders) == 2:
-        places = {("a", ""): folders[0], ("b", ""): folders[1]}
+        found = {("a", ""): folders[0], ("b", ""): folders[1]}
     elif len(folders) == 1:
-        places = _named_folders(folders[0])
+        found = _named_folders(folders[0])
     else:
         raise KerasuiteError(
             f"DATA: is one folder with trainA and trainB, or two folders, not {len(folders)}"
         )
     files = []
-    for (domain, split), folder in places.items():
+    for (domain, split), folder in found.items():
         images = _images_below(folder)
         if not images:
             raise KerasuiteError(
@@ -90,12 +90,12 @@ def _named_folders(folder: Path) -> dict[tuple[str, str], Path]:
         raise KerasuiteError(
             f"{folder}: has {inside[tests[0]].name} only; needs both tests or none"
         )
-    places = {}
+    found = {}
     for domain in DOMAINS:
-        places[domain, TRAIN if tests else ""] = inside[f"train{domain}"]
+        found[domain, TRAIN if tests else ""] = inside[f"train{domain}"]
         if tests:
-            places[domain, VALIDATION] = inside[f"test{domain}"]
-    return places
+            found[domain, VALIDATION] = inside[f"test{domain}"]
+    return found
 
 
 def _images_below(folder: Path) -> list[str]:

@@ -45,38 +45,38 @@ class Picture(ImageFile):
 
 @dataclass
 class Pictures:
-    """What was found: usable pictures, (path, reason) of the others, headers for `check`."""
+    """Usable pictures, (path, reason) of the others, and image headers for `check`."""
 
     pictures: list[Picture]
     skipped: list[tuple[str, str]] = field(default_factory=list)
     headers: list[ImageHeader] = field(default_factory=list)
 
 
-def read_pictures(places: Sequence[str], scale: int, least: int, max_pixels: int) -> Pictures:
+def read_pictures(paths: Sequence[str], scale: int, min_side: int, max_pixels: int) -> Pictures:
     """Finds the images of folders and files and keeps those that can be used.
 
     Args:
-        places: files and folders; folders with HR and LR in them hold pairs.
+        paths: files and folders; folders with HR and LR in them hold pairs.
         scale: int. Factor between the images of a pair.
-        least: int. Shortest usable side of a high-resolution image, in pixels.
+        min_side: int. Shortest usable side of a high-resolution image, in pixels.
         max_pixels: int. Larger images are refused by their header.
 
     Raises:
-        KerasuiteError: if a place is missing or holds no image.
+        KerasuiteError: if a path is missing or holds no image.
     """
     found = Pictures([])
-    for place in places:
-        if _is_paired(place):
-            candidates = _paired(Path(place), found.skipped)
+    for path in paths:
+        if _is_paired(path):
+            candidates = _paired(Path(path), found.skipped)
         else:
-            sources = find_inputs([place], tuple(IMAGE_SUFFIXES))
+            sources = find_inputs([path], tuple(IMAGE_SUFFIXES))
             candidates = [Picture(str(source.path)) for source in sources]
-        _keep_usable(candidates, found, scale, least, max_pixels)
+        _keep_usable(candidates, found, scale, min_side, max_pixels)
     return found
 
 
-def _is_paired(place: str) -> bool:
-    return all((Path(place) / name).is_dir() for name in (HIGH, LOW))
+def _is_paired(path: str) -> bool:
+    return all((Path(path) / name).is_dir() for name in (HIGH, LOW))
 
 
 def _paired(folder: Path, skipped: list[tuple[str, str]]) -> list[Picture]:
@@ -96,14 +96,14 @@ def _by_key(folder: Path) -> dict[str, str]:
     return files
 
 
-def _keep_usable(candidates, found: Pictures, scale, least, max_pixels) -> None:
+def _keep_usable(candidates, found: Pictures, scale, min_side, max_pixels) -> None:
     highs = scan_images([each.path for each in candidates], max_pixels=max_pixels)
     lows = iter(
         scan_images([each.low.path for each in candidates if each.low], max_pixels=max_pixels)
     )
     for candidate, high in zip(candidates, highs, strict=True):
         low = next(lows) if candidate.low else None
-        problem = _problem(high, low, scale, least)
+        problem = _problem(high, low, scale, min_side)
         if problem:
             found.skipped.append(problem)
             continue
@@ -118,14 +118,14 @@ def _keep_usable(candidates, found: Pictures, scale, least, max_pixels) -> None:
         found.pictures.append(picture)
 
 
-def _problem(high, low, scale: int, least: int) -> tuple[str, str] | None:
+def _problem(high, low, scale: int, min_side: int) -> tuple[str, str] | None:
     """The path of an image that cannot be used, and why; None if all is well."""
     for scan in (high, low):
         if scan is not None and scan.problem:
             return scan.path, scan.problem
     width, height = high.header.width, high.header.height
-    if min(width, height) < least:
-        return high.path, f"{width} x {height} pixels are less than the {least} of a crop"
+    if min(width, height) < min_side:
+        return high.path, f"{width} x {height} pixels are less than the {min_side} of a crop"
     if low is not None and not _fits(high.header, low.header, scale):
         return low.path, (
             f"{low.header.width} x {low.header.height} pixels are not {width} x {height} divided "

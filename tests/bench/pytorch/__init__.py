@@ -23,7 +23,7 @@ GOAL = 1.2  # How much faster than PyTorch networks of images shall be.
 
 
 def reference(name: str, **arguments) -> dict[str, float] | None:
-    """What a script of this folder measures, or None where there is no PyTorch.
+    """The measurement of a script of this folder, or None where there is no PyTorch.
 
     Args:
         name: "bert", "marian", "cyclegan" or "srresnet".
@@ -46,7 +46,7 @@ def reference(name: str, **arguments) -> dict[str, float] | None:
 def beside(
     measure: Callable[[], Any], name: str, **arguments
 ) -> tuple[Any, dict[str, float] | None]:
-    """What `measure` gives, and the mean of `reference` before and after it.
+    """The result of `measure`, and the mean of `reference` before and after it.
 
     A machine that becomes faster or slower meanwhile is so for both.
     """
@@ -87,7 +87,7 @@ def figure(
 
 
 def compared(seconds: float, measured: dict[str, float] | None, stored: float | None = None) -> str:
-    """What the details of a row say of PyTorch's seconds beside our own.
+    """Details of a row: PyTorch's seconds beside our own.
 
     >>> compared(0.5, {"seconds": 0.7})
     'PyTorch here 700 ms, 1.40 times ours (goal 1.2)'

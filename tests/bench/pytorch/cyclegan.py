@@ -54,7 +54,7 @@ class Residual(nn.Module):
 
 
 class AddedToImage(nn.Module):
-    """What layers make, added to the image before tanh."""
+    """The output of the layers, added to the image before tanh."""
 
     def __init__(self, layers):
         super().__init__()

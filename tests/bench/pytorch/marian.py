@@ -34,7 +34,7 @@ def measure(
         rows: sentences at a time.
         source, target: tokens of a sentence.
         vocabulary, num_layers, hidden_dim, num_heads, intermediate_dim: the network; the encoder
-            and the decoder have so many layers each.
+            and the decoder have this many layers each.
         beam_size: decoding: hypotheses; 1 is greedy.
         dropout, label_smoothing: training.
         precision: training: "float32" or "bfloat16".

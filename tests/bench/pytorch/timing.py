@@ -1,4 +1,4 @@
-"""What the scripts share: their argument and answer, and their clock."""
+"""Shared by the scripts: their argument and answer, and their clock."""
 
 import json
 import os

@@ -79,7 +79,7 @@ def test_slurm_variables(monkeypatch):
 
 
 def meet_all(clusters, plans) -> list[str]:
-    """What `meet` said to each worker: a problem or ""."""
+    """The answer of `meet` to each worker: a problem or ""."""
     results = [None] * len(clusters)
 
     def run(place):

@@ -102,7 +102,7 @@ PREDICTORS = {
 
 
 def run(model, inputs, output, kind="text", delay=0.0, started=None, **options):
-    """What a command does; returns the summary."""
+    """Predicts as the command does; returns the summary."""
     from shared.common.inputs import find_inputs
     from shared.engine.prediction.predict import predict
 

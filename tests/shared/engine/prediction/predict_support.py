@@ -1,4 +1,4 @@
-"""What the tests of batch inference have in common: inputs, expected results, other processes."""
+"""Shared by the tests of batch inference: inputs, expected results, other processes."""
 
 import json
 import os

@@ -21,7 +21,7 @@ NAMES = ("generator", "discriminator")
 
 
 class Count:
-    """What only training needs: how many fakes were judged."""
+    """State that only training needs: the number of fakes that were judged."""
 
     def __init__(self):
         self.total = keras.Variable(
