@@ -56,7 +56,7 @@ def demonstrate(demo) -> None:
     )
     demo.command("bert", "attention", teacher, texts[0], "--output", demo.folder / "attention")
     pictures = sorted((demo.folder / "attention").glob("*.png"))
-    page.pictures([(path, f"{path.stem}: what looks at what") for path in pictures], large=True)
+    page.pictures([(path, f"Attention weights of {path.stem}") for path in pictures], large=True)
 
 
 def _lines(path: Path) -> list[str]:

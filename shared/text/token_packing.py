@@ -20,7 +20,7 @@ def pack_texts(
     Args:
         tokens: int32 (N, None).
         pair: int32 (N, None) or None.
-        max_length: int. Most tokens of a row, special ones included.
+        max_length: int. Longest row in tokens, special tokens included.
         cls, sep, pad: int. Numbers of the special tokens.
 
     Returns:
