@@ -50,7 +50,7 @@ def demonstrate(demo) -> Path:
     )
     demo.command("bert", "attention", teacher, texts[0], "--output", demo.folder / "attention")
     pictures = sorted((demo.folder / "attention").glob("*.png"))
-    page.pictures([(path, f"Attention of {path.stem}") for path in pictures], large=True)
+    page.pictures([(path, f"Attention weights of {path.stem}") for path in pictures], large=True)
     return pictures[0]
 
 

@@ -39,7 +39,13 @@ def map_layers(
 
 
 def mapping_note(student_layers: int, teacher_layers: int, mapping: str, found: list[int]) -> str:
-    """A line about layers that "uniform" rounded; empty where the depths divide."""
+    """A line about layers that "uniform" rounded; empty where the depths divide.
+
+    Args:
+        student_layers, teacher_layers: int. Depths of both.
+        mapping: see `map_layers`.
+        found: the mapping that `map_layers` returned.
+    """
     if mapping != "uniform" or teacher_layers % student_layers == 0:
         return ""
     pairs = ", ".join(f"{student} from {teacher}" for student, teacher in enumerate(found, 1))

@@ -1,36 +1,57 @@
 """Losses between the layers of a student and a teacher, averaged over the rows of a batch.
 
-Args of the losses:
-    student, teacher: outputs of a layer of each, of equal shapes.
-    padding_mask: bool (B, T), True for a real token; padding has no weight.
-    item_counts: int (B,). Weight of each row. Where the prediction loss is a mean over tokens, a
-        row counts as often as it has tokens in both losses, however rows are split over devices.
+Padding has no weight. `item_counts` are the weights of the rows: where the prediction loss is a
+mean over tokens, a row counts as often as it has tokens in both losses, however rows are split over
+devices.
 """
 
 from keras import ops
 
 
 def hidden_loss(student, teacher, padding_mask, item_counts):
-    """Mean squared error of hidden states (B, T, D) (TinyBERT, equation 8)."""
+    """Mean squared error of hidden states (TinyBERT, equation 8).
+
+    Args:
+        student, teacher: float (B, T, D). Hidden states.
+        padding_mask: bool (B, T), True for a real token.
+        item_counts: int (B,). Weight of each row.
+    """
     by_position = ops.mean(ops.square(_float(student) - _float(teacher)), axis=-1)
     return _mean_over(by_position, padding_mask, item_counts)
 
 
 def attention_loss(student, teacher, padding_mask, item_counts):
-    """Mean squared error of the raw scores (B, A, T, T) of all heads (TinyBERT, equation 7)."""
+    """Mean squared error of the raw scores of all heads (TinyBERT, equation 7).
+
+    Args:
+        student, teacher: float (B, A, T, T). Raw attention scores.
+        padding_mask: bool (B, T), True for a real token.
+        item_counts: int (B,). Weight of each row.
+    """
     squares = ops.mean(ops.square(_float(student) - _float(teacher)), axis=1)
     both = ops.logical_and(padding_mask[:, :, None], padding_mask[:, None, :])
     return _mean_over(squares, both, item_counts)
 
 
 def patient_loss(student, teacher, item_counts):
-    """Squared distance of normalised first positions of (B, T, D) (BERT-PKD, equation 7)."""
+    """Squared distance of normalised first positions (BERT-PKD, equation 7).
+
+    Args:
+        student, teacher: float (B, T, D). Hidden states.
+        item_counts: int (B,). Weight of each row.
+    """
     first = [ops.normalize(_float(hidden)[:, 0], axis=-1) for hidden in (student, teacher)]
     return _mean_of_rows(ops.sum(ops.square(first[0] - first[1]), axis=-1), item_counts)
 
 
 def cosine_loss(student, teacher, padding_mask, item_counts):
-    """One minus the cosine of hidden states (B, T, D) (DistilBERT, section 3)."""
+    """One minus the cosine of hidden states (DistilBERT, section 3).
+
+    Args:
+        student, teacher: float (B, T, D). Hidden states.
+        padding_mask: bool (B, T), True for a real token.
+        item_counts: int (B,). Weight of each row.
+    """
     parts = [ops.normalize(_float(hidden), axis=-1) for hidden in (student, teacher)]
     return _mean_over(1.0 - ops.sum(parts[0] * parts[1], axis=-1), padding_mask, item_counts)
 

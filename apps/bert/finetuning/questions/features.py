@@ -75,6 +75,7 @@ def read_windows(features: Features) -> Windows:
 
 
 def ragged(sentences: Sentences) -> tf.RaggedTensor:
+    """Sentences as a ragged tensor."""
     return tf.RaggedTensor.from_row_splits(
         sentences.tokens, sentences.ends.astype(np.int64), validate=False
     )

@@ -12,11 +12,10 @@ from shared.common.errors import KerasuiteError
 from shared.engine.run import load_best, open_run
 from shared.engine.training.evaluate import evaluate
 from shared.engine.training.train import train
+from tests.apps.bert.distillation.runs import write_untrained_run
 
 NAMES, PLACES = ["Anna", "Bob", "Carl", "Dora"], ["Paris", "Rome", "Oslo", "Lima"]
 VERBS = ["saw", "left", "likes", "knows"]
-# What must be learnt by heart: enough epochs for the smallest of models.
-LEARN = {"epochs": 60, "learning_rate": 1e-2, "validate_every": 60}
 
 
 def sentences():
@@ -31,8 +30,17 @@ def write_table(folder, header, rows):
     return folder
 
 
-def trained(data, folder, **more):
-    values = {"preset": "test", "data": (str(data),), **LEARN, **more}
+def trained(data, folder, epochs, learning_rate=1e-2):
+    """Signatures and metrics of a model that has learnt its data by heart.
+
+    Args:
+        data: folder of the training and validation files.
+        folder: the run folder.
+        epochs: more than three seeds needed for a perfect score.
+        learning_rate: peak learning rate.
+    """
+    values = {"preset": "test", "data": (str(data),), "epochs": epochs}
+    values |= {"validate_every": epochs, "learning_rate": learning_rate}
     app = FinetuneApp()
     train(app, configs.resolve(FinetuneApp.config_class, values), folder)
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -73,8 +81,7 @@ def test_pairs(tmp_path):
     rows = [(a, b, "same" if a.split()[0] == b.split()[0] else "other") for a, b in pairs]
     data = write_table(tmp_path / "data", ("sentence1", "sentence2", "label"), rows)
     # At the rate of the others one seed in six stays at the share of the larger class.
-    options = {"epochs": 100, "validate_every": 100, "learning_rate": 5e-3}
-    serving, metrics = trained(data, tmp_path / "run", **options)
+    serving, metrics = trained(data, tmp_path / "run", 60, learning_rate=5e-3)
     assert metrics["accuracy"] > 0.9
     first, second, labels = (list(column) for column in zip(*rows, strict=True))
     found = call(serving, text=first, text_pair=second)
@@ -88,7 +95,7 @@ def test_pairs(tmp_path):
 def test_numbers(tmp_path):
     rows = [(f"{'very ' * n}good", n / 2) for n in range(6)] * 4
     data = write_table(tmp_path / "data", ("sentence", "score"), rows)
-    serving, metrics = trained(data, tmp_path / "run")
+    serving, metrics = trained(data, tmp_path / "run", 40)
     assert metrics["pearson"] > 0.9
     found = call(serving, text=["good", "very very very very good", "good " * 40])
     assert found["score"][0] < found["score"][1]
@@ -102,7 +109,7 @@ def test_choices(tmp_path):
     ]
     header = ("sent1", "ending0", "ending1", "ending2", "ending3", "label")
     data = write_table(tmp_path / "data", header, rows)
-    serving, metrics = trained(data, tmp_path / "run")
+    serving, metrics = trained(data, tmp_path / "run", 15)
     assert metrics["accuracy"] > 0.9
     found = call(serving, text=["Anna saw"], choices=[["Bob", "Rome", "left"]])
     assert found["probabilities"].shape == (1, 3)
@@ -117,7 +124,7 @@ def test_tags_and_spans(tmp_path):
         lines += [f"{name} B-PER", "Lee I-PER", f"{verb} O", f"U.{place} B-LOC", ". O", ""]
     for name in ("train.conll", "dev.conll"):
         (folder / name).write_text("\n".join(lines))
-    serving, metrics = trained(folder, tmp_path / "run", epochs=100, validate_every=100)
+    serving, metrics = trained(folder, tmp_path / "run", 20)
     assert metrics["f1"] > 0.95
     text = "Anna Lee saw U.Rome ."
     found = {name: value.numpy() for name, value in call(serving, text=[text, ""]).items()}
@@ -145,7 +152,7 @@ def test_answers(tmp_path):
     folder.mkdir()
     for name in ("train.json", "dev.json"):
         (folder / name).write_text(json.dumps(data))
-    serving, metrics = trained(folder, tmp_path / "run")
+    serving, metrics = trained(folder, tmp_path / "run", 20)
     assert metrics["exact_match"] > 0.9
     long = "Bob knows " * 40 + "Bob left Oslo"
     found = call(serving, question=["where Bob ?", "where ?"], context=[long, ""])
@@ -158,11 +165,9 @@ def test_a_run_without_metrics_is_judged_on_other_data(tmp_path):
     """Metrics are written when a training ends; before, its best model can be evaluated already."""
     rows = [(text, text.split()[0]) for text in sentences()]
     data = write_table(tmp_path / "data", ("sentence", "label"), rows)
-    values = {"preset": "test", "data": (str(data),), "epochs": 1}
-    train(FinetuneApp(), configs.resolve(FinetuneApp.config_class, values), tmp_path / "run")
-    (tmp_path / "run" / "metrics.json").unlink()
+    folder = write_untrained_run(FinetuneApp(), tmp_path / "run", data=(str(data),))
     app = FinetuneApp()
-    run = open_run(app, tmp_path / "run")
+    run = open_run(app, folder)
     app.replace_validation_data(run, [str(data / "train.tsv")])
     metrics, _ = evaluate(app, run, load_best(app, run))
     assert 0 <= metrics["accuracy"] <= 1

@@ -13,6 +13,7 @@ from shared.common.inputs import Source
 from shared.engine.run import load_best, open_run
 from shared.engine.training.evaluate import evaluate
 from shared.engine.training.train import train
+from tests.apps.bert.distillation.runs import write_untrained_run
 
 
 def write(path, *lines):
@@ -58,7 +59,9 @@ def test_a_model_predicts_on_its_training_file(tmp_path):
     rows = [f"{number}\tthe text {number}\t{'ab'[number % 2]}" for number in range(12)]
     path = write(tmp_path / "rows.tsv", "id\tclaim\tside", *rows)
     columns = {"task_data.text_column": "claim", "task_data.label_column": "side"}
-    app, run = run_of(path, tmp_path / "run", **columns)
+    app = FinetuneApp()
+    folder = write_untrained_run(FinetuneApp(), tmp_path / "run", data=(str(path),), **columns)
+    run = open_run(app, folder)
     assets = app.serving(run, load_best(app, run))[""].extra_assets()
     write(tmp_path / "assets.extra" / "task.json", assets["task.json"])
     predictor = app.predictor(tmp_path)
