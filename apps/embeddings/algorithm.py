@@ -1,4 +1,4 @@
-"""The model that a configuration asks for."""
+"""Construction of the model of a configuration."""
 
 import keras
 
@@ -16,7 +16,7 @@ HIERARCHICAL = {"skipgram": HierarchicalSkipGram, "cbow": HierarchicalCbow}
 
 
 def build_model(config: EmbedConfig, vocabulary: Vocabulary) -> keras.Model:
-    """An untrained model for a vocabulary."""
+    """Builds an untrained model for a vocabulary."""
     options = config.model
     if options.algorithm == "glove":
         return GloVe(len(vocabulary), options.dim, config.glove.x_max, config.glove.alpha)

@@ -1,4 +1,4 @@
-"""The word-embedding application, as the engine sees it."""
+"""The word-embedding application."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from shared.engine.app import LAST_EPOCH, App
 from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
 
-# Words whose vectors are computed at a time.
+# Words whose vectors are computed together.
 BATCH = 4096
 
 
@@ -52,7 +52,7 @@ class EmbedApp(App):
 
     def dataset(self, run: Run, split: str, start_step: int = 0) -> tf.data.Dataset:
         if split != "train":
-            # What is judged is the table itself: every word once.
+            # The table itself is evaluated: every word once.
             return stream.evaluation_examples(len(self.vocabulary), BATCH, run.worker).batch(BATCH)
         return data.training_dataset(
             run.config, run.folder, self.vocabulary, start_step, run.worker
@@ -88,7 +88,7 @@ class EmbedApp(App):
         return EmbeddingEvaluator(self.vocabulary.words, judgements)
 
     def word_vectors(self, model: keras.Model) -> WordVectors:
-        """The vectors of a trained model."""
+        """Vectors of all words of a trained model."""
         ids = np.arange(len(self.vocabulary))
         parts = [model(ids[i : i + BATCH]).numpy() for i in range(0, len(ids), BATCH)]
         return WordVectors(self.vocabulary.words, np.concatenate(parts))

@@ -1,4 +1,4 @@
-"""`kerasuite embed check`: what is in a corpus and what is wrong with it."""
+"""`kerasuite embed check`: contents and problems of a corpus."""
 
 from collections import Counter
 
@@ -9,20 +9,20 @@ FREQUENT_SHOWN = 10
 
 
 def describe(config: EmbedConfig) -> tuple[list[str], list[str]]:
-    """(contents, problems) of the corpus of a configuration, a line each."""
+    """Describes a corpus; returns lines of contents and lines of problems."""
     corpus = read_corpus(config)
     counts: Counter[str] = Counter()
     documents = 0
     for words in corpus:
         documents += 1
         counts.update(words)
-    total, least = counts.total(), config.corpus.min_count
-    kept = {word: count for word, count in counts.items() if count >= least}
+    total, min_count = counts.total(), config.corpus.min_count
+    kept = {word: count for word, count in counts.items() if count >= min_count}
     covered = sum(kept.values()) / total
     contents = [
         f"{documents:,} documents, {total:,} words, {len(counts):,} different ones",
-        f"{len(kept):,} words occur at least {least} times (--min-count); they are {covered:.1%} "
-        f"of the text",
+        f"{len(kept):,} words occur at least {min_count} times (--min-count); they are "
+        f"{covered:.1%} of the text",
         "most frequent: "
         + ", ".join(f"{word} {count:,}" for word, count in counts.most_common(FREQUENT_SHOWN)),
     ]
@@ -31,9 +31,9 @@ def describe(config: EmbedConfig) -> tuple[list[str], list[str]]:
         for name, count in sorted(corpus.invalid_bytes.items())
     ]
     if len(kept) < 2:
-        most = max(counts.values())
+        highest = max(counts.values())
         problems.append(
-            f"{len(kept)} word(s) occur {least} times or more, at least 2 are needed; the most "
-            f"frequent occurs {most} times: lower --min-count or give more text"
+            f"{len(kept)} word(s) occur {min_count} times or more, at least 2 are needed; the most "
+            f"frequent occurs {highest} times: lower --min-count or give more text"
         )
     return contents, problems

@@ -4,66 +4,66 @@ from typing import Any, ClassVar, Literal
 
 from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
 
-# Learning rate of each algorithm where none is given: those of the original programs.
+# Default learning rate of each algorithm, as in the original programs.
 LEARNING_RATES = {"skipgram": 0.025, "cbow": 0.025, "glove": 0.05}
 
 
 @config_class
 class CorpusConfig:
-    """How text becomes words, and which words are trained."""
+    """Splitting of text into words, and selection of words."""
 
-    language: str = option("en", "Language of the text: zh is cut into words by jieba.")
+    language: str = option("en", "Language of the text (ISO 639); zh is split into words by jieba.")
     document: Literal["line", "running"] = option(
-        "line", "One document a line, or running text: windows do not cross documents."
+        "line", "One document per line, or a running text per file; no window crosses documents."
     )
     pattern: Literal["words", "whitespace"] = option(
-        "words", "Finds words in text, or takes what white space separates."
+        "words", "Extract words from text, or split it at white space only."
     )
-    phrases: bool = option(False, "Joins frequent pairs of words, such as new_york.")
-    min_count: int = option(5, "Leaves out words with fewer occurrences.", ge=1)
-    max_vocab: int = option(0, "Keeps only so many of the most frequent words; 0 is all.", ge=0)
+    phrases: bool = option(False, "Join frequent pairs of words, such as new_york.")
+    min_count: int = option(5, "Leave out words with fewer occurrences.", ge=1)
+    max_vocab: int = option(0, "Keep this many of the most frequent words; 0 keeps all.", ge=0)
 
 
 @config_class
 class ModelConfig:
-    """The algorithm."""
+    """Algorithm and its parameters."""
 
     algorithm: Literal["skipgram", "cbow", "glove"] = option(
-        "skipgram", "word2vec's skip-gram or CBOW, or GloVe."
+        "skipgram", "Skip-gram or CBOW (word2vec), or GloVe."
     )
     loss: Literal["negative-sampling", "hierarchical-softmax"] = option(
         "negative-sampling", "Output layer of word2vec."
     )
     dim: int = option(100, "Size of a vector.", ge=1, le=4096)
-    window: int = option(5, "Largest distance of a context word; GloVe's paper takes 10.", ge=1)
-    negatives: int = option(5, "Noise words for each pair (negative sampling).", ge=1, le=64)
+    window: int = option(5, "Largest distance of a context word; 10 in the GloVe paper.", ge=1)
+    negatives: int = option(5, "Noise words per pair (negative sampling).", ge=1, le=64)
     subsample: float = option(
-        1e-3, "Thins out words above this share of the corpus; 0 is off.", ge=0
+        1e-3, "Drop words above this share of the corpus at random; 0 disables.", ge=0
     )
 
 
 @config_class
 class GloveConfig:
-    """What only GloVe has."""
+    """Parameters of GloVe."""
 
-    x_max: float = option(10.0, "Count from which a pair has full weight (100 in the paper).", gt=0)
+    x_max: float = option(10.0, "Count from which a pair has full weight; 100 in the paper.", gt=0)
     alpha: float = option(0.75, "Exponent of the weight of rarer pairs.", ge=0, le=1)
-    symmetric: bool = option(True, "Counts context on both sides, or only on the left.")
-    memory: float = option(1.0, "Memory for counting, in GiB; more of it is spilled to disk.", gt=0)
+    symmetric: bool = option(True, "Count context words on both sides, or only on the left.")
+    memory: float = option(1.0, "Memory for counting in GiB; the rest is spilled to disk.", gt=0)
 
 
 @config_class
 class EmbedConfig(RunConfig):
-    """Everything about one training of word vectors."""
+    """Configuration of a training of word vectors."""
 
     task: ClassVar[str] = "embed"
 
     epochs: int = option(5, "Passes over the corpus, or over GloVe's counts.", ge=1)
     batch_size: int = option(
-        65536, "Words (GloVe: counts) in one step of the loop, over all devices.", ge=1
+        65536, "Words (GloVe: co-occurrences) per step, over all devices.", ge=1
     )
     learning_rate: float = option(
-        0.0, "First learning rate; 0 takes 0.025 for word2vec, 0.05 for GloVe.", ge=0
+        0.0, "Initial learning rate; 0 is 0.025 for word2vec and 0.05 for GloVe.", ge=0
     )
     optimization: OptimizationConfig = group(
         # Plain gradient descent that falls linearly to almost zero, as in word2vec.
@@ -85,7 +85,7 @@ class EmbedConfig(RunConfig):
             "model": {"dim": 16, "window": 3},
         },
         # A corpus of some tens of thousands of words, as `kerasuite samples corpus` makes it:
-        # many passes, and every word counts.
+        # many passes, and little subsampling.
         # kerasuite embed train corpus --preset tiny
         "tiny": {
             "epochs": 100,

@@ -28,7 +28,7 @@ TOKENS, COOCCURRENCES = "tokens.bin", "cooccurrences"
 
 
 def read_corpus(config: EmbedConfig) -> Corpus:
-    """The documents that a configuration names."""
+    """Opens the corpus of a configuration."""
     options = config.corpus
     return Corpus(config.data, options.language, options.document, options.pattern)
 
@@ -36,7 +36,7 @@ def read_corpus(config: EmbedConfig) -> Corpus:
 def prepare_corpus(config: EmbedConfig, folder: Path) -> dict[str, Any]:
     """Counts the words, encodes the corpus and, for GloVe, counts its pairs.
 
-    Everything is written whole or not at all; a preparation that was killed begins again.
+    Every file is written atomically; a preparation that was killed starts again.
 
     Returns:
         Numbers that describe the corpus, for the artifacts of the run.
@@ -71,7 +71,7 @@ def prepare_corpus(config: EmbedConfig, folder: Path) -> dict[str, Any]:
 
 
 class _Joined(Iterable[list[str]]):
-    """A corpus with its phrases joined, which can be read again and again."""
+    """A corpus with its phrases joined, which can be read repeatedly."""
 
     def __init__(self, corpus: Corpus, phrases: PhraseModel):
         self._corpus, self._phrases = corpus, phrases
@@ -90,15 +90,21 @@ def _report_invalid_bytes(corpus: Corpus) -> None:
 
 
 def write_words(vocabulary: Vocabulary, folder: Path) -> Path:
-    """Writes the words alone, one a line, as the SavedModel's tables read them."""
+    """Writes the words, one per line, for the tables of the SavedModel."""
     write_text(folder / WORDS, "\n".join(vocabulary.words) + "\n")
     return folder / WORDS
 
 
 def text_words(config: EmbedConfig, phrases_file: Path) -> Callable[[str, bytes], list[str]]:
-    """Function of the name and content of a text file (or its .gz) to its words, as in training.
+    """Makes the function that splits a text file into words, as in training.
 
-    It raises a KerasuiteError for a file that is damaged or no text.
+    Args:
+        config: configuration of the run.
+        phrases_file: model of the phrases, read where `config` joins them.
+
+    Returns:
+        Function of the name and the content of a file, also gzipped, to its words. It raises a
+        KerasuiteError for a file that is damaged or no text.
     """
     split = word_splitter(config.corpus.language, config.corpus.pattern)
     join = PhraseModel.load(phrases_file) if config.corpus.phrases else list
@@ -131,7 +137,15 @@ def training_dataset(
     start_step: int,
     worker: tuple[int, int],
 ) -> tf.data.Dataset:
-    """The endless stream of steps; see `window_blocks` and `cooccurrence_stream`."""
+    """Makes the endless stream of steps, see `window_blocks` and `cooccurrence_stream`.
+
+    Args:
+        config: configuration of the run.
+        folder: run folder, see `prepare_corpus`.
+        vocabulary: words and counts.
+        start_step: int. Global step of the first batch.
+        worker: (index, count). Share of this worker.
+    """
     options = {"seed": config.seed, "start_step": start_step, "worker": worker}
     if config.model.algorithm == "glove":
         counts = CooccurrenceFile.open(folder / COOCCURRENCES)
@@ -148,10 +162,10 @@ def training_dataset(
 
 
 def block_shape(config: EmbedConfig) -> window_blocks.BlockShape:
-    """The blocks of a word2vec training.
+    """Sizes of the blocks of a word2vec training.
 
-    With hierarchical softmax they are short: every position of a block meets the paths of all
-    its words, of which only those in its window count.
+    With hierarchical softmax they are short: every position of a block is multiplied with the
+    paths of all its words, of which only those in its window count.
     """
     sizes = {}
     if config.model.loss == "hierarchical-softmax":

@@ -1,4 +1,4 @@
-"""How good word vectors are: similarity of pairs, analogies, and what stands near what."""
+"""Evaluation of word vectors: word similarity, analogies, nearest neighbours."""
 
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,19 @@ from shared.common.errors import KerasuiteError
 from shared.engine.app import Evaluator
 from shared.report.page import Page
 
-# Words whose neighbours are shown, and words on the map; not the first ones, mere grammar.
+# Words with neighbours on the page, words on the map, and first words left out: mere grammar.
 NEIGHBORS_SHOWN, WORDS_PLOTTED, SKIPPED = 24, 150, 100
-# Fewer covered pairs say nothing.
+# Fewer covered pairs are not reported: their correlation is noise.
 MIN_PAIRS = 10
 
 
 class Judgements:
-    """The files that vectors are compared with.
+    """Files of human judgements for evaluation.
 
     Args:
         files: files of pairs (see `word_similarity`) or of analogies (see `word_analogies`), told
-            apart by how they begin; without any, the sets for English that gensim carries.
-        language: "en" for those sets; other languages have none.
+            apart by how they begin; without any, the sets for English that gensim includes.
+        language: str. "en" for those sets; other languages have none.
     """
 
     def __init__(self, files: list[str], language: str = "en"):
@@ -40,12 +40,12 @@ class Judgements:
             self.analogies = word_analogies.standard_files() if language == "en" else []
 
     def similarity(self, vectors: WordVectors) -> dict[str, word_similarity.SimilarityScore]:
-        """How well each set of pairs is matched, of those that have enough known words."""
+        """Scores of the sets of pairs of which at least `MIN_PAIRS` are known."""
         found = {name: word_similarity.evaluate(vectors, path) for name, path in self.pairs.items()}
         return {name: score for name, score in found.items() if score.pairs >= MIN_PAIRS}
 
     def analogy(self, vectors: WordVectors) -> dict[str, Any]:
-        """Accuracy for each set of analogies by both methods, and by section."""
+        """Accuracy on each set of analogies by both methods, and by section."""
         results: dict[str, Any] = {}
         for path in self.analogies:
             for method in ANALOGY_METHODS:
@@ -67,7 +67,7 @@ class EmbeddingEvaluator(Evaluator):
 
     Args:
         words: the vocabulary, in the order of the data set.
-        judgements: what they are compared with.
+        judgements: files to compare with.
     """
 
     def __init__(self, words: list[str], judgements: Judgements):
@@ -82,7 +82,7 @@ class EmbeddingEvaluator(Evaluator):
         return WordVectors(self.words, np.concatenate(self._parts))
 
     def result(self) -> dict[str, float]:
-        """Spearman's rho of each set of pairs."""
+        """Spearman's rank correlation for each set of pairs."""
         found = self.judgements.similarity(self.word_vectors)
         return {name: score.spearman for name, score in found.items()}
 
@@ -100,7 +100,7 @@ class EmbeddingEvaluator(Evaluator):
 
 
 def detailed_scores(vectors: WordVectors, judgements: Judgements) -> dict[str, Any]:
-    """Everything that is known about vectors, by name: numbers, and sections of analogies."""
+    """All scores by name: numbers, and sections of analogies."""
     scores: dict[str, Any] = {}
     for name, score in judgements.similarity(vectors).items():
         scores |= {name: score.spearman, f"{name}_pairs": f"{score.pairs} of {score.all_pairs}"}
@@ -108,13 +108,13 @@ def detailed_scores(vectors: WordVectors, judgements: Judgements) -> dict[str, A
 
 
 def shown_words(words: list[str], count: int) -> list[str]:
-    """Frequent words that are worth showing: after the first, which are mostly grammar."""
+    """Selects frequent words to show, after the first, which are mostly grammar."""
     begin = min(SKIPPED, len(words) // 10)
     return words[begin : begin + count]
 
 
 def write_neighbors(vectors: WordVectors, path: Path) -> None:
-    """A page with the nearest neighbours of some frequent words."""
+    """Writes a page with the nearest neighbours of some frequent words."""
     page = Page("Nearest neighbours")
     page.text("Words with the highest cosine similarity, best first.")
     rows = [

@@ -17,8 +17,8 @@ class DocumentPredictor(Predictor):
     """One vector for each text file; all of them in `vectors.npy` as well.
 
     Args:
-        text_words: name and content of a file to its words, see `data.text_words`.
-        weighting: "mean", or "sif": words weighted by a / (a + p), and the first principal
+        text_words: function of name and content of a file to its words, see `data.text_words`.
+        weighting: str. "mean", or "sif": words weighted by a / (a + p), and the first principal
             component of all documents removed from `vectors.npy` (Arora et al., 2017).
     """
 

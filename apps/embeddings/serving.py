@@ -1,4 +1,4 @@
-"""The SavedModel of word vectors: tokens to vectors, neighbours, document vectors."""
+"""SavedModel of word vectors: tokens to vectors, neighbours and document vectors."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from shared.text.line_tables import line_by_number, number_by_line
 
 
 class EmbeddingServing(ServingModule):
-    """Word vectors and what is computed from them.
+    """Word vectors, nearest neighbours and document vectors.
 
     Signatures:
         serving_default: `token` string [N] to `vector` f32 [N, D], `in_vocabulary` bool [N].
@@ -21,14 +21,14 @@ class EmbeddingServing(ServingModule):
             `similarity` f32 [N, k], exact cosines, best first, without the word itself; empty
             and 0 for an unknown word. At most V - 1 columns.
         document: `text` string [N], tokens separated by spaces, to `vector` f32 [N, D], the mean
-            of the known ones (zeros without any), and `known` int32 [N], how many there are.
+            of the known ones (zeros without any), and `known` int32 [N], their number.
         sif_document: the same, each token weighted by a / (a + p).
 
     Args:
         word_vectors: the vectors.
         vocabulary: the same words with their counts.
-        words_file: path of a file with one word a line; becomes an asset.
-        extra: file name to text: the vocabulary with its counts, the phrases.
+        words_file: path of a file with one word per line; becomes an asset.
+        extra: dict of file name to text. Files for `assets.extra/`: vocabulary and phrases.
 
     Reference: [Arora et al., 2017, A Simple but Tough-to-Beat Baseline for Sentence
     Embeddings](https://openreview.net/forum?id=SyK00v5xx) for `sif_document`.
@@ -44,7 +44,7 @@ class EmbeddingServing(ServingModule):
         self.extra = extra
         self.words = word_vectors.words
         self.vectors = tf.Variable(word_vectors.vectors, trainable=False, name="vectors")
-        # Kept, so that a request does not normalise the whole table.
+        # A variable, so that a request does not normalise the whole table.
         lengths = np.linalg.norm(word_vectors.vectors, axis=1)
         scale = (1 / np.where(lengths == 0, 1, lengths)).astype(np.float32)
         self.inverse_lengths = tf.Variable(scale, trainable=False, name="inverse_lengths")

@@ -1,4 +1,4 @@
-"""What the commands beside training do: neighbours, analogies, conversion, maps, search."""
+"""Commands on trained vectors: neighbours, analogies, conversion, maps, search."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ BATCH = 256
 
 
 def load_vectors(path: Path) -> WordVectors:
-    """The vectors of a run folder, a SavedModel or a file.
+    """Loads the vectors of a run folder, a SavedModel or a file.
 
     Raises:
         KerasuiteError: if `path` is none of them.
@@ -58,7 +58,7 @@ def _of_saved_model(path: Path) -> WordVectors:
 
 
 def evaluate_file(path: Path, files: list[str]) -> None:
-    """Scores a file of vectors."""
+    """Prints the scores of a file of vectors."""
     judgements = Judgements(files)
     for name, value in detailed_scores(read_vectors(path), judgements).items():
         if not isinstance(value, dict):
@@ -70,7 +70,13 @@ def evaluate_file(path: Path, files: list[str]) -> None:
 
 
 def show_neighbors(model: Path, words: list[str], top: int) -> None:
-    """Prints a table with a column for each word."""
+    """Prints a table with the nearest words of each word in a column.
+
+    Args:
+        model: see `load_vectors`.
+        words: known words.
+        top: int. Number of neighbours.
+    """
     vectors = load_vectors(model)
     columns = [vectors.neighbors(word, top) for word in words]
     table = Table(box=None)
@@ -82,7 +88,16 @@ def show_neighbors(model: Path, words: list[str], top: int) -> None:
 
 
 def show_analogy(model: Path, a: str, b: str, c: str, top: int, multiply: bool) -> None:
-    """Prints the best answers with their scores."""
+    """Prints the best answers to "a is to b as c is to ..." with their scores.
+
+    Args:
+        model: see `load_vectors`.
+        a: str. A known word.
+        b: str. A known word.
+        c: str. A known word.
+        top: int. Number of answers.
+        multiply: bool. Whether to rank by 3CosMul instead of 3CosAdd.
+    """
     answers = load_vectors(model).analogy(a, b, c, top, "3cosmul" if multiply else "3cosadd")
     console.print(f"{a} is to {b} as {c} is to", markup=False)
     for word, score in answers:
@@ -90,7 +105,13 @@ def show_analogy(model: Path, a: str, b: str, c: str, top: int, multiply: bool) 
 
 
 def convert(model: Path, output: Path, format: str) -> None:
-    """Writes vectors in another format."""
+    """Writes vectors in another format.
+
+    Args:
+        model: see `load_vectors`.
+        output: see `write_vectors`.
+        format: str. One of `FORMATS`.
+    """
     if format not in FORMATS:
         raise KerasuiteError(f"--format {format}: unknown; one of {', '.join(FORMATS)}")
     vectors = load_vectors(model)
@@ -99,7 +120,15 @@ def convert(model: Path, output: Path, format: str) -> None:
 
 
 def plot(model: Path, words: list[str], output: Path, method: str, top: int) -> None:
-    """Draws a map of words."""
+    """Draws a map of words.
+
+    Args:
+        model: see `load_vectors`.
+        words: words to draw; without any, frequent ones.
+        output: PNG file.
+        method: str. See `plot_projection`.
+        top: int. Number of frequent words.
+    """
     from apps.embeddings.vectors.projection_plot import plot_projection
 
     vectors = load_vectors(model)
@@ -109,16 +138,25 @@ def plot(model: Path, words: list[str], output: Path, method: str, top: int) -> 
 
 
 def search(
-    place: str, model: Path, query: str, inputs: list[str], top: int, weighting: str
+    import_path: str, model: Path, query: str, inputs: list[str], top: int, weighting: str
 ) -> None:
-    """Prints the text files that are nearest to a query."""
+    """Prints the text files that are nearest to a query.
+
+    Args:
+        import_path: str. "module:Class" of the application.
+        model: a run folder or a SavedModel.
+        query: str. Words to look for.
+        inputs: files, folders or globs.
+        top: int. Number of files to print.
+        weighting: str. See `DocumentPredictor`.
+    """
     import_tensorflow()
     from shared.common.inputs import find_inputs
     from shared.engine.load_app import load_app
     from shared.engine.saved_model.loaded_model import LoadedModel
     from shared.engine.saved_model.run_export import saved_model_for
 
-    app = load_app(place)
+    app = load_app(import_path)
     saved_model = saved_model_for(app, model)
     predictor = app.predictor(saved_model, weighting=weighting)
     loaded = LoadedModel(saved_model, predictor.signature)

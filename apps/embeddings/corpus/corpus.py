@@ -1,4 +1,4 @@
-"""Raw files to documents: a stream that can be read again and again in constant memory."""
+"""Raw files as a stream of documents, which can be read repeatedly in constant memory."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,14 +18,14 @@ CHINESE_BREAKS = "。！？；，、"
 class Corpus(Iterable[list[str]]):
     """Documents of files and folders, each a list of words.
 
-    Every iteration reads the files anew. A document has at most 10,000 words; what is longer
-    becomes several documents, cut between words. Documents without words are left out.
+    Every iteration reads the files anew. A document has at most 10,000 words; a longer
+    one becomes several, cut between words. Documents without words are left out.
 
     Args:
         data: files, folders (recursive: .txt .text .tokens .cor, .gz and .zip of such) or globs.
         language: str. See `word_splitter`.
-        document: "line": every line is a document; "running": a file is one running text.
-        pattern: "words" or "whitespace". See `word_splitter`.
+        document: str. "line": every line is a document; "running": a file is one running text.
+        pattern: str. See `word_splitter`.
 
     Attributes:
         invalid_bytes: dict of file name to the number of bytes that are not UTF-8, in the files

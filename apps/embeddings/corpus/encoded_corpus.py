@@ -1,4 +1,4 @@
-"""The corpus as word ids in one file, which training maps into memory instead of loading it."""
+"""The corpus as word ids in one file, which training maps into memory."""
 
 import os
 from collections.abc import Iterable
@@ -37,11 +37,11 @@ class EncodedCorpus:
         """
         path = Path(path)
         if not path.is_file():
-            raise KerasuiteError(f"{path}: no such file; start the training anew")
+            raise KerasuiteError(f"{path}: no such file; start the training again")
         size = path.stat().st_size
         if not size or size % TOKEN.itemsize:
             raise KerasuiteError(
-                f"{path}: {size} bytes are no sequence of int32 word ids; start the training anew"
+                f"{path}: {size} bytes are no sequence of int32 word ids; start the training again"
             )
         return cls(np.memmap(path, TOKEN, mode="r"))
 
@@ -49,12 +49,12 @@ class EncodedCorpus:
 def encode(
     documents: Iterable[list[str]], vocabulary: Vocabulary, path: str | os.PathLike
 ) -> EncodedCorpus:
-    """Writes a corpus as word ids; documents without a known word leave no trace.
+    """Writes a corpus as word ids; documents without a known word are left out.
 
     Args:
         documents: the corpus, read once.
-        vocabulary: gives the ids.
-        path: file to write, atomically: little-endian int32.
+        vocabulary: words and their ids.
+        path: file of little-endian int32, written atomically.
 
     Returns:
         The corpus, mapped from the file.
@@ -78,6 +78,6 @@ def encode(
 
 
 def encode_words(words: list[str], vocabulary: Vocabulary) -> np.ndarray:
-    """The ids of the words that the vocabulary knows, int32 (n,)."""
+    """Ids of the known words: int32 (n,)."""
     ids = np.fromiter(map(vocabulary.ids.get, words, repeat(BOUNDARY)), TOKEN, len(words))
     return ids[ids != BOUNDARY]

@@ -1,4 +1,4 @@
-"""Phrases: pairs of words that stand together more often than chance become one token.
+"""Phrases: pairs of words that occur together more often than by chance become one token.
 
 Reference: [Mikolov et al., 2013](https://arxiv.org/abs/1310.4546), section 4; the model is
 gensim's, kept as readable JSON instead of a pickle.
@@ -13,7 +13,7 @@ from gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phrase
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_json
 
-# Words and pairs to count at the same time, about a gigabyte.
+# Words and pairs that are counted at the same time: about a gigabyte.
 MAX_TABLE = 8_000_000
 
 
@@ -23,7 +23,7 @@ class PhraseModel:
     Args:
         phrases: dict of joined phrase to score.
         threshold: float. Only phrases with a higher score are joined.
-        connector_words: words that may stand within a phrase but not at its ends.
+        connector_words: words that can be within a phrase but not at its ends.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class PhraseModel:
         """Counts words and pairs in one pass.
 
         Args:
-            documents: the corpus.
-            language: "en" lets articles and prepositions stand within a phrase.
-            min_count: int. Pairs must occur more often.
-            threshold: float. Higher gives fewer phrases.
+            documents: the corpus, read once.
+            language: str. "en" allows articles and prepositions within a phrase.
+            min_count: int. Pairs with at most this many occurrences are ignored.
+            threshold: float. Phrases must score higher than this.
         """
         model = Phrases(
             documents,
@@ -62,7 +62,7 @@ class PhraseModel:
         return cls(frozen.phrasegrams, threshold, frozen.connector_words)
 
     def __call__(self, words: list[str]) -> list[str]:
-        """The words of one document with phrases joined."""
+        """Joins the phrases of one document."""
         return [token for token, _ in self._model.analyze_sentence(words)]
 
     def apply(self, documents: Iterable[list[str]]) -> Iterator[list[str]]:
@@ -95,5 +95,6 @@ class PhraseModel:
             return cls(phrases, float(values["threshold"]), values["connector_words"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise KerasuiteError(
-                f"{path}: is no phrase model ({type(error).__name__}: {error}); train it anew"
+                f"{path}: is no phrase model ({type(error).__name__}: {error}); "
+                f"start the training again"
             ) from error

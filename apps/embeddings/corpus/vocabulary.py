@@ -1,4 +1,4 @@
-"""The words that are trained, how often each occurs, and the two distributions made of it."""
+"""The words to train with their counts, and the two distributions derived from them."""
 
 import heapq
 import os
@@ -10,50 +10,36 @@ import numpy as np
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_path
 
-# A table of so many different words takes about half a gigabyte.
+# Different words that are counted at the same time: about half a gigabyte.
 MAX_TABLE = 4_000_000
 
 
 class Vocabulary:
-    """Words in order of falling count; a word's id is its place.
+    """Words in order of falling count; a word's id is its index.
 
     Args:
         words: list of V str, each once and without white space.
-        counts: integers (V,). Occurrences of each word.
-        dropped_words: int. Occurrences in the corpus of words that are not in here.
-        dropped_types: int. Different words that are not in here; when the table was pruned,
-            a word may have been dropped and counted more than once.
+        counts: int (V,). Occurrences of each word.
+        dropped_words: int. Occurrences in the corpus of words that are not in the vocabulary.
     """
 
-    def __init__(
-        self,
-        words: list[str],
-        counts: np.ndarray,
-        *,
-        dropped_words: int = 0,
-        dropped_types: int = 0,
-    ):
+    def __init__(self, words: list[str], counts: np.ndarray, *, dropped_words: int = 0):
         self.words = list(words)
         self.counts = np.asarray(counts, np.int64)
         self.dropped_words = dropped_words
-        self.dropped_types = dropped_types
         self.ids = {word: index for index, word in enumerate(self.words)}
 
     def __len__(self) -> int:
         return len(self.words)
 
-    def index(self, word: str) -> int | None:
-        """The id of a word, or None if it is not in here."""
-        return self.ids.get(word)
-
     def keep_probabilities(self, subsample: float) -> np.ndarray:
-        """How likely an occurrence of each word is kept when frequent words are thinned out.
+        """Probability of keeping an occurrence of each word in subsampling.
 
         The formula of the word2vec program, sqrt(t / f) + t / f for a word with the share f
         of the corpus, which differs slightly from the one in the paper.
 
         Args:
-            subsample: float. The threshold t; 0 keeps everything.
+            subsample: float. Threshold t; 0 keeps all occurrences.
 
         Returns:
             float32 (V,), at most 1.
@@ -66,10 +52,10 @@ class Vocabulary:
         return np.minimum(np.sqrt(ratio) + ratio, 1).astype(np.float32)
 
     def noise_distribution(self, power: float = 0.75) -> np.ndarray:
-        """The distribution that negative samples are drawn from.
+        """Distribution of the noise words of negative sampling.
 
         Args:
-            power: float. 1 is the words' own distribution, 0 the uniform one.
+            power: float. 1 is the distribution of the words, 0 the uniform one.
 
         Returns:
             float64 (V,) that sums to 1.
@@ -90,7 +76,7 @@ class Vocabulary:
         """Reads what `save` wrote.
 
         Raises:
-            KerasuiteError: if a line is no word and count, or a word is there twice.
+            KerasuiteError: if a line is no word and count, or a word occurs twice.
         """
         counts: dict[str, int] = {}
         with open(path, encoding="utf-8", newline="\n") as file:
@@ -99,7 +85,7 @@ class Vocabulary:
                 if not word or not count.isdecimal() or word in counts:
                     raise KerasuiteError(
                         f"{path}, row {row}: expected a word not named before, a space and its "
-                        f"count; correct the row or build the vocabulary anew"
+                        f"count; correct the row or start the training again"
                     )
                 counts[word] = int(count)
         return cls(list(counts), np.fromiter(counts.values(), np.int64, len(counts)))
@@ -119,34 +105,28 @@ def build_vocabulary(
     Args:
         documents: the corpus, read once.
         min_count: int. Words with fewer occurrences are dropped.
-        max_vocab: int. At most so many words, the most frequent ones; 0 is no limit.
-        max_table: int. Different words to count at the same time.
+        max_vocab: int. Largest number of words, the most frequent ones; 0 is no limit.
+        max_table: int. Largest number of different words to count at the same time.
 
     Returns:
         The vocabulary; words with equal counts are in order of first occurrence.
 
     Raises:
-        KerasuiteError: if less than two words are left.
+        KerasuiteError: if fewer than two words are left.
     """
     table: Counter[str] = Counter()
-    total = pruned = rare = 0
+    total = rare = 0
     for words in documents:
         table.update(words)
         total += len(words)
         while len(table) > max_table:
             rare += 1
-            before = len(table)
             table = Counter({word: count for word, count in table.items() if count > rare})
-            pruned += before - len(table)
     kept = _most_frequent(table, min_count, max_vocab)
     _check_size(kept, table, total, min_count, max_vocab)
     counts = np.array([count for _, count in kept], np.int64)
-    return Vocabulary(
-        [word for word, _ in kept],
-        counts,
-        dropped_words=total - int(counts.sum()),
-        dropped_types=pruned + len(table) - len(kept),
-    )
+    dropped = total - int(counts.sum())
+    return Vocabulary([word for word, _ in kept], counts, dropped_words=dropped)
 
 
 def _most_frequent(table: Counter, min_count: int, max_vocab: int) -> list[tuple[str, int]]:
@@ -161,7 +141,7 @@ def _falling_count(item: tuple[str, int]) -> int:
 
 
 def _check_size(kept: list, table: Counter, total: int, min_count: int, max_vocab: int) -> None:
-    """Training needs two words at least: a word and something that it is not."""
+    """Training needs at least two words: one and a noise word that differs from it."""
     if len(kept) >= 2:
         return
     if not total:

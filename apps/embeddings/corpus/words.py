@@ -1,4 +1,4 @@
-"""Text to words: the one function that training, prediction and search share."""
+"""Splitting text into words, the same for training, prediction and search."""
 
 import functools
 import logging
@@ -19,25 +19,25 @@ Splitter = Callable[[str], list[str]]
 
 
 def word_splitter(language: str = "en", pattern: str = "words") -> Splitter:
-    """Chooses how text becomes words.
+    """Chooses the function that splits text into words.
 
     The text is brought into Unicode's form NFKC (full-width letters become plain ones) and
     lower-cased. Then a word is
 
-    - with "whitespace": whatever stands between white space, for text that is already split;
+    - with "whitespace": whatever is between white space, for text that is already split;
     - with "words": letters and digits of any script with their combining marks, and
       apostrophes between them (`don't`);
     - with "words" in Chinese: a word of jieba's that has a letter or digit in it.
 
     Args:
-        language: str. ISO 639 code; "zh" takes jieba.
-        pattern: "words" or "whitespace".
+        language: str. ISO 639 code; "zh" is split by jieba.
+        pattern: str. "words" or "whitespace".
 
     Returns:
         Function of a text to its words.
 
     Raises:
-        KerasuiteError: for a language without spaces that nothing here can split.
+        KerasuiteError: for another language that is written without spaces.
     """
     code = language.lower().replace("_", "-").split("-")[0]
     if pattern not in PATTERNS:
@@ -53,7 +53,7 @@ def word_splitter(language: str = "en", pattern: str = "words") -> Splitter:
 
 
 def normalize(text: str) -> str:
-    """Form NFKC in lower case."""
+    """Converts to Unicode's form NFKC and to lower case."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).lower()
 
 

@@ -18,7 +18,7 @@ from shared.report import plots
 METHODS = ("pca", "tsne")
 NUM_FREQUENT_WORDS = 200
 DPI = 120
-# Where a label may stand: distances from its point in pixels, nearest first, and directions.
+# Offsets of a label from its point: distances in pixels, nearest first, and directions.
 DISTANCES = (5, 14, 26, 42, 62)
 DIRECTIONS = np.linspace(0, 2 * np.pi, 16, endpoint=False)
 
@@ -35,9 +35,9 @@ def plot_projection(
     Args:
         vectors: of all words.
         path: PNG file to write.
-        words: which ones; by default the 200 most frequent.
-        method: "pca" keeps large distances, "tsne" neighbourhoods.
-        seed: int. Of t-SNE.
+        words: words to draw; by default the 200 most frequent.
+        method: str. "pca" keeps large distances, "tsne" neighbourhoods.
+        seed: int. Seed of t-SNE.
 
     Raises:
         KerasuiteError: for an unknown method or word, or less than two words.
@@ -61,7 +61,15 @@ def plot_projection(
 
 
 def project(rows: np.ndarray, method: str = "pca", seed: int = 1) -> np.ndarray:
-    """Vectors (n, D) to points (n, 2), the same for the same seed.
+    """Projects vectors to two dimensions.
+
+    Args:
+        rows: float (n, D).
+        method: str. "pca" or "tsne".
+        seed: int. Seed of t-SNE.
+
+    Returns:
+        float (n, 2).
 
     Raises:
         KerasuiteError: for an unknown method.
@@ -79,13 +87,18 @@ def project(rows: np.ndarray, method: str = "pca", seed: int = 1) -> np.ndarray:
 
 
 def write_labels(axes: Axes, points: np.ndarray, words: Sequence[str]) -> np.ndarray:
-    """Puts a label to each point where it covers no other label, if there is such a place.
+    """Labels each point, where possible without covering another label.
 
-    Places are tried from near to far; a label that had to move away gets a thin line. The
-    most important words come first in `words`, and have the first choice.
+    Offsets are tried from near to far; a label far from its point gets a thin line. The most
+    important words come first in `words`, and are labelled first.
+
+    Args:
+        axes: axes of a figure with an Agg canvas.
+        points: float (n, 2). In data coordinates.
+        words: their n labels.
 
     Returns:
-        The labels' boxes in pixels, (n, 4): left, bottom, right, top.
+        float (n, 4). Left, bottom, right and top of the labels in pixels.
     """
     renderer = axes.figure.canvas.get_renderer()
     axes.set_xlim(axes.get_xlim())
@@ -103,7 +116,7 @@ def write_labels(axes: Axes, points: np.ndarray, words: Sequence[str]) -> np.nda
             annotation_clip=False,
         )
         extent = label.get_window_extent(renderer)
-        distance, box = _free_place(pixel, (extent.width, extent.height), boxes, pixels, axes.bbox)
+        distance, box = _free_box(pixel, (extent.width, extent.height), boxes, pixels, axes.bbox)
         middle = (box[:2] + box[2:]) / 2
         label.set_position(middle)
         if distance > DISTANCES[1]:
@@ -113,16 +126,16 @@ def write_labels(axes: Axes, points: np.ndarray, words: Sequence[str]) -> np.nda
     return boxes
 
 
-def _free_place(
+def _free_box(
     pixel: np.ndarray, size: tuple[float, float], boxes: np.ndarray, points: np.ndarray, frame
 ) -> tuple[int, np.ndarray]:
-    """The first place without overlap, or the one with the least."""
+    """The first box without overlap, or the one with the smallest."""
     half = np.array(size) / 2 + 1
     best = (np.inf, 0, np.zeros(4))
     for distance in DISTANCES:
         for angle in DIRECTIONS:
             toward = np.array([np.cos(angle), np.sin(angle)])
-            # The label's edge, not its middle, is so far from the point.
+            # The distance is that of the label's edge, not of its middle.
             middle = pixel + toward * distance + np.sign(toward.round(6)) * half
             box = np.concatenate([middle - half, middle + half])
             overlap = _overlap(box, boxes) + 20 * _inside(box, points) + _outside(box, frame)

@@ -20,18 +20,19 @@ VECTORS, METADATA = "vectors.tsv", "metadata.tsv"
 ROWS = 2_000
 MAX_ROW_BYTES = 1 << 20
 FLOAT = np.dtype("<f4")
-LARGEST = float(np.finfo(FLOAT).max)
+MAX_FLOAT = float(np.finfo(FLOAT).max)
 
 
 def read_vectors(path: str | os.PathLike) -> WordVectors:
     """Reads word vectors; the format is recognised by the content.
 
+    Of a word that occurs twice the first vector is kept, with a warning.
+
     Args:
-        path: a file, also gzipped, or a projector's folder or its vectors.tsv. Of a word that
-            is there twice the first vector is kept, and a warning says so.
+        path: a file, also gzipped, or a projector's folder or its vectors.tsv.
 
     Raises:
-        KerasuiteError: if it is no file of vectors, or a row is wrong; names file and row.
+        KerasuiteError: if it is no file of vectors, or a row is malformed; names file and row.
     """
     path = Path(path)
     if path.is_dir():
@@ -125,7 +126,7 @@ def _read_text(
 
 
 def _number(text: bytes, within: bool = True) -> bool:
-    """Whether the text is a number; `within` tells that it is part of a longer field."""
+    """Whether the text is a number, and `within` a longer field."""
     if not within:
         return False
     try:
@@ -136,7 +137,7 @@ def _number(text: bytes, within: bool = True) -> bool:
 
 
 def _numbers(path: Path, rows: list[list[bytes]], first_row: int) -> np.ndarray:
-    """Converts a block at once, and looks row by row only for what is wrong in it."""
+    """Converts a block at once, and looks row by row only for the number that is malformed."""
     try:
         with np.errstate(over="ignore"):
             vectors = np.array(rows, dtype=bytes).astype(np.float32)
@@ -146,7 +147,7 @@ def _numbers(path: Path, rows: list[list[bytes]], first_row: int) -> np.ndarray:
         return vectors
     for row, fields in enumerate(rows, start=first_row):
         for field in fields:
-            if not _number(field) or not abs(float(field)) <= LARGEST:
+            if not _number(field) or not abs(float(field)) <= MAX_FLOAT:
                 raise KerasuiteError(
                     f"{path}, row {row}: '{field.decode('utf-8', 'replace')}' is not a finite "
                     f"number; correct or remove the row"
@@ -192,7 +193,7 @@ def _read_projector(path: Path) -> tuple[list[str], np.ndarray]:
     labels = path.with_name(path.name.replace("vectors", "metadata"))
     if labels == path or not labels.is_file():
         raise KerasuiteError(
-            f"{path}: the words should be beside it in {METADATA}; name the files so"
+            f"{path}: the words should be in {METADATA} in the same folder; rename the files"
         )
     with open(labels, encoding="utf-8", newline="\n") as file:
         words = [line.rstrip("\r\n") for line in file]
@@ -229,7 +230,7 @@ def _without_repeats(path: Path, words: list[str], vectors: np.ndarray) -> WordV
     kept = sorted(first.values())
     repeated = next(word for index, word in enumerate(words) if first[word] != index)
     warn(
-        f"{path}: {len(words) - len(kept)} words are there more than once, such as '{repeated}'; "
+        f"{path}: {len(words) - len(kept)} words occur more than once, such as '{repeated}'; "
         f"the first vector of each is kept"
     )
     return WordVectors([words[index] for index in kept], vectors[kept])
@@ -239,9 +240,9 @@ def write_vectors(vectors: WordVectors, path: str | os.PathLike, format: str = "
     """Writes word vectors; numbers read back are equal in every bit.
 
     Args:
-        vectors: what to write.
-        path: the file; for the projector a folder, which gets vectors.tsv and metadata.tsv.
-        format: one of `FORMATS`.
+        vectors: words and vectors.
+        path: file to write; for the projector a folder, which gets vectors.tsv and metadata.tsv.
+        format: str. One of `FORMATS`.
 
     Raises:
         KerasuiteError: for an unknown format, or a word that the format cannot hold.

@@ -1,12 +1,12 @@
-"""Word similarity: do the vectors order pairs of words as people do?"""
+"""Word similarity: rank correlation of cosine similarities with human judgements."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from gensim.models import KeyedVectors
 from gensim.test.utils import datapath
-from scipy.stats import spearmanr
 
 from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common.errors import KerasuiteError
@@ -14,12 +14,12 @@ from shared.common.errors import KerasuiteError
 
 @dataclass(frozen=True)
 class SimilarityScore:
-    """How well a set of pairs is matched.
+    """Agreement with a set of word pairs.
 
     Attributes:
-        spearman: rank correlation with the human scores; NaN with less than two pairs.
-        pairs: pairs of which both words are known; the others do not count.
-        all_pairs: all pairs of the set.
+        spearman: float. Rank correlation with the human scores; NaN with less than two pairs.
+        pairs: int. Pairs of which both words are known; the others do not count.
+        all_pairs: int. All pairs of the set.
     """
 
     spearman: float
@@ -28,7 +28,7 @@ class SimilarityScore:
 
 
 def standard_files() -> dict[str, Path]:
-    """The sets that gensim carries, by name."""
+    """Paths of the sets that gensim includes, by name."""
     return {
         "wordsim353": Path(datapath("wordsim353.tsv")),
         "simlex999": Path(datapath("simlex999.txt")),
@@ -38,31 +38,37 @@ def standard_files() -> dict[str, Path]:
 def evaluate(
     vectors: WordVectors, path: str | os.PathLike, restrict_vocab: int = 300_000
 ) -> SimilarityScore:
-    """Spearman's rank correlation of cosine similarities with human scores.
+    """Computes Spearman's rank correlation of cosine similarities with human scores.
 
-    Equal to gensim's `evaluate_word_pairs` with its defaults: upper and lower case are one,
-    the most frequent spelling gives the vector, pairs with unknown words are left out.
+    This is gensim's `evaluate_word_pairs`: upper and lower case are one, the most frequent
+    spelling gives the vector, pairs with unknown words are left out.
 
     Args:
         vectors: most frequent words first.
-        path: `word<TAB>word<TAB>score` a line; `#` begins a comment, and the first line may be
-            titles.
-        restrict_vocab: int. Only so many words are known.
+        path: file of `word<TAB>word<TAB>score` lines; `#` begins a comment, and the first line may
+            be titles.
+        restrict_vocab: int. Number of most frequent words that are known.
 
     Raises:
         KerasuiteError: if the file is malformed.
     """
     pairs = read_pairs(path)
-    ids: dict[str, int] = {}
-    for index, word in enumerate(vectors.words[:restrict_vocab]):
-        ids.setdefault(word.upper(), index)
-    known = [(ids[a], ids[b], score) for a, b, score in pairs if a in ids and b in ids]
-    if len(known) < 2:
-        return SimilarityScore(float("nan"), len(known), len(pairs))
-    first, second, human = map(np.array, zip(*known, strict=True))
-    unit = vectors.unit()
-    cosines = np.einsum("nd,nd->n", unit[first], unit[second])
-    return SimilarityScore(float(spearmanr(human, cosines)[0]), len(known), len(pairs))
+    known = {word.upper() for word in vectors.words[:restrict_vocab]}
+    covered = sum(first in known and second in known for first, second, _ in pairs)
+    if covered < 2:
+        return SimilarityScore(float("nan"), covered, len(pairs))
+    _, spearman, _ = _keyed_vectors(vectors).evaluate_word_pairs(
+        os.fspath(path), encoding="utf-8-sig", restrict_vocab=restrict_vocab
+    )
+    return SimilarityScore(float(spearman[0]), covered, len(pairs))
+
+
+def _keyed_vectors(vectors: WordVectors) -> KeyedVectors:
+    """The same vectors in gensim's class, which `add_vectors` would copy."""
+    keyed = KeyedVectors(vectors.dim)
+    keyed.index_to_key, keyed.key_to_index = vectors.words, vectors.ids
+    keyed.vectors = vectors.vectors
+    return keyed
 
 
 def read_pairs(path: str | os.PathLike) -> list[tuple[str, str, float]]:
@@ -75,15 +81,18 @@ def read_pairs(path: str | os.PathLike) -> list[tuple[str, str, float]]:
     try:
         with open(path, encoding="utf-8-sig") as file:
             for row, line in enumerate(file, start=1):
+                if line.startswith("#") or not line.strip():
+                    continue
                 fields = line.rstrip("\n").upper().split("\t")
-                score = _score(fields)
-                if score is not None:
-                    pairs.append((fields[0], fields[1], score))
-                elif line.strip() and not line.startswith("#") and row > 1:
+                score = _number(fields[2]) if len(fields) == 3 else None
+                if row == 1 and score is None:
+                    continue
+                if score is None or not math.isfinite(score):
                     raise KerasuiteError(
                         f"{path}, row {row}: expected word<TAB>word<TAB>score; "
                         f"correct or remove the row"
                     )
+                pairs.append((fields[0], fields[1], score))
     except (OSError, UnicodeDecodeError) as error:
         raise KerasuiteError(f"{path}: cannot be read ({error}); give another file") from error
     if not pairs:
@@ -93,12 +102,8 @@ def read_pairs(path: str | os.PathLike) -> list[tuple[str, str, float]]:
     return pairs
 
 
-def _score(fields: list[str]) -> float | None:
-    """The finite number in the third of three fields, or None."""
-    if len(fields) != 3 or fields[0].startswith("#"):
-        return None
+def _number(text: str) -> float | None:
     try:
-        score = float(fields[2])
+        return float(text)
     except ValueError:
         return None
-    return score if np.isfinite(score) else None

@@ -8,7 +8,7 @@ import numpy as np
 from shared.common.errors import KerasuiteError
 
 ANALOGY_METHODS = ("3cosadd", "3cosmul")
-# How many words are searched for spellings close to an unknown one.
+# Words that are compared with the spelling of an unknown one.
 SPELLINGS = 20_000
 
 
@@ -32,12 +32,6 @@ class WordVectors:
 
     def __len__(self) -> int:
         return len(self.words)
-
-    def __contains__(self, word: str) -> bool:
-        return word in self.ids
-
-    def __getitem__(self, word: str) -> np.ndarray:
-        return self.vectors[self.index(word)]
 
     @property
     def dim(self) -> int:
@@ -80,24 +74,29 @@ class WordVectors:
     def nearest(
         self, vector: np.ndarray, k: int = 10, exclude: list[int] | None = None
     ) -> list[tuple[str, float]]:
-        """The k words with the highest cosine similarity to a vector, best first.
+        """Finds the k words with the highest cosine similarity to a vector, best first.
 
         Args:
             vector: float (D,).
-            k: int. How many.
-            exclude: rows that are no answer.
+            k: int. Number of words.
+            exclude: list of int. Rows that are no answer.
+
+        Returns:
+            List of (word, cosine).
         """
         return self._best(self.unit() @ normalized(vector), k, exclude or [])
 
     def analogy(
         self, a: str, b: str, c: str, k: int = 10, method: str = "3cosadd"
     ) -> list[tuple[str, float]]:
-        """Words d for which a is to b as c is to d; the three given words are no answers.
+        """Finds words d for which a is to b as c is to d; the given words are no answers.
 
         Args:
-            a, b, c: known words.
-            k: int. How many answers.
-            method: "3cosadd" ranks by the cosine with b - a + c, each of length 1; "3cosmul"
+            a: str. A known word.
+            b: str. A known word.
+            c: str. A known word.
+            k: int. Number of answers.
+            method: str. "3cosadd" ranks by the cosine with b - a + c, each of length 1; "3cosmul"
                 by cos(d, b) * cos(d, c) / cos(d, a), with cosines shifted to 0..1.
 
         Returns:

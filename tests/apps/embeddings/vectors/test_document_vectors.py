@@ -1,56 +1,35 @@
 """Document vectors against their definition and scikit-learn."""
 
 import numpy as np
-import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from apps.embeddings.vectors.document_vectors import (
     first_component,
-    mean_vectors,
     rank,
     remove_first_component,
-    sif_vectors,
+    sif_weights,
 )
-from apps.embeddings.vectors.word_vectors import WordVectors
-
-COUNTS = np.array([50, 30, 10, 5, 5])
 
 
-@pytest.fixture
-def vectors():
-    return WordVectors(list("abcde"), np.random.default_rng(0).normal(size=(5, 4)))
+def test_sif_weights():
+    weights = sif_weights(np.array([50, 30, 10, 5, 5]), a=0.01)
+    assert weights.dtype == np.float32
+    np.testing.assert_allclose(weights, [0.01 / (0.01 + p) for p in (0.5, 0.3, 0.1, 0.05, 0.05)])
 
 
-@pytest.fixture
-def documents():
-    generator = np.random.default_rng(1)
-    return [list(generator.choice(list("abcdex"), 6)) for _ in range(20)] + [["x"], []]
-
-
-def test_mean(vectors, documents):
-    for words, ours in zip(documents, mean_vectors(documents, vectors), strict=True):
-        known = [vectors[word] for word in words if word != "x"]
-        truth = np.mean(known, axis=0) if known else np.zeros(4)
-        np.testing.assert_allclose(ours, truth, atol=1e-6)
-
-
-def test_sif(vectors, documents):
-    share = dict(zip("abcde", COUNTS / 100, strict=True))
-    rows = []
-    for words in documents:
-        known = [0.01 / (0.01 + share[word]) * vectors[word] for word in words if word != "x"]
-        rows.append(np.sum(known, axis=0) / len(known) if known else np.zeros(4))
+def test_first_component_equals_scikit_learn():
+    rows = np.random.default_rng(1).normal(1, 1, (22, 4)).astype(np.float32)
+    rows[-2:] = 0
     svd = TruncatedSVD(1, n_iter=20, random_state=0).fit(rows)
     truth = rows - svd.transform(rows) @ svd.components_
-    ours = sif_vectors(documents, vectors, COUNTS, a=0.01)
-    assert ours.dtype == np.float32
-    np.testing.assert_allclose(ours, truth, atol=1e-5)
+    found = remove_first_component(rows)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, truth, atol=1e-5)
 
 
 def test_zeros():
     assert not first_component(np.zeros((3, 4))).any()
     assert not remove_first_component(np.zeros((3, 4), np.float32)).any()
-    assert mean_vectors([], WordVectors(["a"], [[1.0, 2.0]])).shape == (0, 2)
 
 
 def test_rank():

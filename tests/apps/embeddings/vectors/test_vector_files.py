@@ -75,7 +75,7 @@ def test_projector_with_titles(tmp_path):
 def test_repeated_words(tmp_path, capsys):
     (tmp_path / "v").write_text("3 2\na 1 2\nb 3 4\na 5 6\n")
     assert_equal(read_vectors(tmp_path / "v"), WordVectors(["a", "b"], [[1, 2], [3, 4]]))
-    assert "1 words are there more than once, such as 'a'" in capsys.readouterr().err
+    assert "1 words occur more than once, such as 'a'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

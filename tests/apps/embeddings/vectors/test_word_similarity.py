@@ -1,4 +1,4 @@
-"""Word similarity against gensim."""
+"""Word similarity against its definition."""
 
 import math
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors, Word2Vec
 from gensim.test.utils import datapath
+from scipy.stats import spearmanr
 
 from apps.embeddings.corpus.corpus import Corpus
 from apps.embeddings.vectors.word_similarity import evaluate, read_pairs, standard_files
@@ -32,12 +33,16 @@ def lee_vectors():
 @pytest.mark.parametrize("name", ["wordsim353", "simlex999"])
 @pytest.mark.parametrize("make", [random_vectors, lee_vectors])
 @pytest.mark.parametrize("restrict_vocab", [300_000, 400])
-def test_equals_gensim(name, make, restrict_vocab):
+def test_equals_the_definition(name, make, restrict_vocab):
     keyed, path = make(), standard_files()[name]
-    _, spearman, unknown = keyed.evaluate_word_pairs(str(path), restrict_vocab=restrict_vocab)
-    ours = evaluate(WordVectors(keyed.index_to_key, keyed.vectors), path, restrict_vocab)
-    assert ours.spearman == pytest.approx(spearman[0], abs=1e-6)
-    assert 100 * (1 - ours.pairs / ours.all_pairs) == pytest.approx(unknown)
+    first = {word.upper(): word for word in reversed(keyed.index_to_key[:restrict_vocab])}
+    pairs = read_pairs(path)
+    covered = [(first[a], first[b], score) for a, b, score in pairs if a in first and b in first]
+    cosines = [keyed.similarity(a, b) for a, b, _ in covered]
+    truth = spearmanr(cosines, [score for _, _, score in covered])[0]
+    found = evaluate(WordVectors(keyed.index_to_key, keyed.vectors), path, restrict_vocab)
+    assert found.spearman == pytest.approx(truth, abs=1e-6)
+    assert (found.pairs, found.all_pairs) == (len(covered), len(pairs))
 
 
 def test_nothing_known():
@@ -50,6 +55,20 @@ def test_malformed_row(tmp_path, row):
     path = tmp_path / "p.tsv"
     path.write_text(f"Word 1\tWord 2\tHuman\na\tb\t3\n{row}\n")
     with pytest.raises(KerasuiteError, match=r"p\.tsv, row 3: expected word<TAB>word<TAB>score"):
+        read_pairs(path)
+
+
+def test_marks_titles_and_comments(tmp_path):
+    """A byte order mark, titles, comments and empty lines are no pairs."""
+    path = tmp_path / "p.tsv"
+    path.write_text("\ufeffWord 1\tWord 2\tHuman\n# note\n\na\tb\t1\na\tc\t2\nb\tc\t3\n")
+    vectors = WordVectors(["a", "b", "c"], [[1, 0], [0, 1], [0.5, 1]])
+    score = evaluate(vectors, path)
+    assert (score.spearman, score.pairs, score.all_pairs) == (pytest.approx(1), 3, 3)
+    path.write_text("\ufeffa\tb\t1\na\tc\t2\n")
+    assert evaluate(vectors, path).pairs == 2
+    path.write_text("a\tb\tnan\na\tc\t2\n")
+    with pytest.raises(KerasuiteError, match="row 1"):
         read_pairs(path)
 
 

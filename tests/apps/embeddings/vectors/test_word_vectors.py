@@ -49,7 +49,7 @@ def test_unknown_word():
     with pytest.raises(KerasuiteError, match="'house' is not among the 3 words; close: House"):
         vectors.neighbors("house")
     with pytest.raises(KerasuiteError, match="close: mouse$"):
-        vectors["mousse"]
+        vectors.index("mousse")
     with pytest.raises(KerasuiteError, match="unknown method"):
         vectors.analogy("House", "mouse", "horse", method="2cos")
     with pytest.raises(ValueError):

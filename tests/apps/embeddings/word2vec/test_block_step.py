@@ -267,7 +267,7 @@ def test_two_devices_equal_one(model_class, two_devices):
             model.optimizer.build(model.trainable_variables)
             step = build_train_step(model, strategy, None)
         for seed in range(2):
-            batch = random_batch(2, lanes=5, seed=seed)
+            batch = random_batch(2, lanes=5, micro_steps=3, used=2, seed=seed)
             batch = {name: tf.constant(value) for name, value in batch.items()}
             means = step(replicas.split(strategy, batch))
         loss = float(means["loss"][0] / means["loss"][1])
