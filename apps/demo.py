@@ -165,7 +165,7 @@ def _run(words: list[str]) -> tuple[int, str]:
                 process.join()
         text = output.read_text(encoding="utf-8")
     # Forked from a process on a terminal, a command prints colours.
-    printed = Text.from_ansi(text).plain
+    printed = Text.from_ansi(text).plain.rstrip()
     return process.exitcode, f"{printed}\n" if printed else ""
 
 

@@ -4,45 +4,59 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_sample_images
+
+from shared.samples.photos import read_photograph
 
 SIDE = 72
+HEIGHT = 144  # of the reduced photographs, so that a part shows more than a texture
 COUNTS = {"train": 64, "test": 12}
+PHOTOGRAPHS = {
+    "train": (
+        ("skimage.data", "astronaut"), ("skimage.data", "motorcycle_left"),
+        ("skimage.data", "rocket"), ("sklearn.datasets.images", "china"),
+        ("sklearn.datasets.images", "flower"),
+    ),
+    "test": (("skimage.data", "chelsea"), ("skimage.data", "coffee")),
+}  # fmt: skip
 # Rows give the red, green and blue of a sepia print from those of the photograph.
 SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
 
 
 def write_domains(folder: Path) -> str:
-    """Writes trainA trainB testA testB: parts of two photographs, 72x72 pixels.
+    """Writes trainA trainB testA testB: parts of photographs, 72x72 pixels.
 
     A shows the left halves as they were taken, B the right halves in sepia, so that no picture
-    of A has a partner in B. Tests are cut from the lower quarter, training from what is above.
+    of A has a partner in B. Tests are parts of other photographs than training.
 
     Returns:
         A line that says what was written.
     """
     generator = np.random.default_rng(0)
-    photographs = load_sample_images().images
-    for domain in "AB":
-        for part, count in COUNTS.items():
+    for part, count in COUNTS.items():
+        photographs = [_reduced(*names) for names in PHOTOGRAPHS[part]]
+        for domain in "AB":
             target = folder / f"{part}{domain}"
             target.mkdir()
             for index in range(count):
-                pixels = _cut(photographs[index % len(photographs)], domain, part, generator)
+                pixels = _cut(photographs[index % len(photographs)], domain, generator)
                 shown = pixels if domain == "A" else sepia(pixels)
                 Image.fromarray(shown).save(target / f"{index:03}.png")
     total = " and ".join(f"{count} {part}" for part, count in COUNTS.items())
     return f"{total} pictures of each domain: A as photographed, B in sepia; nothing is paired"
 
 
-def _cut(photograph: np.ndarray, domain: str, part: str, generator) -> np.ndarray:
-    """A random square of the half and the height that belong to a domain and a part."""
-    height, width = photograph.shape[:2]
-    half = photograph[:, : width // 2] if domain == "A" else photograph[:, width // 2 :]
-    border = height * 3 // 4
-    area = half[:border] if part == "train" else half[border:]
-    top, left = (generator.integers(0, side - SIDE + 1) for side in area.shape[:2])
-    return area[top : top + SIDE, left : left + SIDE]
+def _reduced(package: str, name: str) -> np.ndarray:
+    image = read_photograph(package, name)
+    width = round(image.width * HEIGHT / image.height)
+    return np.asarray(image.resize((width, HEIGHT), Image.Resampling.BICUBIC))
+
+
+def _cut(photograph: np.ndarray, domain: str, generator) -> np.ndarray:
+    """A random square of the half that belongs to a domain."""
+    middle = photograph.shape[1] // 2
+    half = photograph[:, :middle] if domain == "A" else photograph[:, middle:]
+    top, left = (generator.integers(0, side - SIDE + 1) for side in half.shape[:2])
+    return half[top : top + SIDE, left : left + SIDE]
 
 
 def sepia(pixels: np.ndarray) -> np.ndarray:

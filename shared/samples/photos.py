@@ -39,11 +39,16 @@ def write_photos(folder: Path) -> str:
     )
 
 
-def _write_parts(package: str, name: str, folder: Path) -> int:
-    """Cuts one photograph and returns the number of its parts."""
+def read_photograph(package: str, name: str) -> Image.Image:
+    """An RGB photograph inside an installed package, by its file name without the suffix."""
     (file,) = (f for f in resources.files(package).iterdir() if Path(f.name).stem == name)
     with resources.as_file(file) as path, Image.open(path) as opened:
-        image = opened.convert("RGB")
+        return opened.convert("RGB")
+
+
+def _write_parts(package: str, name: str, folder: Path) -> int:
+    """Cuts one photograph and returns the number of its parts."""
+    image = read_photograph(package, name)
     boxes = [
         (left, top, right, bottom)
         for top, bottom in _cuts(image.height)

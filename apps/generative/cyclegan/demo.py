@@ -16,7 +16,8 @@ def demonstrate(demo) -> Path:
     demo.command("samples", "domains", data)
     demo.command("cyclegan", "check", data)
     demo.command(
-        "cyclegan", "train", data, "--preset", "tiny", "--epochs", 12, "--classifier-steps", 150,
+        "cyclegan", "train", data, "--preset", "tiny", "--residual", "--blocks", 2, "--cycle", 5,
+        "--identity", 0.1, "--epochs", 16, "--validate-every", 8, "--classifier-steps", 300,
         "--output", run,
     )  # fmt: skip
     metrics = demo.json(run / "metrics.json")
