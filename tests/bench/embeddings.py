@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.english_corpus import write_english_corpus
 from tests.bench.measure import ROOT, Result, data_folder
 
-# What both are given; our other options are the defaults of `embed train`.
+# Options of both programs; our others are the defaults of `embed train`.
 DIM, WINDOW, NEGATIVES, SUBSAMPLE, MIN_COUNT, EPOCHS = 100, 5, 5, 1e-3, 5, 3
 RATE, LAST_RATE = 0.025, 0.0001
 FIRST_STEPS = 30
@@ -28,7 +28,7 @@ def cbow() -> Result:
 def memory() -> Result:
     """Peak memory of counting, encoding and the first steps, for a corpus and ten copies of it.
 
-    The least count grows with the copies, so that both have the same vocabulary.
+    `min_count` grows with the copies, so that both have the same vocabulary.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -132,13 +132,13 @@ def train_blocks(corpus: Path, algorithm: str) -> tuple[float, list[float]]:
 
 
 class Training:
-    """Prepares a corpus as `embed train` does, up to its first step.
+    """A training of `embed train`, up to its first step.
 
     Args:
         corpus: text file.
         algorithm: "skipgram" or "cbow".
-        folder: where the encoded corpus goes.
-        min_count: least occurrences of a word.
+        folder: folder to make, for the encoded corpus.
+        min_count: int. Smallest number of occurrences of a word.
     """
 
     def __init__(self, corpus: Path, algorithm: str, folder: Path, min_count: int = MIN_COUNT):

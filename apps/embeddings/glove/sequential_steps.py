@@ -30,7 +30,13 @@ the row, with R taken as its mean r,
 
 The half is found by trial: partners that differ do not all repeat what the ones before have done.
 
-MEASUREMENT
+Measurement. 100 numbers a word, 3 iterations over the 30 million co-occurrences of the corpus of
+`python -m tests.bench glove-iteration`; loss, then WordSim-353 / SimLex-999 / analogies:
+
+    sum of the steps as it is           diverges within the first iteration
+    one curvature, r sum f |p|^2        .0542    .325 / .080 / .029
+    two curvatures, across not halved   .0506    .369 / .106 / .051
+    two curvatures, across halved       .0499    .379 / .112 / .058
 """
 
 import tensorflow as tf

@@ -14,7 +14,7 @@ from apps.embeddings import tools
 from apps.embeddings.app import EmbedApp
 from apps.embeddings.config import EmbedConfig
 from apps.embeddings.corpus.vocabulary import Vocabulary
-from apps.embeddings.data import text_words
+from apps.embeddings.data import PHRASES, VOCABULARY, prepare_corpus, text_words
 from apps.embeddings.evaluator import EmbeddingEvaluator, Judgements
 from apps.embeddings.serving import EmbeddingServing
 from apps.embeddings.vectors.document_vectors import sif_weights
@@ -287,20 +287,20 @@ def test_phrases_are_joined_in_training_and_prediction(tmp_path):
         "i live in new york now\nnew york was big\nhe was big\nshe was old\nwe saw him\n" * 40
         + filler
     )
-    app = EmbedApp()
-    done = train(app, config(path, **{"corpus.phrases": True}), tmp_path / "run")
-    assert "new_york" in app.vocabulary.words
-    words = text_words(done.config, done.folder / "phrases.json")
+    options = config(path, **{"corpus.phrases": True})
+    prepare_corpus(options, tmp_path)
+    assert "new_york" in Vocabulary.load(tmp_path / VOCABULARY).words
+    words = text_words(options, tmp_path / PHRASES)
     assert words("note.txt", b"New York IS big") == ["new_york", "is", "big"]
 
 
 def test_chinese_words(tmp_path):
     path = tmp_path / "corpus.txt"
     path.write_text("我们喜欢自然语言处理。\n自然语言很有趣。\n" * 10, encoding="utf-8")
-    app = EmbedApp()
-    train(app, config(path, **{"corpus.language": "zh"}), tmp_path / "run")
-    assert "喜欢" in app.vocabulary.words
-    assert "。" not in app.vocabulary.words
+    prepare_corpus(config(path, **{"corpus.language": "zh"}), tmp_path)
+    words = Vocabulary.load(tmp_path / VOCABULARY).words
+    assert "喜欢" in words
+    assert "。" not in words
 
 
 @pytest.mark.parametrize(

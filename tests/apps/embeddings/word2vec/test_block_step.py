@@ -239,15 +239,15 @@ def test_rows_with_many_expected_updates_move_less():
 def test_two_runs_end_in_the_same_bits(model_class):
     """Large enough that products are split over threads and rows are named thousands of times."""
     generator = np.random.default_rng(0)
-    tokens = generator.zipf(1.3, 40_000).astype(np.int32) % len(COUNTS)
+    tokens = generator.zipf(1.3, 8_000).astype(np.int32) % len(COUNTS)
     noise = np.full(len(COUNTS), 1 / len(COUNTS))
     shape = BlockShape(window=5, positions=16, noise=16, lanes=64)
 
     def tables():
         model = make_model(model_class, 5, dim=64)
         model.prepare_training(noise, noise, shape.micro_step)
-        stream = window_blocks(tokens, np.ones(len(COUNTS)), noise, shape, 8000, seed=1)
-        for batch in stream.take(3):
+        stream = window_blocks(tokens, np.ones(len(COUNTS)), noise, shape, 4000, seed=1)
+        for batch in stream.take(2):
             model.replica_step(batch)
         return np.asarray(model.input_table), np.asarray(model.output_table)
 
@@ -267,7 +267,7 @@ def test_two_devices_equal_one(model_class, two_devices):
             model.optimizer.build(model.trainable_variables)
             step = build_train_step(model, strategy, None)
         for seed in range(2):
-            batch = random_batch(2, lanes=5, micro_steps=3, used=2, seed=seed)
+            batch = random_batch(2, lanes=5, micro_steps=2, used=2, seed=seed)
             batch = {name: tf.constant(value) for name, value in batch.items()}
             means = step(replicas.split(strategy, batch))
         loss = float(means["loss"][0] / means["loss"][1])

@@ -9,7 +9,7 @@ from gensim.models import Word2Vec
 from apps.embeddings.word2vec.huffman import huffman_paths
 
 
-def least_cost(counts):
+def min_cost(counts):
     """Total code length of an optimal code, by joining with a heap."""
     heap, cost = list(counts), 0
     heapq.heapify(heap)
@@ -29,7 +29,7 @@ def falling_counts(size, seed=0):
 def test_is_optimal_and_free_of_prefixes(size):
     counts = falling_counts(size)
     paths = huffman_paths(counts)
-    assert (counts * paths.lengths).sum() == least_cost(counts.tolist())
+    assert (counts * paths.lengths).sum() == min_cost(counts.tolist())
     # Kraft's sum is 1 for a full tree; with distinct codes no code begins another.
     assert np.sum(2.0 ** -paths.lengths.astype(float)) == pytest.approx(1)
     codes = {tuple(signs[:n]) for signs, n in zip(paths.signs, paths.lengths, strict=True)}
