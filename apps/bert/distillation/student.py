@@ -1,4 +1,4 @@
-"""Inheritance of a student from its teacher: the vocabulary and the layer mapping.
+"""Inheritance of a student from its teacher: the vocabulary and the layer mapping."""
 
 import shutil
 from collections.abc import Callable, Iterable
