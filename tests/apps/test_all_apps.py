@@ -168,18 +168,8 @@ CASES = {
         settings={"model.algorithm": "glove"},
     ),
     "detect": AppCase("detect", "apps.vision.detection.app:DetectApp", write_boxes, write_pictures),
-    # The smallest network with batch normalisation, as tracing is most of the time.
     "classify": AppCase(
-        "classify",
-        "apps.vision.classification.app:ClassifyApp",
-        write_digits,
-        write_pictures,
-        settings={
-            "model.backbone": "vgg11_bn",
-            "model.head": "pool",
-            "model.image_size": 32,
-            "model.small_stem": False,
-        },
+        "classify", "apps.vision.classification.app:ClassifyApp", write_digits, write_pictures
     ),
     "translate": AppCase(
         "translate", "apps.translation.app:TranslateApp", write_pairs, write_lines
