@@ -209,7 +209,11 @@ TWO_CASES = {
 # steps of a detector and of four networks take a minute to trace on two devices.
 SLOW_PARTS = {
     ("", "embed-glove"),
-    ("test_one_device_and_two_devices_agree", "detect"),
+    # Its test_detect_app.py trains, evaluates, exports and predicts.
+    ("", "detect"),
+    ("test_one_device_and_two_devices_agree", "bert-pretrain"),
+    ("test_one_device_and_two_devices_agree", "srgan"),
+    ("test_one_device_and_two_devices_agree", "embed"),
     ("test_one_device_and_two_devices_agree", "cyclegan"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 

@@ -95,7 +95,7 @@ def test_translates_in_a_graph(beam_size):
     np.testing.assert_allclose(found.scores, fixed.scores, atol=1e-4)
 
 
-@pytest.mark.parametrize("attention", ["additive", "general"])
+@pytest.mark.parametrize("attention", ["additive", pytest.param("general", marks=pytest.mark.slow)])
 def test_learns_sentences_by_heart(attention):
     keras.utils.set_random_seed(1)
     model = translator(width=24, attention=attention, dropout=0.0, scheduled_sampling=0.2)

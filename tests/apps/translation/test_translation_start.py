@@ -23,7 +23,7 @@ def resolved(folder, numbers, **more):
     return configs.resolve(TranslateConfig, given | more)
 
 
-@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("shared", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_init_brings_weights_and_vocabulary(tmp_path, capsys, shared):
     """With a rate of nearly 0 the run ends with the weights that it began with."""
     options = {"tokens.shared_vocabulary": shared}
@@ -43,7 +43,7 @@ def test_init_brings_weights_and_vocabulary(tmp_path, capsys, shared):
         np.testing.assert_allclose(before, after, atol=1e-6)
 
 
-@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("shared", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_kind_of_vocabulary_comes_along(tmp_path, capsys, shared):
     """Options that differ from it are reported as unused; the run says what was used."""
     theirs = {"tokens.shared_vocabulary": shared, "tokens.vocabulary": "char"}

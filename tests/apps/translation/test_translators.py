@@ -113,7 +113,13 @@ def test_loss_is_a_mean_over_tokens(network):
     assert int(model.loss_weight(x, y, None)) == (labels != PAD).sum()
 
 
-@every_network
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(name, marks=() if name in ("pre", "lstm") else pytest.mark.slow)
+        for name in NETWORKS
+    ],
+)
 def test_a_pair_is_learnt_by_heart(network):
     model = small_translator(network)
     x, y = random_batch(rows=2, seed=5)

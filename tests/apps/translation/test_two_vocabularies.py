@@ -47,6 +47,7 @@ def run(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_the_export_translates_as_the_live_model(run, tmp_path, monkeypatch):
     # The engine's own proof is this one, with more texts.
     monkeypatch.setattr("shared.engine.saved_model.export.verify", lambda jobs: None)

@@ -333,6 +333,7 @@ def test_frozen_then_unfrozen(tmp_path):
     assert np.abs(kernels[-1] - start).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_init_takes_the_backbone_of_another_task(trained, tmp_path):
     first = trained[1]
     images = write_images(tmp_path / "data", {"x": 4, "y": 4, "z": 4})

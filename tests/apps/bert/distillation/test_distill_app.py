@@ -101,7 +101,14 @@ def write_choices(folder):
     return [str(path)]
 
 
-@pytest.mark.parametrize("write", [write_sentences, write_tags, write_choices])
+@pytest.mark.parametrize(
+    "write",
+    [
+        write_sentences,
+        pytest.param(write_tags, marks=pytest.mark.slow),
+        pytest.param(write_choices, marks=pytest.mark.slow),
+    ],
+)
 def test_two_devices_and_two_halves_agree_with_one(tmp_path, write):
     data = write(tmp_path)
     teacher = write_untrained_run(FinetuneApp(), tmp_path / "teacher", data=tuple(data))
@@ -114,7 +121,7 @@ def test_two_devices_and_two_halves_agree_with_one(tmp_path, write):
         np.testing.assert_allclose(halves, one, rtol=2e-4)
 
 
-@pytest.mark.parametrize("write", [write_tags, write_choices])
+@pytest.mark.parametrize("write", [write_tags, pytest.param(write_choices, marks=pytest.mark.slow)])
 def test_other_tasks_are_distilled(tmp_path, write):
     """With and without a cache; the losses are the same."""
     data = write(tmp_path)

@@ -155,6 +155,7 @@ def student(data, teacher, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_losses_are_those_without_a_cache(data, teacher, student, tmp_path):
     """Both stages: the first learns the layers, the second the predictions."""
     fit(config_of(data, teacher, False), tmp_path / "run")

@@ -54,7 +54,7 @@ def test_labelled_data_are_meant_otherwise(tmp_path):
     assert "--task" in check("--help").output
     found = check(tmp_path, "--task", "pretrain", "--text-column", "a")
     assert isinstance(found.exception, UsageError)
-    assert str(found.exception).startswith("--text-column: is about labelled data; leave it out")
+    assert str(found.exception).startswith("--text-column: applies to labelled data; leave it out")
 
 
 @pytest.mark.parametrize(

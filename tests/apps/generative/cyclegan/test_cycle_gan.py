@@ -105,9 +105,8 @@ def test_all_eight_terms_equal_the_definition(kind):
         assert float(terms[name]) == pytest.approx(value, rel=1e-4), name
 
 
-@pytest.mark.parametrize(
-    "kind", ["least_squares", pytest.param("wasserstein", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["least_squares", "wasserstein"])
 def test_two_devices_compute_what_one_does(two_devices, kind):
     """Uneven rows, and a pool that is full after the second batch."""
     data = [batch(5, seed) for seed in range(4)]

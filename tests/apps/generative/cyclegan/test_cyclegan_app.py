@@ -77,6 +77,7 @@ def test_checkpoint_holds_pools_and_optimizers(run):
     assert all(np.abs(pool).sum() > 0 for pool in pools)
 
 
+@pytest.mark.slow
 def test_nan_losses_stop_with_the_name_and_keep_the_checkpoint(folder, tmp_path):
     """A rate at which the third step is lost; every step is saved before."""
     config = config_of(folder, learning_rate=1e25, checkpoint_every="1 step")
@@ -94,6 +95,7 @@ def test_accumulation_is_refused(folder, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_starts_from_another_run(run, folder, tmp_path):
     app, second = CycleGANApp(), Run(config_of(folder, init=str(run.folder)), tmp_path)
     model = app.build(second)

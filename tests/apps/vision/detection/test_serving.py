@@ -275,6 +275,7 @@ def test_an_untrained_detector_is_compared_by_its_best_box(tmp_path):
     assert examples["with_thresholds"]["confidence"] == rounding_stable_examples.BEST["confidence"]
 
 
+@pytest.mark.slow
 def test_a_wrong_export_is_noticed(toy):
     """The examples do compare something: another model's answers are refused."""
     path, serving, *_ = toy

@@ -113,7 +113,10 @@ def left_alone(tmp_path_factory):
     return train_toy(tmp_path_factory.mktemp("left-alone") / "run", **KILLED).folder
 
 
-@pytest.mark.parametrize("kill_at", [1, 5, 8, 11])
+@pytest.mark.parametrize(
+    "kill_at",
+    [1, 8, pytest.param(5, marks=pytest.mark.slow), pytest.param(11, marks=pytest.mark.slow)],
+)
 def test_killed_and_resumed_equals_left_alone(left_alone, tmp_path, monkeypatch, kill_at):
     """Dropout, momentum, batch normalisation, weight average and history to the last bit."""
     killed = tmp_path / "killed"
