@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import signal
 import struct
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from PIL import Image
 import cli
 from shared.testing.app_test import read_lines
 from shared.testing.processes import ROOT, kerasuite
+from tests.in_process import run_command
 
 
 class Result:
@@ -34,21 +34,12 @@ class Result:
 
 
 @pytest.fixture
-def run(monkeypatch, capfd):
+def run():
     """Runs `kerasuite ARGUMENTS...` in this process."""
 
     def call(*arguments):
-        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-        monkeypatch.setattr(sys, "argv", ["kerasuite", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            with pytest.raises(SystemExit) as end:
-                cli.main()
-        finally:
-            for number, handler in zip((signal.SIGINT, signal.SIGTERM), handlers, strict=True):
-                signal.signal(number, handler)
-        out, err = capfd.readouterr()
-        return Result(end.value.code or 0, out, err)
+        done = run_command(*arguments)
+        return Result(done.returncode, done.stdout, done.stderr)
 
     return call
 

@@ -189,16 +189,7 @@ def augment(
     """Write labelled sentences with some words replaced, to distil on (TinyBERT)."""
     from apps.bert.distillation.tools import augment_data
 
-    augment_data(
-        data,
-        output,
-        masked_model=masked_model,
-        vectors=vectors,
-        copies=copies,
-        candidates=candidates,
-        probability=probability,
-        seed=seed,
-    )
+    augment_data(data, output, masked_model, vectors, copies, candidates, probability, seed)
 
 
 @commands.command()
@@ -221,13 +212,5 @@ def compress(
 ):
     """Prune, factorise or quantise a run and print size, speed and score."""
     app_path = app_of(run, FINE_TUNED)
-    load_module("apps.bert.compression.tools").compress(
-        app_path,
-        run,
-        output,
-        sparsity=sparsity,
-        prune_heads=prune_heads,
-        embedding_dim=embedding_dim,
-        int8=int8,
-        saved_models=saved_models,
-    )
+    tools = load_module("apps.bert.compression.tools")
+    tools.compress(app_path, run, output, sparsity, prune_heads, embedding_dim, int8, saved_models)

@@ -41,7 +41,6 @@ def compress(
     import_path: str,
     folder: Path,
     output: Path,
-    *,
     sparsity: float = 0.0,
     prune_heads: int = 0,
     embedding_dim: int = 0,

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 def augment_data(
     data: list[str],
     output: Path,
-    *,
     masked_model: Path | None,
     vectors: Path | None,
     copies: int,

@@ -2,14 +2,11 @@
 
 import gzip
 import json
-import signal
-import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-import cli
 from apps.embeddings import tools
 from apps.embeddings.app import EmbedApp
 from apps.embeddings.config import EmbedConfig
@@ -26,6 +23,7 @@ from shared.engine import verbs
 from shared.engine.run import load_best, open_run
 from shared.engine.training.train import train
 from shared.testing.app_test import read_lines
+from tests.in_process import run_command
 
 TOPICS = ("red green blue pink grey", "one two three four five", "cat dog cow hen pig")
 
@@ -59,20 +57,12 @@ def run(corpus, tmp_path_factory):
 
 
 @pytest.fixture
-def kerasuite(monkeypatch, capfd):
+def kerasuite():
     """Runs `kerasuite ARGUMENTS...` in this process; returns its exit code and both outputs."""
 
     def call(*arguments):
-        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-        monkeypatch.setattr(sys, "argv", ["kerasuite", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            with pytest.raises(SystemExit) as end:
-                cli.main()
-        finally:
-            for number, handler in zip((signal.SIGINT, signal.SIGTERM), handlers, strict=True):
-                signal.signal(number, handler)
-        return end.value.code or 0, *capfd.readouterr()
+        done = run_command(*arguments)
+        return done.returncode, done.stdout, done.stderr
 
     return call
 
