@@ -165,7 +165,8 @@ CASES = {
         write_corpus,
         write_texts,
         options=("--epochs", "3"),
-        settings={"model.algorithm": "glove"},
+        # A step of a few co-occurrences would have none for most lanes.
+        settings={"model.algorithm": "glove", "batch_size": 4096},
     ),
     "detect": AppCase("detect", "apps.vision.detection.app:DetectApp", write_boxes, write_pictures),
     "classify": AppCase(
