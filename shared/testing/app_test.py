@@ -41,6 +41,7 @@ class AppCase:
         verb: the verb that trains.
         predict_verb: the verb of batch inference.
         options: further options of the training command.
+        compared_steps: number of first steps whose losses several devices have to reproduce.
         settings: leaves of the configuration that replace those of the `test` preset, in
             every training: {"model.algorithm": "glove"}.
     """
@@ -53,6 +54,7 @@ class AppCase:
     predict_verb: str = "predict"
     options: Sequence[str] = field(default_factory=tuple)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    compared_steps: int = 4
 
     def training(self, data: Sequence[str], output: Path) -> list[str]:
         """Arguments that train the `test` preset, with a checkpoint after every step."""
@@ -276,7 +278,7 @@ def _losses_arguments(case, data, batch_size, strategy, **options) -> list[str]:
     further = (f"--{name}={value}" for name, value in options.items())
     return [
         case.import_path, *data, "--batch-size", str(batch_size), "--strategy", strategy,
-        *settings, *further,
+        "--steps", str(case.compared_steps), *settings, *further,
     ]  # fmt: skip
 
 

@@ -170,7 +170,12 @@ CASES = {
     ),
     "detect": AppCase("detect", "apps.vision.detection.app:DetectApp", write_boxes, write_pictures),
     "classify": AppCase(
-        "classify", "apps.vision.classification.app:ClassifyApp", write_digits, write_pictures
+        "classify",
+        "apps.vision.classification.app:ClassifyApp",
+        write_digits,
+        write_pictures,
+        # In the fourth step roundings have changed the sign of an input of a ReLU (batch of 8).
+        compared_steps=3,
     ),
     "translate": AppCase(
         "translate", "apps.translation.app:TranslateApp", write_pairs, write_lines
