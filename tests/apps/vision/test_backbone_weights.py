@@ -11,7 +11,6 @@ import pytest
 
 from apps.vision.backbones import build_backbone, classification_head, load_head_weights
 from apps.vision.backbones.keras_applications import APPLICATIONS
-from apps.vision.backbones.weights import load_backbone_weights
 from shared.common.errors import KerasuiteError
 
 RANDOM = np.random.default_rng(0)
@@ -47,7 +46,7 @@ def assert_agree(ours, theirs, images=IMAGES):
         ("vgg16", "legacy.h5"),
         ("vgg19", "new.weights.h5"),
         ("resnet50", "new.weights.h5"),
-        pytest.param("resnet101", "legacy.h5", marks=pytest.mark.slow),
+        ("resnet101", "legacy.h5"),
     ],
 )
 def test_outputs_agree_with_keras_applications(tmp_path, name, file_name):
@@ -233,32 +232,28 @@ def server(tmp_path, monkeypatch):
         server.shutdown()
 
 
-def test_imagenet_weights_are_downloaded_once_and_failures_are_one_line(server, monkeypatch):
-    from keras.src.applications import resnet
-    from keras.src.backend import config
-
+def test_imagenet_weights_are_downloaded_once(server):
     theirs, file, requests = server
-    ours = build_backbone("ResNet50", (64, 64, 3), weights="imagenet")
+    ours = build_backbone("resnet50", (64, 64, 3), weights="imagenet")
     assert_agree(ours, theirs)
     assert requests == [f"/{file.name}"]
-    load_backbone_weights(ours, "resnet50", "imagenet")
+    build_backbone("ResNet50", (64, 64, 3), weights="imagenet")
     assert len(requests) == 1
 
-    monkeypatch.setattr(config, "_KERAS_DIR", str(file.parent / "empty"))
 
-    def assert_refused(message):
-        with pytest.raises(KerasuiteError, match=f"cannot download .*ResNet50.*{message}") as error:
-            load_backbone_weights(ours, "resnet50", "imagenet")
-        assert "\n" not in str(error.value)
+def test_a_failed_download_is_reported_in_one_line(server, monkeypatch):
+    from keras.src.applications import resnet
 
+    _, file, _ = server
+    options = {"input_shape": (64, 64, 3), "weights": "imagenet"}
     file.write_bytes(b"damaged")
-    assert_refused("hash.*--weights PATH")
+    _assert_refused("cannot download .*ResNet50.*hash.*--weights PATH", "resnet50", **options)
     file.unlink()
-    assert_refused(f"{file.name}.*404")
+    _assert_refused(f"cannot download .*ResNet50.*{file.name}.*404", "resnet50", **options)
     monkeypatch.setattr(resnet, "BASE_WEIGHTS_PATH", "http://127.0.0.1:9/")
-    assert_refused(f"{file.name}.*--weights PATH")
-    message = f"cannot download .*ResNet50.*{file.name}.*--weights PATH"
-    _assert_refused(message, "keras:ResNet50", input_shape=(64, 64, 3), weights="imagenet")
+    for name in ("resnet50", "keras:ResNet50"):
+        message = f"cannot download .*ResNet50.*{file.name}.*--weights PATH"
+        _assert_refused(message, name, **options)
 
 
 def test_nothing_is_published_for_most_of_ours():
