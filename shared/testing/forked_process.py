@@ -98,7 +98,7 @@ class OutputFiles:
         self.stderr = tempfile.TemporaryFile()  # noqa: SIM115
 
     def read(self) -> tuple[str, str]:
-        """What was written to the two so far."""
+        """The text written to the two so far."""
         texts = []
         for file in (self.stdout, self.stderr):
             data = os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)

@@ -19,7 +19,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def outputs(rows, has_a, has_b, seed):
-    """What the model's `predictions` gives, with levels that tell pictures apart."""
+    """Outputs as the model's `predictions` gives them, with levels that tell pictures apart."""
     generator = np.random.default_rng(seed)
     found = {"has_a": np.array(has_a), "has_b": np.array(has_b)}
     for name in ("real", "fake", "cycled", "same"):

@@ -1,4 +1,4 @@
-"""What an interrupted write left of a log."""
+"""The state of a log after an interrupted write."""
 
 import pytest
 
