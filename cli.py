@@ -135,11 +135,9 @@ def inspect(
     debug: Debug = False,
 ) -> None:
     """Show the contents of a model: signatures, sizes, configuration, metrics."""
-    from rich.console import Console
-
+    from shared.common.console import console
     from shared.engine.saved_model import inspect as inspection
 
-    console = Console(soft_wrap=True)
     if json:
         console.print_json(data=inspection.describe(model))
     else:
@@ -160,9 +158,9 @@ def devices(
     from shared.engine.distribution import devices as seen
 
     if json:
-        from rich.console import Console
+        from shared.common.console import console
 
-        Console(soft_wrap=True).print_json(data=seen.describe())
+        console.print_json(data=seen.describe())
     else:
         typer.echo(seen.as_text())
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.text import Text
 
 from shared.common.config import did_you_mean
+from shared.common.console import console
 from shared.common.errors import DONE, SOME_REJECTED, KerasuiteError
 from shared.engine.load_app import load_module
 from shared.report.page import Page
@@ -79,7 +79,6 @@ class Demo:
 
     def __init__(self, folder: Path, tasks: list[str]):
         self.folder, self.page = folder, Page("")
-        self._console = Console(soft_wrap=True, highlight=False)
         self._pictures: dict[str, Path | None] = dict.fromkeys(tasks)
         self._costs: list[tuple[str, float, float]] = []
 
@@ -95,7 +94,7 @@ class Demo:
             KerasuiteError: if a command fails.
         """
         self._write_page()
-        self._console.print(f"{self.index} grows with every task; open it at any time.")
+        console.print(f"{self.index} grows with every task; open it at any time.")
         for task in self._pictures:
             part, started, cpu = DEMOS[task], time.perf_counter(), cpu_seconds()
             if CONTEXT.get_start_method() == "fork":
@@ -106,7 +105,7 @@ class Demo:
             self._costs.append((task, time.perf_counter() - started, cpu_seconds() - cpu))
             self._write_page()
         seconds, cpu = (sum(cost[i] for cost in self._costs) for i in (1, 2))
-        self._console.print(f"All of it took {seconds:.0f} s, {cpu / 60:.1f} minutes of CPU time.")
+        console.print(f"All of it took {seconds:.0f} s, {cpu / 60:.1f} minutes of CPU time.")
 
     def command(self, *arguments: Any) -> str:
         """Runs `kerasuite ARGUMENTS...` and shows it; returns what it printed.
@@ -116,11 +115,11 @@ class Demo:
         """
         words = [str(argument) for argument in arguments]
         line = shlex.join(["kerasuite", *words])
-        self._console.print(f"[bold]$ {line}[/bold]")
+        console.print(f"[bold]$ {line}[/bold]")
         started = time.perf_counter()
         # Progress goes to the terminal; what a command prints at its end is also for the page.
         exit_code, printed = _run(words)
-        self._console.print(printed, end="", markup=False)
+        console.print(printed, end="", markup=False)
         if exit_code not in (DONE, SOME_REJECTED):
             raise KerasuiteError(f"demo: '{line}' ended with exit code {exit_code}")
         self.page.code(f"$ {line}\n{printed}({time.perf_counter() - started:.0f} s)")
