@@ -74,18 +74,19 @@ class Demo:
         tasks: names in `DEMOS`.
 
     Attributes:
+        folder: folder of the task in progress; no two tasks share one.
         page: the parts of the tasks, without the table of contents.
     """
 
     def __init__(self, folder: Path, tasks: list[str]):
-        self.folder, self.page = folder, Page("")
+        self._root, self.folder, self.page = folder, folder, Page("")
         self._pictures: dict[str, Path | None] = dict.fromkeys(tasks)
         self._costs: list[tuple[str, float, float]] = []
 
     @property
     def index(self) -> Path:
         """The page's file."""
-        return self.folder / "index.html"
+        return self._root / "index.html"
 
     def run(self) -> None:
         """Runs all tasks and rewrites the page after each.
@@ -100,6 +101,8 @@ class Demo:
             if CONTEXT.get_start_method() == "fork":
                 load_module("keras")
                 load_module(part.app)
+            self.folder = self._root / task
+            self.folder.mkdir()
             self.page.heading(part.title, anchor=task)
             self._pictures[task] = importlib.import_module(part.module).demonstrate(self)
             self._costs.append((task, time.perf_counter() - started, cpu_seconds() - cpu))

@@ -23,6 +23,7 @@ def tasks(monkeypatch):
         printed = demo.command("samples")
         assert "numbers-en-zh" in printed
         picture = demo.folder / "picture.png"
+        assert not picture.exists()  # No two tasks share a folder.
         Image.new("RGB", (4, 4)).save(picture)
         return picture
 
