@@ -18,7 +18,12 @@ import tensorflow as tf
 from shared.testing import processes
 
 # Parts of paths in the order in which they are started, so that the short ones fill up the end.
-LONGEST_FIRST = ("test_all_apps", "tests/apps/", "tests/shared/engine/", "tests/", "")
+LONGEST_FIRST = (
+    "test_all_apps", "tests/apps/", "tests/shared/engine/", "tests/test_", "tests/", "",
+)  # fmt: skip
+
+# Tracing makes millions of objects that stay; looking through them so often costs a tenth.
+gc.set_threshold(50_000, 20, 20)
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2

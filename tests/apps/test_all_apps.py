@@ -206,21 +206,17 @@ CASES = {
 # What only two cases show in `make test`, as the engine does the same there for every application:
 # one whose loss is by tokens and one with batch normalisation.
 TWO_CASES = {
+    "test_one_device_and_two_devices_agree": ("translate", "classify"),
     "test_one_device_and_two_workers_agree": ("translate", "classify"),
     "test_two_workers_stopped_resumed_and_evaluated": ("translate", "classify"),
     "test_two_workers_evaluate_as_one_does": ("translate", "classify"),
     "test_two_workers_predict_what_one_does": ("translate", "classify"),
 }
-# (test, case) that only `make test-slow` runs. GloVe is the second algorithm of an application. The
-# steps of a detector and of four networks take a minute to trace on two devices.
+# (test, case) that only `make test-slow` runs. GloVe is the second algorithm of an application.
 SLOW_PARTS = {
     ("", "embed-glove"),
     # Its test_detect_app.py trains, evaluates, exports and predicts.
     ("", "detect"),
-    ("test_one_device_and_two_devices_agree", "bert-pretrain"),
-    ("test_one_device_and_two_devices_agree", "srgan"),
-    ("test_one_device_and_two_devices_agree", "embed"),
-    ("test_one_device_and_two_devices_agree", "cyclegan"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 
 # Each application has a process of its own, where there are several (see conftest.py).

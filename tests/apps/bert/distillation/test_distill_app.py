@@ -101,12 +101,13 @@ def write_choices(folder):
     return [str(path)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "write",
     [
         write_sentences,
-        pytest.param(write_tags, marks=pytest.mark.slow),
-        pytest.param(write_choices, marks=pytest.mark.slow),
+        write_tags,
+        write_choices,
     ],
 )
 def test_two_devices_and_two_halves_agree_with_one(tmp_path, write):
