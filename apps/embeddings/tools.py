@@ -12,6 +12,7 @@ from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
+from shared.common.names import read_names
 from shared.common.quiet import import_tensorflow
 
 BATCH = 256
@@ -47,7 +48,7 @@ def _of_saved_model(path: Path) -> WordVectors:
     words_file = folder / "assets" / WORDS
     if not words_file.is_file():
         raise KerasuiteError(f"{folder}: is no SavedModel of word vectors; give another MODEL")
-    words = words_file.read_text(encoding="utf-8").splitlines()
+    words = read_names(words_file)
     model = LoadedModel(folder)
     rows = [
         output["vector"]

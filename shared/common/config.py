@@ -26,6 +26,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
 from shared.common.task_names import command_group
+from shared.common.yaml_files import load_yaml
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 StrategyName = Literal["auto", "single", "mirrored", "multiworker"]
@@ -308,14 +309,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises:
         KerasuiteError: if the file is missing or is no YAML mapping.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise KerasuiteError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        raise KerasuiteError(f"{path}{line}: is not valid YAML") from error
+    values = load_yaml(path)
     if not isinstance(values, dict):
         raise KerasuiteError(f"{path}: must hold 'key: value' lines")
     return values

@@ -1,13 +1,37 @@
-"""Atomic writes: a reader never sees half a file."""
+"""Reading regular files only, and atomic writes: a reader never sees half a file."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+
+def open_file(path: str | os.PathLike, buffering: int = -1) -> BinaryIO:
+    """Opens a regular file for reading bytes; a pipe or a device would never end.
+
+    Args:
+        path: path of the file; links are followed.
+        buffering: int. As in `open`.
+
+    Raises:
+        OSError: if it cannot be opened, or is a pipe, a device or a socket.
+    """
+
+    def without_waiting(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+    file = open(path, "rb", buffering, opener=without_waiting)  # noqa: SIM115
+    mode = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(mode):
+        file.close()
+        raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
+    return file
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import heapq
 import itertools
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from shared.common.errors import KerasuiteError
 
@@ -69,6 +70,27 @@ def find_paths(
     return os.path.commonpath(roots) if roots else "", sorted(paths.values(), key=_by_components)
 
 
+def files_below(folder: str | os.PathLike, suffixes: Sequence[str] = ()) -> list[str]:
+    """Lists the files of a data set below a folder, in order.
+
+    Links to folders are followed, each folder is entered once, by a way without links if there
+    is one. Hidden files and what a Mac packs into `__MACOSX` are left out.
+
+    Args:
+        folder: a folder.
+        suffixes: such as (".jpg", ".png"), in any case; empty takes every file.
+    """
+    suffixes = tuple(suffix.lower() for suffix in suffixes)
+    found = (path for path, _, _ in _files_below(os.fspath(folder), suffixes, None))
+    return sorted(found, key=_by_components)
+
+
+def folders_in(folder: str | os.PathLike) -> list[str]:
+    """Lists the folders in a folder by the same rules, in order."""
+    inside = (entry.path for entry in os.scandir(folder) if _is_shown(entry) and _is_folder(entry))
+    return sorted(inside)
+
+
 def _by_components(path: str) -> str:
     """Sort key: a separator comes before every character of a name."""
     return path.replace(os.sep, "\0")
@@ -93,7 +115,7 @@ def _glob_files(
         if os.path.isdir(path):
             for file, real, link in _files_below(path, suffixes, output):
                 yield file, real, crossed or link
-        elif os.path.isfile(path) or os.path.islink(path):
+        else:
             yield path, _real(path), crossed
 
 
@@ -123,9 +145,10 @@ def _files_below(root: str, suffixes: tuple[str, ...], output: str | None) -> It
         for entry in entries:
             if suffixes and not entry.name.lower().endswith(suffixes):
                 continue
-            if entry.is_symlink():  # A broken one too: it shall be reported.
+            # Broken links, pipes and devices too: reading one says what is wrong with it.
+            if entry.is_symlink():
                 yield entry.path, _real(entry.path), True
-            elif entry.is_file():  # No pipe or device.
+            else:
                 path = entry.path if real == folder else os.path.join(real, entry.name)
                 yield entry.path, path, crossed
 
@@ -145,7 +168,8 @@ def _folders(
     """
     folders = [(root, os.path.realpath(root), False)]
     links: list[tuple[str, str]] = []
-    entered = {output}
+    # A link to a folder above the root would lead around in a circle.
+    entered = {output, *map(str, Path(folders[0][1]).parents)}
     while folders or links:
         if not folders:
             _, path = heapq.heappop(links)
@@ -155,7 +179,7 @@ def _folders(
             continue
         entered.add(real)
         try:
-            entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+            entries = [entry for entry in os.scandir(folder) if _is_shown(entry)]
         except OSError:
             yield folder, real, crossed, None
             continue
@@ -165,6 +189,10 @@ def _folders(
                 heapq.heappush(links, (_by_components(entry.path), entry.path))
             else:
                 folders.append((entry.path, os.path.join(real, entry.name), crossed))
+
+
+def _is_shown(entry: os.DirEntry) -> bool:
+    return not entry.name.startswith(".") and entry.name != "__MACOSX"
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

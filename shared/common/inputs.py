@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from shared.common.errors import UsageError, from_os_error
+from shared.common.files import open_file
 from shared.common.input_paths import find_paths
 
 STANDARD_INPUT = "stdin"
@@ -49,13 +50,13 @@ class Source:
         """Opens the file, or standard input, for reading bytes.
 
         Raises:
-            KerasuiteError: if the file cannot be opened or read.
+            KerasuiteError: if the file cannot be opened or read, or is no regular file.
         """
         try:
             if self.path is None:
                 yield sys.stdin.buffer
             else:
-                with open(self.path, "rb") as file:
+                with open_file(self.path) as file:
                     yield file
         except OSError as error:
             error.filename = error.filename or self.name

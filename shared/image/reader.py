@@ -18,6 +18,7 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from shared.common.errors import KerasuiteError
+from shared.common.files import open_file
 from shared.image.verify import DamagedImage, is_animated_webp, verify
 
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif")
@@ -42,6 +43,11 @@ SIGNATURES = {
     b"MM\x00*": "TIFF",
 }
 
+TIFF_TILE_SIDES = (322, 323)  # the tags
+MAX_TILE = 4096**2  # pixels of a tile that is larger than its picture
+JPEG_SCAN = b"\xff\xda"  # In the coded data a zero follows each 0xFF.
+MAX_SCANS = 100  # of a progressive JPEG; encoders write about ten
+
 # Pillow's own limit knows neither ours nor how to name it; `_check_pixels` stands in for it.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -64,7 +70,8 @@ class ImageHeader(NamedTuple):
     """The header of an image.
 
     `is_direct` says whether the graph reads the file's own bytes; otherwise they go through
-    `read_image`. Width and height are as stored, before EXIF orientation.
+    `read_image`. Width and height are as stored, before EXIF orientation. The mode is Pillow's,
+    with ";16" where RGB has 16 bits a channel and " transparent" where that is not in its name.
     """
 
     format: str
@@ -72,6 +79,16 @@ class ImageHeader(NamedTuple):
     height: int
     mode: str
     is_direct: bool
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether some pixels may be transparent."""
+        return self.mode.endswith(("A", "a", "transparent"))
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether a channel has more than 8 bits."""
+        return self.mode.startswith(("I", "F")) or ";16" in self.mode
 
 
 def read_image(source, max_pixels=DEFAULT_MAX_PIXELS):
@@ -108,6 +125,8 @@ def load_image(source, max_pixels=DEFAULT_MAX_PIXELS):
     name = "the image" if isinstance(source, bytes) else os.fspath(source)
     data = source if isinstance(source, bytes) else _read_file(Path(source), max_pixels)
     image, header = _open(io.BytesIO(data), name, max_pixels)
+    if header.format == "JPEG" and (scans := data.count(JPEG_SCAN)) > MAX_SCANS:
+        raise UnreadableImage(name, f"a JPEG of {scans} scans, which would take minutes")
     with image:
         if not header.is_direct:
             return _transcode(image, name), header
@@ -144,7 +163,7 @@ def load_image_bytes(path, is_direct):
 
 def _read_file(path, max_pixels):
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             if path.stat().st_size > 1 << 20:
                 # Refuses a giant before its bytes are in memory.
                 _open(file, os.fspath(path), max_pixels)
@@ -162,8 +181,21 @@ def _open(file, name, max_pixels):
         raise UnreadableImage(name, _why_unidentified(_peek(file, 4096))) from error
     format_name = {"MPO": "JPEG", "DIB": "BMP"}.get(image.format, image.format)
     _check_pixels(image, name, max_pixels)
-    is_direct = _is_direct(format_name, _peek(file, 34))
-    return image, ImageHeader(format_name, *image.size, image.mode, is_direct)
+    return image, ImageHeader(
+        format_name,
+        *image.size,
+        _mode(image),
+        _is_direct(format_name, _peek(file, 34)),
+    )
+
+
+def _mode(image):
+    """Pillow shows RGB of 16 bits as RGB; what its decoder is told says what the file has."""
+    raw_modes = [str(part) for tile in image.tile for part in np.ravel(tile[3])[:1]]
+    is_deep = any(";16" in mode for mode in raw_modes) and not image.mode.startswith("I")
+    in_name = image.mode.endswith(("A", "a"))
+    is_transparent = not in_name and "transparency" in image.info
+    return image.mode + ";16" * is_deep + " transparent" * is_transparent
 
 
 def _peek(file, size):
@@ -183,6 +215,11 @@ def _check_pixels(image, name, max_pixels):
             f"{width} x {height} is {width * height / 1e6:.6g} megapixels, "
             f"over --max-pixels {max_pixels / 1e6:.6g} megapixels",
         )
+    if image.format == "TIFF":
+        # A tile is decoded whole, however little of it the picture has.
+        tile = [int(image.tag_v2.get(tag, 0)) for tag in TIFF_TILE_SIDES]
+        if tile[0] * tile[1] > max(width * height, MAX_TILE):
+            raise UnreadableImage(name, f"{width} x {height}, but a tile of {tile[0]} x {tile[1]}")
 
 
 def _is_direct(format_name, start):
@@ -191,6 +228,8 @@ def _is_direct(format_name, start):
         return not is_animated_webp(start)
     if format_name == "BMP":
         # Only the plain kind; the others differ in palettes, masks, alpha and compression.
+        if len(start) < 34:  # of OS/2
+            return False
         size, _, _, _, bits, compression = struct.unpack_from("<IiiHHI", start, 14)
         return size >= 40 and bits == 24 and compression == 0
     return format_name in ("JPEG", "PNG")

@@ -1,19 +1,23 @@
 """Images that a training leaves out: a table of them, and a warning."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 from shared.common.files import atomic_path
 from shared.common.messages import warn
 
 
-def report_skipped(skipped: list[tuple[str, str]], path: Path) -> None:
+def report_skipped(skipped: list[tuple[str, str]], path: Path, remarks: Sequence[str] = ()) -> None:
     """Lists images that cannot be used, with a warning; does nothing if there are none.
 
     Args:
         skipped: (path, reason) of each. Names that are not UTF-8 are written with escapes.
         path: the CSV file to write.
+        remarks: other warnings about the data, see `remarks.image_remarks`.
     """
+    for line in remarks:
+        warn(line)
     if not skipped:
         return
     with (

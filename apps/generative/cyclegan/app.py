@@ -23,6 +23,7 @@ from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
 from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.image_store import ImageStore
+from shared.image.remarks import image_remarks
 from shared.image.skipped import report_skipped
 
 SKIPPED = "skipped.csv"
@@ -64,7 +65,8 @@ class CycleGANApp(App):
             )
         found = domains.usable_files(domains.find_files(run.config.data), options)
         files = domains.split_files(found, options.validation_split, run.config.seed)
-        report_skipped(found.skipped, run.folder / SKIPPED)
+        remarks = image_remarks(run.config.data, found.headers)
+        report_skipped(found.skipped, run.folder / SKIPPED, remarks)
         run.artifacts = {
             f"{split}_images_{domain}": len(_select(files, domain, split))
             for split in (TRAIN, VALIDATION)

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 
 from apps.generative.cyclegan.config import CycleGANConfig, DataConfig
 from apps.generative.cyclegan.domains import DOMAINS, Found, find_files, usable_files
+from shared.image.remarks import changed_pixels, unread_pictures
 
 
 def describe(config: CycleGANConfig) -> tuple[list[str], list[str]]:
@@ -14,9 +15,10 @@ def describe(config: CycleGANConfig) -> tuple[list[str], list[str]]:
     contents = [f"{len(files)} images, {len(found.files)} usable"]
     contents += [line for domain in DOMAINS for line in _domain_lines(found, domain)]
     problems = [f"{path}: {reason}" for path, reason in found.skipped]
-    problems += _small_domains(found)
+    problems += unread_pictures(config.data) + _small_domains(found)
     problems += _duplicates(found)
-    return contents + _small_images(found, config.data_options), problems
+    contents += _small_images(found, config.data_options) + changed_pixels(found.headers)
+    return contents, problems
 
 
 def _domain_lines(found: Found, domain: str) -> list[str]:

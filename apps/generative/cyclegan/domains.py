@@ -5,7 +5,6 @@ Layouts:
     DATA_A DATA_B                                      two folders, split by --validation-split
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from apps.generative.cyclegan.config import DataConfig
 from shared.common.errors import KerasuiteError
+from shared.common.input_paths import files_below, folders_in
 from shared.common.splits import TRAIN, VALIDATION
 from shared.image.image_file import ImageFile
 from shared.image.reader import IMAGE_SUFFIXES
@@ -67,7 +67,7 @@ def find_files(data: Sequence[str]) -> list[DomainFile]:
         )
     files = []
     for (domain, split), folder in found.items():
-        images = _images_below(folder)
+        images = files_below(folder, IMAGE_SUFFIXES)
         if not images:
             raise KerasuiteError(
                 f"{folder}: no images in it; expected {' '.join(sorted(IMAGE_SUFFIXES))} files"
@@ -78,7 +78,7 @@ def find_files(data: Sequence[str]) -> list[DomainFile]:
 
 def _named_folders(folder: Path) -> dict[tuple[str, str], Path]:
     """trainA, trainB, testA and testB, however they are capitalised."""
-    inside = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+    inside = {(path := Path(name)).name.lower(): path for name in folders_in(folder)}
     for name in ("trainA", "trainB"):
         if name.lower() not in inside:
             raise KerasuiteError(
@@ -96,21 +96,6 @@ def _named_folders(folder: Path) -> dict[tuple[str, str], Path]:
         if tests:
             found[domain, VALIDATION] = inside[f"test{domain}"]
     return found
-
-
-def _images_below(folder: Path) -> list[str]:
-    return [
-        os.path.join(root, name)
-        for root, folders, names in _walk(folder)
-        for name in sorted(names)
-        if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
-    ]
-
-
-def _walk(folder: Path):
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield root, folders, names
 
 
 def usable_files(files: list[DomainFile], options: DataConfig) -> Found:

@@ -32,6 +32,7 @@ from shared.engine.app import LAST_EPOCH, App
 from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
 from shared.image.image_file import IMAGES, of_split, read_images, write_images
+from shared.image.remarks import image_remarks
 from shared.image.skipped import report_skipped
 
 SKIPPED = "skipped.csv"
@@ -67,14 +68,16 @@ class SrganApp(App):
     def _write_pictures(self, run: Run) -> None:
         config = run.config
         check_crop(config)
-        pictures, skipped = training_pictures(config)
+        found = training_pictures(config)
+        pictures = found.pictures
         run.artifacts = {
             "train_images": len(of_split(pictures, TRAIN)),
             "validation_images": len(of_split(pictures, VALIDATION)),
             "low_resolution": "paired files" if pictures[0].low else "made by bicubic reduction",
-            "skipped_images": len(skipped),
+            "skipped_images": len(found.skipped),
         }
-        report_skipped(skipped, run.folder / SKIPPED)
+        remarks = image_remarks(config.data, found.headers)
+        report_skipped(found.skipped, run.folder / SKIPPED, remarks)
         run.save_artifacts()
         write_images(pictures, run.folder / IMAGES)
 
@@ -102,11 +105,11 @@ class SrganApp(App):
         return self._stores[split]
 
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
-        pictures, skipped = validation_pictures(run.config, data)
-        self.pictures = of_split(self.pictures, TRAIN) + pictures
+        found = validation_pictures(run.config, data)
+        self.pictures = of_split(self.pictures, TRAIN) + found.pictures
         self._stores.clear()
         if run.is_chief:
-            report_skipped(skipped, run.folder / "evaluation" / SKIPPED)
+            report_skipped(found.skipped, run.folder / "evaluation" / SKIPPED)
 
     def check(self, config: SrganConfig) -> tuple[list[str], list[str]]:
         from apps.generative.srgan.check import describe
@@ -164,26 +167,30 @@ def check_crop(config: SrganConfig) -> None:
         )
 
 
-def training_pictures(config: SrganConfig) -> tuple[list[Picture], list[tuple[str, str]]]:
-    """All usable pictures of a configuration with their split, and (path, reason) of the others."""
+def training_pictures(config: SrganConfig) -> Pictures:
+    """All usable pictures of a configuration with their split."""
     options = config.data_options
     found = read_pictures(config.data, config.model.scale, options.crop_size, options.max_pixels)
     _require(found, config.data)
     if not options.validation:
-        return split_pictures(found.pictures), found.skipped
-    held_out, skipped = validation_pictures(config, [options.validation])
+        return replace(found, pictures=split_pictures(found.pictures))
+    held_out = validation_pictures(config, [options.validation])
     train = [replace(picture, split=TRAIN) for picture in found.pictures]
-    return _alike(train + held_out), found.skipped + skipped
+    return Pictures(
+        _alike(train + held_out.pictures),
+        found.skipped + held_out.skipped,
+        found.headers + held_out.headers,
+    )
 
 
-def validation_pictures(config: SrganConfig, paths) -> tuple[list[Picture], list[tuple[str, str]]]:
-    """The usable pictures of `paths`, all for validation, and (path, reason) of the others."""
+def validation_pictures(config: SrganConfig, paths) -> Pictures:
+    """The usable pictures of `paths`, all for validation."""
     scale = config.model.scale
     min_side = MIN_SIDE + 2 * scale
     found = read_pictures(paths, scale, min_side, config.data_options.max_pixels)
     _require(found, paths)
     pictures = [replace(picture, split=VALIDATION) for picture in found.pictures]
-    return _alike(pictures), found.skipped
+    return replace(found, pictures=_alike(pictures))
 
 
 def _require(found: Pictures, paths) -> None:

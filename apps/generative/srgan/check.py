@@ -4,6 +4,7 @@ from collections import Counter
 
 from apps.generative.srgan.config import SrganConfig
 from apps.generative.srgan.pictures import read_pictures
+from shared.image.remarks import changed_pixels, unread_pictures
 
 
 def describe(config: SrganConfig) -> tuple[list[str], list[str]]:
@@ -23,7 +24,10 @@ def describe(config: SrganConfig) -> tuple[list[str], list[str]]:
             f"width {min(widths)} to {max(widths)}, height {min(heights)} to {max(heights)} pixels",
             f"they hold {crops:,.0f} crops of {options.crop_size} pixels",
         ]
-    problems = [f"{path}: {reason}" for path, reason in found.skipped]
+    contents += changed_pixels(headers)
+    problems = unread_pictures(config.data) + [
+        f"{path}: {reason}" for path, reason in found.skipped
+    ]
     if options.crop_size % scale:
         problems.append(f"--crop-size {options.crop_size} is no multiple of --scale {scale}")
     if len(pictures) < 2:

@@ -17,12 +17,14 @@ from apps.vision.classification.serving import ClassifierServing
 from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
+from shared.common.names import read_names
 from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import App
 from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
 from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.image_store import ImageStore
+from shared.image.remarks import image_remarks
 from shared.image.scan import scan_images
 from shared.image.skipped import report_skipped
 
@@ -66,7 +68,9 @@ class ClassifyApp(App):
             "skipped_images": len(readable.skipped),
             "total_pixels": readable.total_pixels,
         }
-        report_skipped(readable.skipped, run.folder / SKIPPED)
+        remarks = files.classes_without_images(config.data)
+        remarks += image_remarks(config.data, readable.headers)
+        report_skipped(readable.skipped, run.folder / SKIPPED, remarks)
         run.save_artifacts()
         write_images(split, run.folder / IMAGES)
 
@@ -170,8 +174,8 @@ class ClassifyApp(App):
         return {"": ClassifierServing(model, run.config, names, str(labels_file))}
 
     def predictor(self, saved_model: Path, max_pixels: int = 100_000_000):
-        labels = (Path(saved_model) / "assets.extra" / "labels.txt").read_text(encoding="utf-8")
-        return ClassificationPredictor(labels.splitlines(), max_pixels)
+        labels = read_names(Path(saved_model) / "assets.extra" / "labels.txt")
+        return ClassificationPredictor(labels, max_pixels)
 
 
 def readable_files(config: ClassifyConfig) -> files.LabelledFiles:
@@ -192,6 +196,7 @@ def check_files(found: list[files.LabelledFile], max_pixels: int) -> files.Label
             result.skipped.append((file.path, scan.problem))
         else:
             result.files.append(replace(file, is_direct=scan.header.is_direct))
+            result.headers.append(scan.header)
             result.total_pixels += scan.header.width * scan.header.height
     if not result.files:
         path, reason = result.skipped[0]

@@ -4,7 +4,8 @@ import hashlib
 from collections import Counter, defaultdict
 
 from apps.vision.classification.config import ClassifyConfig
-from apps.vision.classification.files import find_files
+from apps.vision.classification.files import classes_without_images, find_files
+from shared.image.remarks import changed_pixels, unread_pictures
 from shared.image.scan import scan_images
 
 
@@ -17,11 +18,13 @@ def describe(config: ClassifyConfig) -> tuple[list[str], list[str]]:
     contents = [f"{len(found)} images, {len(good)} readable"]
     contents += _classes([file for file, _ in good])
     contents += _formats([scan.header for _, scan in good])
+    contents += changed_pixels([scan.header for _, scan in good])
     problems = [
         f"{file.path}: {scan.problem}"
         for file, scan in zip(found, scans, strict=True)
         if scan.problem
     ]
+    problems += unread_pictures(config.data) + classes_without_images(config.data)
     problems += _small_classes(found, good)
     problems += _duplicates([file for file, _ in good])
     return contents, problems

@@ -3,20 +3,24 @@
 Layouts:
     DATA/CLASS/*.jpg                     split by `--validation-split`
     DATA/train/CLASS/* DATA/val/CLASS/*  the data's own split
+                                         (a folder `train` without folders is a class)
     DATA.csv with path,label             paths relative to the CSV; an optional column `split`
 """
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from shared.common.errors import KerasuiteError
+from shared.common.input_paths import files_below, folders_in
+from shared.common.names import usable_name
 from shared.common.splits import SPLIT_OF_NAME, TEST, TRAIN, VALIDATION
 from shared.image.image_file import ImageFile
-from shared.image.reader import IMAGE_SUFFIXES
+from shared.image.reader import IMAGE_SUFFIXES, ImageHeader
 
 USED_SPLITS = {name: split for name, split in SPLIT_OF_NAME.items() if split != TEST}
 
@@ -35,11 +39,13 @@ class LabelledFiles:
     Attributes:
         files: the readable images, in a stable order.
         skipped: (path, reason) of files that cannot be used.
+        headers: of the readable images.
         total_pixels: pixels of all images together.
     """
 
     files: list[LabelledFile]
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[ImageHeader] = field(default_factory=list)
     total_pixels: int = 0
 
     @property
@@ -86,31 +92,41 @@ def _without_repeats(files: list[LabelledFile]) -> list[LabelledFile]:
 
 
 def _from_folder(folder: Path) -> list[LabelledFile]:
-    subfolders = sorted(p for p in folder.iterdir() if p.is_dir() and not _is_hidden(p.name))
-    splits = {p: USED_SPLITS[p.name.lower()] for p in subfolders if p.name.lower() in USED_SPLITS}
-    if TRAIN not in splits.values():
-        return _from_class_folders(subfolders, "")
-    own_split = VALIDATION in splits.values()
-    files: list[LabelledFile] = []
-    for part, split in splits.items():
-        classes = sorted(p for p in part.iterdir() if p.is_dir() and not _is_hidden(p.name))
-        files += _from_class_folders(classes, split if own_split else "")
-    return files
-
-
-def _from_class_folders(folders: list[Path], split: str) -> list[LabelledFile]:
     return [
-        LabelledFile(os.path.join(root, name), folder.name, split=split)
-        for folder in folders
-        for root, _, names in sorted(os.walk(folder))
-        if not any(_is_hidden(part) for part in Path(root).relative_to(folder).parts)
-        for name in sorted(names)
-        if Path(name).suffix.lower() in IMAGE_SUFFIXES and not _is_hidden(name)
+        LabelledFile(path, _class_name(part), split=split)
+        for part, split in _class_folders(folder)
+        for path in files_below(part, IMAGE_SUFFIXES)
     ]
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".")
+def classes_without_images(data: Sequence[str]) -> list[str]:
+    """A line for each class folder that holds no image of a type that is read."""
+    folders = [path for text in data if (path := Path(text)).is_dir()]
+    return [
+        f"{part}: the class '{_class_name(part)}' has no image of a type that is read"
+        for folder in folders
+        for part, _ in _class_folders(folder)
+        if not files_below(part, IMAGE_SUFFIXES)
+    ]
+
+
+def _class_folders(folder: Path) -> list[tuple[Path, str]]:
+    """The folders of the classes, each with the split that its parent names or ""."""
+    inside = [Path(path) for path in folders_in(folder)]
+    parts = {p: USED_SPLITS[p.name.lower()] for p in inside if p.name.lower() in USED_SPLITS}
+    parts = {part: split for part, split in parts.items() if folders_in(part)}
+    if TRAIN not in parts.values():
+        return [(path, "") for path in inside]
+    own_split = VALIDATION in parts.values()
+    return [
+        (Path(path), split if own_split else "")
+        for part, split in parts.items()
+        for path in folders_in(part)
+    ]
+
+
+def _class_name(folder: Path) -> str:
+    return usable_name(folder.name, str(folder))
 
 
 def _from_csv(path: Path) -> list[LabelledFile]:
@@ -125,7 +141,7 @@ def _from_csv(path: Path) -> list[LabelledFile]:
                 )
             return [_csv_row(path, number, row) for number, row in enumerate(reader, start=2)]
     except (UnicodeDecodeError, csv.Error):
-        raise KerasuiteError(f"{path}: is not a UTF-8 CSV file") from None
+        raise KerasuiteError(f"{path}: is not a UTF-8 CSV file; save it as one") from None
 
 
 def _csv_row(path: Path, number: int, row: dict) -> LabelledFile:
@@ -134,9 +150,12 @@ def _csv_row(path: Path, number: int, row: dict) -> LabelledFile:
     split = (row.get("split") or "").strip().lower()
     if split and split not in USED_SPLITS:
         raise KerasuiteError(f"{path}, line {number}: split '{split}' is not train or val")
+    image = path.parent / row["path"].strip()
+    if "\\" in row["path"] and not image.exists():  # Written on Windows.
+        image = path.parent / row["path"].strip().replace("\\", "/")
     return LabelledFile(
-        str(path.parent / row["path"].strip()),
-        row["label"].strip(),
+        str(image),
+        usable_name(row["label"], f"{path}, line {number}"),
         split=USED_SPLITS.get(split, ""),
     )
 

@@ -22,6 +22,7 @@ from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
 from shared.common.messages import warn
+from shared.common.names import read_names
 from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import App
 from shared.engine.run import Run
@@ -166,8 +167,8 @@ class DetectApp(App):
         return {"": DetectorServing(model, run.config, names, str(labels_file))}
 
     def predictor(self, saved_model: Path, **options) -> DetectionPredictor:
-        labels = (Path(saved_model) / "assets.extra" / "labels.txt").read_text(encoding="utf-8")
-        return DetectionPredictor(labels.splitlines(), **options)
+        labels = read_names(Path(saved_model) / "assets.extra" / "labels.txt")
+        return DetectionPredictor(labels, **options)
 
 
 def _read(paths, config: DetectConfig) -> DetectionData:
@@ -176,6 +177,8 @@ def _read(paths, config: DetectConfig) -> DetectionData:
 
 
 def _report_problems(found: DetectionData, path: Path) -> None:
+    for line in found.notes + found.remarks:
+        warn(line)
     if found.problems:
         write_text(path, "".join(f"{line}\n" for line in found.problems))
         warn(

@@ -49,7 +49,7 @@ def describe_data(data: DetectionData) -> tuple[list[str], list[str]]:
         _sizes_of_images(data),
         _splits(data),
     ]
-    return contents + data.notes, data.problems + _missing_classes(data)
+    return contents + data.notes + data.remarks, data.problems + _missing_classes(data)
 
 
 def _sizes_of_boxes(data):

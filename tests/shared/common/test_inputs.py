@@ -7,6 +7,7 @@ import types
 import pytest
 
 from shared.common.errors import KerasuiteError, UsageError
+from shared.common.input_paths import files_below, folders_in
 from shared.common.inputs import find_inputs, parse_shard
 
 
@@ -103,10 +104,31 @@ def test_broken_links_are_reported_not_left_out(tmp_path):
         found[1].read_bytes()
 
 
-def test_pipes_in_a_folder_are_left_out(tmp_path):
+def test_pipes_devices_and_links_to_them_are_refused_when_read(tmp_path):
     make(tmp_path, "a.txt")
     os.mkfifo(tmp_path / "pipe.txt")
-    assert names([tmp_path]) == ["a.txt"]
+    (tmp_path / "to-pipe.txt").symlink_to("pipe.txt")
+    (tmp_path / "zero.txt").symlink_to("/dev/zero")
+    found = list(find_inputs([tmp_path], [".txt"]))
+    assert [source.name for source in found] == ["a.txt", "pipe.txt", "zero.txt"]
+    assert found[0].read_bytes() == b"a.txt"
+    for source in found[1:]:
+        with pytest.raises(KerasuiteError, match=rf"{source.name}: Not a regular file"):
+            source.read_bytes()
+
+
+def test_files_below_follow_links_once_and_without_loops(tmp_path):
+    make(tmp_path, "disk/b/2.jpg", "data/a/1.JPG", "data/.hidden/3.jpg", "data/__MACOSX/4.jpg")
+    (tmp_path / "data/more").symlink_to("../disk", target_is_directory=True)
+    (tmp_path / "data/again").symlink_to("../disk/b", target_is_directory=True)
+    (tmp_path / "disk/b/loop").symlink_to("../../data", target_is_directory=True)
+    found = files_below(tmp_path / "data", (".jpg",))
+    assert [os.path.relpath(path, tmp_path / "data") for path in found] == [
+        "a/1.JPG",
+        "again/2.jpg",
+    ]
+    inside = [os.path.basename(path) for path in folders_in(tmp_path / "data")]
+    assert inside == ["a", "again", "more"]
 
 
 @pytest.mark.parametrize(

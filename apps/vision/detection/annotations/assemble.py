@@ -19,7 +19,9 @@ from apps.vision.detection.annotations.image_boxes import (
 )
 from apps.vision.detection.annotations.orientation import read_orientation, to_upright
 from shared.common.errors import KerasuiteError
+from shared.image.exif import UPRIGHT
 from shared.image.reader import DEFAULT_MAX_PIXELS, ImageHeader, UnreadableImage, load_image
+from shared.image.remarks import changed_pixels
 
 # Corners that are rounded or count from the other end of the pixel are nobody's fault.
 TOLERANCE_PIXELS = 1.0
@@ -46,9 +48,11 @@ def assemble(raw: RawData, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> D
         KerasuiteError: if no image with a box is left.
     """
     data = DetectionData(list(raw.class_names), [], list(raw.problems), list(raw.notes))
+    data.remarks += raw.remarks
     labels = {label: index for index, label in enumerate(raw.class_names)}
-    unique = _without_repeats(raw.images, data.problems)
+    unique = _joined(raw.images, data)
     contents: dict[bytes, str] = {}
+    headers, turned, passes_for_background = [], 0, []
     for image, facts in zip(unique, _look_at([i.path for i in unique], max_pixels), strict=True):
         if facts.reason:
             lost = f"; its {len(image.boxes)} box(es) are left out" if image.boxes else ""
@@ -57,7 +61,15 @@ def assemble(raw: RawData, name: str, max_pixels: int = DEFAULT_MAX_PIXELS) -> D
         first = contents.setdefault(facts.digest, image.path)
         if first != image.path:
             data.problems.append(f"{image.path}: has the same content as {first}")
-        data.images.append(_finish(image, facts, labels, data.problems))
+        finished = _finish(image, facts, labels, data.problems)
+        if not len(finished.boxes) and (image.boxes or image.unread_boxes):
+            passes_for_background.append(image.path)
+            continue
+        data.images.append(finished)
+        headers.append(facts.header)
+        turned += facts.orientation != UPRIGHT
+    data.notes += _unusable(passes_for_background)
+    data.remarks += changed_pixels(headers) + _turned(turned)
     if not any(len(image.boxes) for image in data.images):
         raise KerasuiteError(f"{name}: no usable box{_first_of(data.problems)}")
     return data
@@ -70,13 +82,43 @@ def _first_of(problems):
     return f"; the first problem: {problems[0]}{more}"
 
 
-def _without_repeats(images: list[RawImage], problems: list[str]) -> list[RawImage]:
+def _unusable(paths):
+    """A line about images whose objects are all lost, which would teach them as background."""
+    if not paths:
+        return []
+    others = " and others" if len(paths) > 1 else ""
+    return [
+        f"{len(paths)} image(s) are left out, as no object in their annotations can be used: "
+        f"{paths[0]}{others}"
+    ]
+
+
+def _turned(count):
+    if not count:
+        return []
+    return [
+        f"{count} image(s) are turned upright by their EXIF orientation; boxes of YOLO are taken "
+        f"as they are seen, others by the size that they state, else as they are stored"
+    ]
+
+
+def _joined(images: list[RawImage], data: DetectionData) -> list[RawImage]:
+    """Each image once: of several annotators in one part it has the boxes of all."""
     by_path: dict[str, RawImage] = {}
     for image in images:
         first = by_path.setdefault(os.path.realpath(image.path), image)
-        if first is not image:
-            parts = f" ({first.split} and {image.split})" if first.split != image.split else ""
-            problems.append(f"{image.path}: is annotated twice{parts}; the first is used")
+        if first is image:
+            continue
+        if first.split != image.split:
+            data.problems.append(
+                f"{image.path}: is annotated twice ({first.split or 'no part'} and "
+                f"{image.split or 'no part'}); the first is used, "
+                f"{len(image.boxes)} box(es) of the second are left out"
+            )
+            continue
+        first.boxes = first.boxes + image.boxes
+        first.unread_boxes += image.unread_boxes
+        data.notes.append(f"{image.path}: is listed twice; its boxes are joined")
     return list(by_path.values())
 
 
@@ -135,7 +177,9 @@ def _finish(image: RawImage, facts: ImageFacts, labels, problems) -> ImageBoxes:
 def _annotated_size(image, stored, upright, problems):
     """((width, height) that the corners relate to, whether the boxes are upright already)."""
     size = image.size
-    if not image.is_in_pixels or not size or min(size) <= 0 or size == stored:
+    if not image.is_in_pixels:
+        return upright, True
+    if not size or min(size) <= 0 or size == stored:
         return stored, False
     if size == upright:
         return upright, True

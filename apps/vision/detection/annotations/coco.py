@@ -1,6 +1,7 @@
 """Reads COCO JSON: images, categories, and boxes as x, y, width, height in pixels from 0.
 
-Category ids are names, not positions: they may have gaps, start anywhere and be 0.
+Category ids are names, not positions: they may have gaps, start anywhere and be 0. An image is
+looked for beside its file and else by its name, always inside the folder of the data.
 
 Reference: [Lin et al., 2014](https://arxiv.org/abs/1405.0312), cocodataset.org/#format-data
 """
@@ -17,8 +18,11 @@ from apps.vision.detection.annotations.image_boxes import (
     split_of_folders,
     split_of_name,
 )
-from apps.vision.detection.annotations.image_index import ImageIndex, find_files
+from apps.vision.detection.annotations.image_index import AmbiguousName, ImageIndex
 from shared.common.errors import KerasuiteError
+from shared.common.files import open_file
+from shared.common.input_paths import files_below
+from shared.common.names import usable_name
 from shared.common.splits import TEST
 
 KEYS = ("images", "annotations", "categories")
@@ -43,7 +47,7 @@ def read_coco(path) -> RawData:
         root = path.parent.parent if path.parent.name == "annotations" else path.parent
         _read_content(path, content, _split(path, root), ImageIndex(root), raw)
         return raw
-    files = _instances_only(find_files(path, {".json"}))
+    files = _instances_only(files_below(path, (".json",)))
     index = ImageIndex(path)
     read = 0
     for file in files:
@@ -70,7 +74,8 @@ def load_coco(file):
         (content, ""), or (None, the problem).
     """
     try:
-        content = json.loads(Path(file).read_bytes())
+        with open_file(file) as opened:
+            content = json.loads(opened.read())
     except OSError as error:
         return None, (error.strerror or str(error)).lower()
     except (ValueError, RecursionError) as error:
@@ -101,10 +106,13 @@ def _read_content(file, content, split, index, raw):
     images = _images(file, content["images"], "" if split == TEST else split, index, raw)
     for number, row in enumerate(content["annotations"]):
         where = f"{file}, annotations[{number}]"
+        image = images.get(_as_key(row.get("image_id"))) if isinstance(row, dict) else None
         try:
-            image, box = _box(row, where, names, images)
+            box = _box(row, where, names, images)
         except ValueError as error:
             raw.problems.append(f"{where}: {error}; it is left out")
+            if image is not None:
+                image.unread_boxes += 1
             continue
         if image is not None:
             image.boxes.append(box)
@@ -118,7 +126,8 @@ def _categories(file, rows, raw):
         if not isinstance(row, dict) or _as_key(row.get("id")) is None or not row.get("name"):
             raw.problems.append(f"{file}, categories[{number}]: needs an id and a name")
             continue
-        key, name = _as_key(row["id"]), str(row["name"])
+        key = _as_key(row["id"])
+        name = usable_name(row["name"], f"{file}, categories[{number}]")
         if key in names or name in names.values():
             raw.problems.append(f"{file}, categories[{number}]: '{name}' (id {key}) is there twice")
         names.setdefault(key, name)
@@ -140,20 +149,58 @@ def _images(file, rows, split, index, raw):
         if key in images:
             raw.problems.append(f"{where}: the id {key} is there twice; the first is used")
             continue
-        path = _find_image(file, name, index)
-        if path is None:
-            raw.problems.append(f"{where}: no image '{name}' below {index.root}")
-        images[key] = path and RawImage(path, [], split, _size(row))
+        images[key] = None
+        try:
+            path = _find_image(file, name, split, index)
+        except ValueError as error:
+            raw.problems.append(f"{where}: {error}; it is left out")
+            continue
+        images[key] = RawImage(path, [], split, _size(row))
+    _report_other_parts(file, images.values(), split, index, raw)
     return images
 
 
-def _find_image(file, name, index):
-    beside = os.path.join(os.path.dirname(file), name)
-    if os.path.isfile(beside):
+def _report_other_parts(file, images, split, index, raw):
+    """Says that images of this part lie in folders that are named after another one."""
+    paths = [image.path for image in images if image is not None]
+    others = [path for path in paths if _is_of_other_part(path, split, index)]
+    if others:
+        raw.notes.append(
+            f"{file}: {len(others)} image(s) of its {split} part are in folders of another part, "
+            f"as {others[0]}"
+        )
+
+
+def _find_image(file, name, split, index):
+    """The image of a row: beside the file, or else the best one of its name.
+
+    Raises:
+        ValueError: if there is none inside the folder of the data, or several fit alike.
+    """
+    beside = os.path.normpath(os.path.join(os.path.dirname(file), name))
+    if _is_below(beside, index.root) and os.path.isfile(beside):
         return beside
     # train.json or instances_train2017.json means the picture in train/ or train2017/.
-    stem = Path(file).stem
-    return index.by_name(name, os.path.join(os.path.dirname(file), stem.removeprefix("instances_")))
+    folder = os.path.join(os.path.dirname(file), Path(file).stem.removeprefix("instances_"))
+    try:
+        path = index.by_name(name, folder, split)
+    except AmbiguousName as error:
+        raise ValueError(f"the image '{name}' {error}") from None
+    if path is None:
+        raise ValueError(f"no image '{name}' below {index.root}, the folder of the data")
+    if _is_of_other_part(path, split, index) and index.has_split(split):
+        raise ValueError(f"no image '{name}' in the {split} part; {path} is of the other part")
+    return path
+
+
+def _is_of_other_part(path, split, index):
+    splits = index.splits_of(path)
+    return bool(split and splits) and split not in splits
+
+
+def _is_below(path, root):
+    """Judged on the paths as written: links may lead out of the data, names may not."""
+    return os.path.abspath(path).startswith(os.path.join(os.path.abspath(root), ""))
 
 
 def _as_key(value):
@@ -169,7 +216,6 @@ def _size(row):
 
 
 def _box(row, where, names, images):
-    """(image or None where its file is missing, box)."""
     if not isinstance(row, dict):
         raise ValueError("is no object")
     image_id, category_id = _as_key(row.get("image_id")), _as_key(row.get("category_id"))
@@ -183,7 +229,7 @@ def _box(row, where, names, images):
         raise ValueError(f"bbox is not four numbers ({row.get('bbox')})") from None
     corners = (x, y, x + width, y + height)
     is_crowd, area = row.get("iscrowd") == 1, _area(row.get("area"))
-    return images[image_id], RawBox(where, names[category_id], corners, is_crowd, area)
+    return RawBox(where, names[category_id], corners, is_crowd, area)
 
 
 def _area(value):

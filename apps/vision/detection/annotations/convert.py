@@ -1,7 +1,7 @@
 """`kerasuite detect convert`: writes detection data as VOC, COCO or YOLO.
 
-Boxes are written for the stored pixels, as `annotations.orientation` reads them: an image with an
-EXIF orientation keeps it.
+Boxes are written as `annotations.orientation` reads them, YOLO's for the picture as it is seen,
+others for the stored pixels: an image with an EXIF orientation keeps it.
 """
 
 import contextlib
@@ -50,7 +50,9 @@ def convert(data: DetectionData, folder, format: str, hard_link: bool = False) -
         raise KerasuiteError(f"{folder}: is not empty; choose a new folder")
     if folder.exists():
         folder.rmdir()
-    images = _stored(data)
+    images = _with_splits(data.images)
+    if format != "yolo":
+        images = [_stored(image) for image in images]
     names = unique_names([image.path for image in images])
     crowd = 0
     if format != "coco":
@@ -67,18 +69,20 @@ def convert(data: DetectionData, folder, format: str, hard_link: bool = False) -
     return lines
 
 
-def _stored(data) -> list[ImageBoxes]:
-    """The images with size and boxes of the stored pixels; of a split all have one."""
-    is_split = any(image.split for image in data.images)
-    images = []
-    for image in data.images:
-        orientation = read_orientation(image.path, image.is_direct)
-        size = (image.width, image.height)
-        width, height = size[::-1] if orientation >= 5 else size
-        boxes = to_stored(image.boxes.astype(np.float64), orientation)
-        split = (image.split or TRAIN) if is_split else ""
-        images.append(replace(image, width=width, height=height, boxes=boxes, split=split))
-    return images
+def _with_splits(images) -> list[ImageBoxes]:
+    """If one has a split, all have."""
+    if not any(image.split for image in images):
+        return images
+    return [replace(image, split=image.split or TRAIN) for image in images]
+
+
+def _stored(image) -> ImageBoxes:
+    """The image with size and boxes of the stored pixels."""
+    orientation = read_orientation(image.path, image.is_direct)
+    size = (image.width, image.height)
+    width, height = size[::-1] if orientation >= 5 else size
+    boxes = to_stored(image.boxes.astype(np.float64), orientation)
+    return replace(image, width=width, height=height, boxes=boxes)
 
 
 def _without_crowd(image):
@@ -214,8 +218,8 @@ def _write_yolo(folder, images, names, class_names):
     paths = []
     for image, name in zip(images, names, strict=True):
         part = PARTS.get(image.split, "")
-        centres = (image.boxes[:, :2] + image.boxes[:, 2:]) / 2
-        sides = image.boxes[:, 2:] - image.boxes[:, :2]
+        boxes = image.boxes.astype(np.float64)
+        centres, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
         rows = zip(image.labels, np.concatenate([centres, sides], axis=1), strict=True)
         text = "".join(f"{label} {' '.join(_part(v) for v in row)}\n" for label, row in rows)
         write_text(folder / "labels" / part / f"{os.path.splitext(name)[0]}.txt", text)
@@ -232,7 +236,7 @@ def _write_yolo(folder, images, names, class_names):
 
 
 def _part(value):
-    return f"{value:.8f}".rstrip("0").rstrip(".")
+    return f"{value:.7f}".rstrip("0").rstrip(".")
 
 
 WRITERS = {"voc": _write_voc, "coco": _write_coco, "yolo": _write_yolo}

@@ -63,13 +63,15 @@ class DetectionData:
         class_names: in the order of the data; sorted where the format has no order.
         images: in a stable order.
         problems: a line for each thing that is wrong, with file and row.
-        notes: a line for each thing that is worth knowing but not wrong.
+        notes: a line for each thing about the annotations that is worth knowing but not wrong.
+        remarks: the same about the pictures: turned, made opaque, of a type that is not read.
     """
 
     class_names: list[str]
     images: list[ImageBoxes]
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ class RawImage:
         boxes: its boxes.
         split: "train", "validation" or "".
         size: (width, height) that the annotation states, or None.
-        is_in_pixels: whether the corners are pixels; otherwise they are parts of the image.
+        is_in_pixels: whether the corners are pixels; otherwise they are parts of the image as it
+            is seen, turned by its EXIF orientation.
+        unread_boxes: objects, or whole annotations, that cannot be read.
     """
 
     path: str
@@ -108,6 +112,11 @@ class RawImage:
     split: str = ""
     size: tuple[int, int] | None = None
     is_in_pixels: bool = True
+    unread_boxes: int = 0
+
+
+class NoObject(ValueError):
+    """A box that was read, but is none: a click without a drag. The image stays."""
 
 
 @dataclass
@@ -118,6 +127,7 @@ class RawData:
     images: list[RawImage] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 def split_of_folders(path: str, root: str) -> str:

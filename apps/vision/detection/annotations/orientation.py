@@ -1,9 +1,10 @@
 """EXIF orientation of boxes, as `shared.image.exif.apply_orientation` turns the pixels.
 
 None of the three formats says whether its boxes relate to the stored pixels or to the upright
-picture. The width and height in VOC and COCO tell where they differ; where they do not, and in
-YOLO files, boxes relate to the stored pixels: annotation tools and training code that know
-nothing of EXIF made most of the existing data.
+picture. YOLO's are taken for the picture as it is seen, as Ultralytics, OpenCV and the tools that
+write them do. The width and height in VOC and COCO tell where they differ; where they do not,
+boxes relate to the stored pixels: annotation tools and training code that know nothing of EXIF
+made most of the existing data.
 """
 
 import numpy as np

@@ -6,11 +6,12 @@ from pathlib import Path
 from apps.vision.detection.annotations.assemble import assemble
 from apps.vision.detection.annotations.coco import load_coco, read_coco
 from apps.vision.detection.annotations.image_boxes import DetectionData, RawData
-from apps.vision.detection.annotations.image_index import find_files
 from apps.vision.detection.annotations.voc import read_voc
 from apps.vision.detection.annotations.yolo import find_yaml, label_file, read_yolo
 from shared.common.errors import KerasuiteError
+from shared.common.input_paths import files_below
 from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES
+from shared.image.remarks import unread_pictures
 
 READERS = {"voc": read_voc, "coco": read_coco, "yolo": read_yolo}
 FILES = {".json": "coco", ".yaml": "yolo", ".yml": "yolo"}
@@ -47,6 +48,7 @@ def read_annotations(
         merged.images += raw.images
         merged.problems += raw.problems
         merged.notes += [note] * bool(note) + raw.notes
+    merged.remarks += unread_pictures(os.path.expanduser(path) for path in paths)
     return assemble(merged, " ".join(str(path) for path in paths), max_pixels)
 
 
@@ -80,14 +82,14 @@ def recognise(path: Path) -> tuple[str, str]:
 
 
 def _has_coco(path):
-    return any(not load_coco(file)[1] for file in find_files(path, {".json"}))
+    return any(not load_coco(file)[1] for file in files_below(path, (".json",)))
 
 
 def _has_voc(path):
-    return bool(find_files(path, {".xml"}))
+    return bool(files_below(path, (".xml",)))
 
 
 def _has_yolo(path):
     if find_yaml(path):
         return True
-    return any(os.path.isfile(label_file(image)) for image in find_files(path, IMAGE_SUFFIXES))
+    return any(os.path.isfile(label_file(image)) for image in files_below(path, IMAGE_SUFFIXES))

@@ -7,17 +7,22 @@ Reference: Everingham et al., The Pascal Visual Object Classes Challenge, develo
 """
 
 import os
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 from apps.vision.detection.annotations.image_boxes import (
+    NoObject,
     RawBox,
     RawData,
     RawImage,
     split_of_folders,
 )
-from apps.vision.detection.annotations.image_index import ImageIndex, find_files
+from apps.vision.detection.annotations.image_index import AmbiguousName, ImageIndex
 from shared.common.errors import KerasuiteError
+from shared.common.files import open_file
+from shared.common.input_paths import files_below
+from shared.common.names import usable_name
 from shared.common.splits import TRAIN, TRAIN_NAMES, VALIDATION, VALIDATION_NAMES
 
 LISTS = {TRAIN_NAMES[0]: TRAIN, VALIDATION_NAMES[0]: VALIDATION}
@@ -35,15 +40,16 @@ def read_voc(folder) -> RawData:
     """
     folder = Path(folder)
     raw = RawData()
-    bases = sorted({path.parent.parent for path in folder.rglob("ImageSets/Main")})
-    for base in bases or [folder]:
+    lists = (Path(file).parent for file in files_below(folder, (".txt",)))
+    bases = {path.parent.parent for path in lists if path.parts[-2:] == ("ImageSets", "Main")}
+    for base in sorted(bases) or [folder]:
         _read_base(base, raw)
     raw.class_names = sorted({box.label for image in raw.images for box in image.boxes})
     return raw
 
 
 def _read_base(base, raw):
-    files = find_files(base, {".xml"})
+    files = files_below(base, (".xml",))
     if not files:
         raise KerasuiteError(f"{base}: no VOC annotations (*.xml) in it")
     index = ImageIndex(base)
@@ -52,8 +58,10 @@ def _read_base(base, raw):
         image = _read_file(file, index, raw.problems)
         if image is None:
             continue
-        if image.path in found:
-            raw.problems.append(f"{file}: {image.path} is annotated twice; the first is used")
+        if first := found.get(image.path):
+            raw.notes.append(f"{file}: {image.path} is annotated twice; its boxes are joined")
+            first.boxes += image.boxes
+            first.unread_boxes += image.unread_boxes
             continue
         found[image.path] = image
     images = _with_background(found, index)
@@ -72,33 +80,61 @@ def _with_background(found, index):
 
 def _read_file(file, index, problems):
     """The image of one XML file, or None and a problem."""
+    root, reason = _load(file)
+    name = "" if root is None else (root.findtext("filename") or "").strip()
     try:
-        root = parse_xml(Path(file).read_bytes())
-    except (ValueError, OSError) as error:
-        problems.append(f"{file}: {error}")
+        path = _find_image(file, name, index)
+    except AmbiguousName as error:
+        problems.append(f"{file}: its image {error}; it is left out")
         return None
-    if root.tag != "annotation":
-        problems.append(f"{file}: is no VOC annotation (its root is <{root.tag}>)")
-        return None
-    name = (root.findtext("filename") or "").strip()
-    path = index.by_stem(Path(file).stem, file)
-    path = path or (index.by_name(name, os.path.dirname(file)) if name else None)
-    path = path or (index.by_stem(name, file) if name else None)
+    if reason:
+        problems.append(f"{file}: {reason}")
+        return path and RawImage(path, [], unread_boxes=1)
     if path is None:
         problems.append(f"{file}: annotation without image ({name or Path(file).stem + '.*'})")
         return None
-    boxes = []
+    image = RawImage(path, [], size=_size(root))
     for number, element in enumerate(root.iter("object"), start=1):
         where = f"{file}, object {number}"
         try:
-            boxes.append(_box(element, where))
+            image.boxes.append(_box(element, where))
+        except NoObject as error:
+            problems.append(f"{where}: {error}; it is left out")
         except ValueError as error:
             problems.append(f"{where}: {error}; it is left out")
-    return RawImage(path, boxes, size=_size(root))
+            image.unread_boxes += 1
+    return image
+
+
+def _load(file):
+    """(the root element or None, the reason or "")."""
+    try:
+        with open_file(file) as opened:
+            root = parse_xml(opened.read())
+    except OSError as error:
+        return None, (error.strerror or str(error)).lower()
+    except ValueError as error:
+        return None, str(error)
+    if root.tag != "annotation":
+        return None, f"is no VOC annotation (its root is <{root.tag}>)"
+    return root, ""
+
+
+def _find_image(file, name, index):
+    split = split_of_folders(file, index.root)
+    return (
+        index.by_stem(Path(file).stem, file, split)
+        or (name and index.by_name(name, os.path.dirname(file), split))
+        or (name and index.by_stem(name, file, split))
+        or None
+    )
 
 
 def parse_xml(content: bytes):
     """Parses XML from strangers: nothing is expanded and nothing is loaded.
+
+    Returns:
+        The root element; tags are in lower case and without name spaces.
 
     Raises:
         ValueError: if it is no XML or has a document type (where entities are declared).
@@ -107,9 +143,21 @@ def parse_xml(content: bytes):
     if b"<!doctype" in content.replace(b"\0", b"").lower():
         raise ValueError("has a document type (<!DOCTYPE), which is refused; remove it")
     try:
-        return ElementTree.fromstring(content)
-    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        root = ElementTree.fromstring(_decoded(content))
+    except (ElementTree.ParseError, LookupError, ValueError, RecursionError) as error:
         raise ValueError(f"is no XML ({error})") from None
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            element.tag = element.tag.rpartition("}")[2].lower()
+    return root
+
+
+def _decoded(content):
+    """Text in place of an encoding that the parser does not know, as of Chinese programs."""
+    stated = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([\w.-]+)", content)
+    if stated and stated[1].lower().startswith((b"gb", b"big5", b"shift", b"euc")):
+        return content.decode(stated[1].decode())
+    return content
 
 
 def _size(root):
@@ -120,9 +168,9 @@ def _size(root):
 
 
 def _box(element, where):
-    label = (element.findtext("name") or "").strip()
-    if not label:
+    if not (element.findtext("name") or "").strip():
         raise ValueError("a box without class name")
+    label = usable_name(element.findtext("name"), where)
     texts = [(element.findtext(f"bndbox/{key}") or "").strip() for key in CORNERS]
     try:
         left, top, right, bottom = (float(text) for text in texts)
@@ -132,7 +180,8 @@ def _box(element, where):
     # By the letter one pixel wide; in real files a click that became no box.
     if right <= left or bottom <= top:
         shown = f"{left:g} {top:g} {right:g} {bottom:g}"
-        raise ValueError(f"a box of no or negative size (corners {shown})")
+        kind = ValueError if right < left and bottom < top else NoObject  # corners swapped
+        raise kind(f"a box of no or negative size (corners {shown})")
     return RawBox(where, label, (left - 1, top - 1, right, bottom))
 
 
@@ -167,7 +216,11 @@ def _read_lists(base, index, problems):
         lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
         for number, stem in enumerate(lines, start=1):
             stem = stem.strip()
-            path = index.by_stem(stem) or index.by_name(stem) if stem else None
+            try:
+                path = index.by_stem(stem) or index.by_name(stem) if stem else None
+            except AmbiguousName as error:
+                problems.append(f"{file}, line {number}: the image '{stem}' {error}")
+                continue
             if stem and path is None:
                 problems.append(f"{file}, line {number}: no image '{stem}'")
             elif path and listed.setdefault(path, split) != split:

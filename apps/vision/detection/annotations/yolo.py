@@ -1,14 +1,14 @@
 """Reads YOLO text files: a line `class cx cy w h` for each box, in parts of the image.
 
-A line with more numbers is the outline of a polygon, `class x1 y1 x2 y2 ...`; its bounding box is
-used. The labels of images/a/b.jpg are in labels/a/b.txt, or else beside it.
+The image is meant as it is seen, turned by its EXIF orientation. A line with more numbers is the
+outline of a polygon, `class x1 y1 x2 y2 ...`, whose bounding box is used; where the data.yaml
+has a `kpt_shape`, it is a box with key points, which are left out. The labels of images/a/b.jpg
+are in labels/a/b.txt, or else beside it.
 """
 
 import os
 import re
-from pathlib import Path
-
-import yaml
+from pathlib import Path, PureWindowsPath
 
 from apps.vision.detection.annotations.image_boxes import (
     RawBox,
@@ -16,9 +16,12 @@ from apps.vision.detection.annotations.image_boxes import (
     RawImage,
     split_of_folders,
 )
-from apps.vision.detection.annotations.image_index import find_files
+from shared.common import yaml_files
 from shared.common.errors import KerasuiteError
-from shared.common.splits import SPLIT_OF_NAME, TEST
+from shared.common.files import open_file
+from shared.common.input_paths import files_below
+from shared.common.names import usable_names
+from shared.common.splits import SPLIT_OF_NAME, TEST, TRAIN
 from shared.image.reader import IMAGE_SUFFIXES
 
 # Keys of a data.yaml to splits.
@@ -36,18 +39,20 @@ def read_yolo(path) -> RawData:
     path = Path(path)
     raw = RawData()
     file = path if path.is_file() else find_yaml(path)
+    points = 0
     if file is not None:
         content = load_yaml(file)
         raw.class_names = _names(file, content, raw)
+        points = _numbers_of_key_points(file, content)
         images = _images_of_yaml(file, content, raw)
     else:
         raw.class_names = _names_of_folder(path)
         images = _images_of_folder(path, raw)
     is_named = bool(raw.class_names)
+    labels = Labels(raw.class_names if is_named else None, points)
     for image, split in images.items():
-        labels = label_file(image)
-        boxes = _read_labels(labels, is_named, raw) if os.path.isfile(labels) else []
-        raw.images.append(RawImage(image, boxes, split, is_in_pixels=False))
+        raw.images.append(labels.read(image, split, raw.problems))
+    raw.notes += labels.notes(path)
     if not raw.images:
         reason = f" ({raw.problems[0]})" if raw.problems else ""
         raise KerasuiteError(f"{path}: no YOLO images and labels in it{reason}")
@@ -73,16 +78,12 @@ def find_yaml(folder):
 
 
 def load_yaml(file) -> dict:
-    """Loads a YAML file with plain values only.
+    """Loads a YAML file; numbers, dates and truth values stay texts: `no` may be a class.
 
     Raises:
-        KerasuiteError: if it is none.
+        KerasuiteError: if it is no mapping.
     """
-    try:
-        content = yaml.safe_load(Path(file).read_bytes())
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise KerasuiteError(f"{file}: is no YAML of plain values ({first})") from None
+    content = yaml_files.load_yaml(file, as_text=True)
     if not isinstance(content, dict):
         raise KerasuiteError(f"{file}: is no YAML mapping with the keys train, val and names")
     return content
@@ -105,7 +106,7 @@ def _names(file, content, raw):
     names = content.get("names")
     if isinstance(names, dict):
         try:
-            by_number = {int(key): str(name) for key, name in names.items()}
+            by_number = {int(key): name for key, name in names.items()}
         except (TypeError, ValueError):
             raise KerasuiteError(f"{file}: names: the keys must be class numbers") from None
         if sorted(by_number) != list(range(len(by_number))):
@@ -113,11 +114,8 @@ def _names(file, content, raw):
         names = [by_number[number] for number in range(len(by_number))]
     if not isinstance(names, list) or not names:
         raise KerasuiteError(f"{file}: names: expected a list of the class names")
-    names = [str(name) for name in names]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise KerasuiteError(f"{file}: names: '{twice}' is there twice; rename one")
-    if "nc" in content and content["nc"] != len(names):
+    names = usable_names(names, f"{file}, names")
+    if "nc" in content and content["nc"] != str(len(names)):
         raw.problems.append(f"{file}: nc is {content['nc']}, but there are {len(names)} names")
     return names
 
@@ -128,11 +126,25 @@ def _names_of_folder(folder):
     file = next((path for path in candidates if path.is_file()), None)
     if file is None:
         return []
-    text = file.read_text(encoding="utf-8-sig", errors="replace")
-    names = [line.strip() for line in text.rstrip().splitlines()]
-    if "" in names or len(set(names)) < len(names):
-        raise KerasuiteError(f"{file}: needs one class name a line, none empty, none twice")
-    return names
+    return usable_names(_lines(file, strip=True), str(file))
+
+
+def _lines(file, strip=False):
+    """The lines of a text file; only a line feed, with or without carriage return, ends one."""
+    with open_file(file) as opened:
+        text = opened.read().decode("utf-8-sig", errors="replace")
+    return (text.rstrip() if strip else text).replace("\r\n", "\n").split("\n")
+
+
+def _numbers_of_key_points(file, content):
+    """The numbers behind a box, from `kpt_shape: [points, 2 or 3]`; 0 without key points."""
+    if "kpt_shape" not in content:
+        return 0
+    try:
+        points, dimensions = (int(value) for value in content["kpt_shape"])
+    except (TypeError, ValueError):
+        raise KerasuiteError(f"{file}: kpt_shape: expected two numbers, as [17, 3]") from None
+    return points * dimensions
 
 
 def _images_of_yaml(file, content, raw):
@@ -142,6 +154,9 @@ def _images_of_yaml(file, content, raw):
     base = root / str(content.get("path") or "")
     bases = [base, root] if base.is_dir() else [root]
     parts = {key: content[key] for key in PARTS if content.get(key)}
+    if len(set(map(str, parts.values()))) == 1 < len(parts):
+        raw.notes.append(f"{file}: train and val are the same; --validation-split parts them")
+        parts = {TRAIN: parts[next(iter(parts))]}
     for key, entries in parts.items():
         for entry in entries if isinstance(entries, list) else [entries]:
             for image in _images_of_entry(file, key, str(entry), bases, raw):
@@ -158,7 +173,7 @@ def _images_of_entry(file, key, entry, bases, raw):
     stripped = re.sub(r"^(\.\./)+", "", entry)
     for path in (base / name for name in (entry, stripped) for base in bases):
         if path.is_dir():
-            return find_files(path, IMAGE_SUFFIXES)
+            return files_below(path, IMAGE_SUFFIXES)
         if path.is_file() and path.suffix == ".txt":
             return _listed_images(path, bases, raw)
         if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
@@ -169,22 +184,32 @@ def _images_of_entry(file, key, entry, bases, raw):
 
 def _listed_images(file, bases, raw):
     found = []
-    lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
+    shortened = []
+    for number, line in enumerate(_lines(file), start=1):
         if not (name := line.strip()):
             continue
-        candidates = [base / name for base in (*bases, file.parent)]
-        path = next((path for path in candidates if path.is_file()), None)
+        # Of another machine, or with a folder that the archive has not.
+        parts = PureWindowsPath(name).parts
+        names = [name, *("/".join(parts[start:]) for start in range(len(parts)))]
+        candidates = [(base / name, name) for name in names for base in (*bases, file.parent)]
+        path, used = next(((path, n) for path, n in candidates if path.is_file()), (None, ""))
         if path is None:
             raw.problems.append(f"{file}, line {number}: no image '{name}'")
-        else:
-            found.append(os.path.normpath(path))
+            continue
+        found.append(os.path.normpath(path))
+        shortened += [(name, used)] if used.count("/") < name.replace("\\", "/").count("/") else []
+    if shortened:
+        name, used = shortened[0]
+        raw.notes.append(
+            f"{file}: {len(shortened)} image(s) are found without their first folders, "
+            f"'{name}' as '{used}'"
+        )
     return found
 
 
 def _images_of_folder(folder, raw):
     """Image to split; folders where nothing is labelled are not part of the data."""
-    images = find_files(folder, IMAGE_SUFFIXES)
+    images = files_below(folder, IMAGE_SUFFIXES)
     labelled = {os.path.dirname(image) for image in images if os.path.isfile(label_file(image))}
     found = {}
     for image in images:
@@ -196,41 +221,85 @@ def _images_of_folder(folder, raw):
     return found
 
 
-def _read_labels(file, is_named, raw):
-    boxes = []
-    lines = Path(file).read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{file}, line {number}"
+class Labels:
+    """Reads label files and counts what is used of them in part.
+
+    Args:
+        names: the class names by number; None names classes by their numbers.
+        points: int. Numbers of the key points behind each box, 0 without.
+    """
+
+    def __init__(self, names, points):
+        self.names = names
+        self.points = points
+        self.outlines = 0
+        self.boxes_with_points = 0
+
+    def read(self, image, split, problems) -> RawImage:
+        """The boxes of an image; no file means no object."""
+        file = label_file(image)
+        result = RawImage(image, [], split, is_in_pixels=False)
+        if not os.path.lexists(file):
+            return result
         try:
-            boxes.append(_box(line.split(), where, raw.class_names if is_named else None))
-        except ValueError as error:
-            raw.problems.append(f"{where}: {error}; it is left out")
-    return boxes
+            lines = _lines(file)
+        except OSError as error:
+            problems.append(f"{file}: {(error.strerror or str(error)).lower()}")
+            result.unread_boxes += 1
+            return result
+        for number, line in enumerate(lines, start=1):
+            where = f"{file}, line {number}"
+            try:
+                if line.strip():
+                    result.boxes.append(self._box(line.split(), where))
+            except ValueError as error:
+                problems.append(f"{where}: {error}; it is left out")
+                result.unread_boxes += 1
+        return result
+
+    def notes(self, path):
+        """A line for each kind of row that is not used whole."""
+        lines = []
+        if self.outlines:
+            lines.append(f"{path}: {self.outlines} outline(s) are read as their bounding boxes")
+        if self.boxes_with_points:
+            count = self.boxes_with_points
+            lines.append(f"{path}: the key points of {count} box(es) are left out (kpt_shape)")
+        return lines
+
+    def _box(self, words, where):
+        try:
+            index, *numbers = (float(word) for word in words)
+        except ValueError:
+            raise ValueError("a row with something that is no number") from None
+        has_points = self.points and len(numbers) == 4 + self.points
+        is_outline = not self.points and len(numbers) >= 6 and len(numbers) % 2 == 0
+        if len(numbers) != 4 and not is_outline and not has_points:
+            more = f", or {5 + self.points} with key points" if self.points else ""
+            raise ValueError(f"a row with {len(words)} numbers; expected 5: class cx cy w h{more}")
+        self.outlines += is_outline
+        self.boxes_with_points += bool(has_points)
+        corners = _outline_corners(numbers) if is_outline else _box_corners(*numbers[:4])
+        return RawBox(where, self._name(index, words[0]), corners)
+
+    def _name(self, index, word):
+        if not index.is_integer() or index < 0:
+            raise ValueError(f"class {word} is no class number")
+        if self.names is None:
+            return f"{index:g}"
+        if index >= len(self.names):
+            last = len(self.names) - 1
+            raise ValueError(f"class {index:g}, but there are {last + 1} names (0 to {last})")
+        return self.names[int(index)]
 
 
-def _box(words, where, names):
-    try:
-        index, *numbers = (float(word) for word in words)
-    except ValueError:
-        raise ValueError("a row with something that is no number") from None
-    is_polygon = len(numbers) >= 6 and len(numbers) % 2 == 0
-    if len(numbers) != 4 and not is_polygon:
-        raise ValueError(f"a row with {len(words)} numbers; expected 5: class cx cy w h")
-    if not index.is_integer() or index < 0:
-        raise ValueError(f"class {words[0]} is no class number")
-    if names is not None and index >= len(names):
-        raise ValueError(
-            f"class {index:g}, but there are {len(names)} names (0 to {len(names) - 1})"
-        )
-    if is_polygon:
-        xs, ys = numbers[::2], numbers[1::2]
-        corners = (min(xs), min(ys), max(xs), max(ys))
-    else:
-        x, y, width, height = numbers
-        corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return RawBox(where, names[int(index)] if names else f"{index:g}", corners)
+def _box_corners(x, y, width, height):
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _outline_corners(numbers):
+    xs, ys = numbers[::2], numbers[1::2]
+    return min(xs), min(ys), max(xs), max(ys)
 
 
 def _labels_without_image(images):

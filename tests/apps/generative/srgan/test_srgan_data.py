@@ -45,7 +45,7 @@ def config(*paths, **overrides) -> SrganConfig:
 
 
 def store_of(config) -> tuple[list[Picture], data.PictureStore]:
-    pictures, _ = training_pictures(config)
+    pictures = training_pictures(config).pictures
     return pictures, data.PictureStore(pictures, config.model.scale, "memory")
 
 
@@ -223,7 +223,8 @@ def test_corrupt_and_small_images_are_left_out_and_listed(tmp_path):
     (tmp_path / "cut.jpg").write_bytes(out.getvalue()[:-300])
     (tmp_path / "text.png").write_text("no image")
     Image.fromarray(scene(23, 60)).save(tmp_path / "small.png")
-    pictures, skipped = training_pictures(config(tmp_path))
+    found = training_pictures(config(tmp_path))
+    pictures, skipped = found.pictures, found.skipped
     assert len(pictures) == 3
     assert {(path.split("/")[-1], reason) for path, reason in skipped} == {
         ("cut.jpg", "truncated JPEG"),
@@ -253,7 +254,7 @@ def test_one_line_says_what_is_wrong_and_nothing_is_left(tmp_path, write, overri
 def test_one_image_will_do_with_others_to_validate_on(tmp_path):
     held_out = write_scenes(tmp_path / "held-out", 2)
     given = {"data_options.validation": str(held_out)}
-    pictures, _ = training_pictures(config(write_scenes(tmp_path / "scenes", 1), **given))
+    pictures = training_pictures(config(write_scenes(tmp_path / "scenes", 1), **given)).pictures
     assert [picture.split for picture in pictures] == ["train", "validation", "validation"]
 
 
