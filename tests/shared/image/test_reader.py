@@ -307,3 +307,40 @@ def test_tf_data_reads_direct_files_and_others(folder):
 def test_suffixes():
     assert {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"} <= IMAGE_SUFFIXES
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in IMAGE_SUFFIXES)
+
+
+def tiff_of_one_tile(side: int) -> bytes:
+    """A TIFF of 16 x 16 pixels whose only tile has `side` x `side`, which a decoder allocates."""
+    tags = [
+        (256, 16), (257, 16), (258, 8), (259, 1), (262, 1), (277, 1),
+        (322, side), (323, side), (324, 154), (325, 16),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + b"\0" * 4 + b"\0" * 16
+
+
+def test_giant_tiles_are_refused_from_the_header():
+    with pytest.raises(UnreadableImage, match="16 x 16, but a tile of 46000 x 46000"):
+        read_image(tiff_of_one_tile(46000))
+
+
+def test_jpegs_of_hundreds_of_scans_are_refused():
+    """Each scan goes over all pixels: 500 of them over 100 megapixels would take minutes."""
+    out = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(out, "JPEG", progressive=True)
+    content = out.getvalue()
+    assert read_image(content) == content
+    scan = content.index(b"\xff\xda")
+    end = content.index(b"\xff\xda", scan + 2)
+    bomb = content[:end] + content[scan:end] * 200 + content[end:]
+    with pytest.raises(UnreadableImage, match="scans"):
+        read_image(bomb)
+
+
+def test_a_bitmap_of_thirty_bytes_is_read():
+    """OS/2's short header and one white pixel, as Pillow shows it."""
+    head = b"BM" + struct.pack("<IHHI", 30, 0, 0, 26) + struct.pack("<IHHHH", 12, 1, 1, 1, 24)
+    content = head + b"\xff\xff\xff\0"
+    assert len(content) == 30
+    image = tf.io.decode_png(read_image(content), channels=3)
+    assert image.numpy().tolist() == [[[255, 255, 255]]]
