@@ -114,7 +114,8 @@ class App(abc.ABC):
     Class attributes:
         name: the task's name in folders and configurations.
         config_class: the configuration's dataclass.
-        monitor: metric and "max" or "min": best model, early stopping; or `LAST_EPOCH`.
+        monitor: metric and "max" or "min": best model, early stopping, unless `--metric` says
+            otherwise; or `LAST_EPOCH`.
         limits: Markdown for the model card: what the model is for, and what it is not for.
         predict_verb: the verb of batch inference, for the hints on what to type next.
         independent_rows: whether the loss of an example depends on that example alone, as it does
@@ -130,6 +131,12 @@ class App(abc.ABC):
     predict_verb: ClassVar[str] = "predict"
     independent_rows: ClassVar[bool] = False
     reference: ClassVar[str] = ""
+
+    def monitored(self, config: "RunConfig") -> tuple[str, str]:
+        """Column of the history that chooses the best model, and "max" or "min"; `--metric`."""
+        if config.metric:
+            return f"val_{config.metric}", config.metrics[config.metric]
+        return self.monitor
 
     @abc.abstractmethod
     def prepare(self, run: "Run") -> None:

@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from shared.common.config import RunConfig, leaves
+from shared.common.option_use import is_in
 
 Data = Annotated[list[str], typer.Argument(help="Files or folders with the data.", metavar="DATA")]
 TrainingData = Annotated[
@@ -67,10 +68,6 @@ Label = Annotated[str, typer.Option(help="Class to explain. \\[default: the pred
 MaxPixels = Annotated[
     int, typer.Option(min=1, help="Larger images are rejected by their header, before decoding.")
 ]
-
-
-def _is_in(path: str, parts: tuple[str, ...]) -> bool:
-    return any(path == part or path.startswith(f"{part}.") for part in parts)
 
 
 @dataclass(frozen=True)
@@ -142,13 +139,13 @@ def config_options(
         own = [p for name, p in signature.parameters.items() if name != "overrides"]
         paths, added = {}, []
         for path, name, annotation, help_text, default in leaves(config_type):
-            if name in skip or (only is not None and not _is_in(path, only)):
+            if name in skip or (only is not None and not is_in(path, only)):
                 continue
             if name in paths or name in signature.parameters:
                 raise ValueError(f"two options would be called --{name}: rename '{path}'")
             paths[name] = path
-            if path == "preset":
-                help_text += f" One of {', '.join(config_type.presets)}."
+            if known := {"preset": config_type.presets, "metric": config_type.metrics}.get(path):
+                help_text += f" One of {', '.join(known)}."
             added.append(_parameter(path, name, annotation, help_text, default))
 
         @functools.wraps(function)

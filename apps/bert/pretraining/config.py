@@ -1,5 +1,6 @@
 """Configuration of pretraining."""
 
+from operator import not_
 from typing import Any, ClassVar, Literal
 
 from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
@@ -18,8 +19,9 @@ class SequenceConfig:
     )
     validation: tuple[str, ...] = option((), "Validation text; by default a share of the data.")
     validation_split: float = option(
-        0.05, "Share of the text held out for validation where there is no such text.", gt=0, le=0.5
-    )
+        0.05, "Share of the text held out for validation where there is no such text.",
+        used_with={"validation": not_}, gt=0, le=0.5,
+    )  # fmt: skip
 
 
 @config_class
@@ -50,6 +52,11 @@ class PretrainConfig(CorpusConfig):
     """Configuration of a pretraining."""
 
     task: ClassVar[str] = "bert-pretrain"
+    metrics: ClassVar[dict[str, str]] = {
+        "loss": "min",
+        "masked_accuracy": "max",
+        "next_accuracy": "max",
+    }
 
     epochs: int = option(10, "Passes over the sequences.", ge=1)
     learning_rate: float = option(1e-3, "Peak learning rate.", gt=0)

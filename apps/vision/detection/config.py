@@ -72,9 +72,13 @@ class AugmentConfig:
 
     mosaic: float = option(1.0, "Probability of a mosaic of four images.", ge=0, le=1)
     mosaic_off_epochs: int = option(
-        10, "Disable mosaic and MixUp for this many final epochs.", ge=0
-    )
-    mixup: float = option(0.0, "Probability of blending with another mosaic.", ge=0, le=1)
+        10, "Disable mosaic and MixUp for this many final epochs.",
+        used_with={"mosaic": bool}, ge=0,
+    )  # fmt: skip
+    mixup: float = option(
+        0.0, "Probability of blending with another mosaic.",
+        used_with={"mosaic": bool}, ge=0, le=1,
+    )  # fmt: skip
     rotation: float = option(0.0, "Largest rotation in degrees.", ge=0, le=180)
     translation: float = option(0.1, "Largest shift, as a fraction of the image.", ge=0, lt=1)
     scale: float = option(0.5, "Zoom from 1 - scale to 1 + scale.", ge=0, lt=1)
@@ -103,6 +107,9 @@ class DetectConfig(RunConfig):
     """Configuration of one training of a detector."""
 
     task: ClassVar[str] = "detect"
+    metrics: ClassVar[dict[str, str]] = {"loss": "min"} | dict.fromkeys(
+        ("map", "map50", "map75", "precision", "recall", "f1"), "max"
+    )
 
     epochs: int = option(100, "Passes over the training data.", ge=1)
     batch_size: int = option(16, "Global batch size, over all devices.", ge=1)

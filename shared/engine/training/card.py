@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from shared.common import config as configs
+from shared.common.config import RunConfig
 from shared.common.environment import PACKAGES, installed_version
 from shared.common.files import plain, write_text
 from shared.common.task_names import command_group, training_command
@@ -76,7 +77,7 @@ def card_text(
         _description(app),
         _data(run),
         _configuration(run),
-        _metrics(app, metrics),
+        _metrics(app, run.config, metrics),
         "\n".join(f"![{Path(plot).stem.replace('_', ' ')}]({plot})" for plot in plots),
         _next_steps(app, run, saved_model),
         _saved_model(saved_model, modules),
@@ -130,13 +131,13 @@ def _configuration(run: Run) -> str:
     )
 
 
-def _metrics(app: App, metrics: Mapping[str, Any]) -> str:
+def _metrics(app: App, config: RunConfig, metrics: Mapping[str, Any]) -> str:
     rows = [(key, _number(value)) for key, value in metrics.items() if _is_number(value)]
     if not rows:
         return "## Metrics\n\nNot evaluated yet."
-    monitored, mode = app.monitor
+    monitored, mode = app.monitored(config)
     kept = f"with the {'highest' if mode == 'max' else 'lowest'} `{monitored}`"
-    if app.monitor == LAST_EPOCH:
+    if (monitored, mode) == LAST_EPOCH:
         kept = "of the last epoch"
     table = _table(("metric", "value"), rows)
     return f"## Metrics\n\n{table}\n\nThe model is the one {kept}."

@@ -23,7 +23,7 @@ from shared.common.environment import write_environment
 from shared.common.errors import Interrupted, KerasuiteError
 from shared.common.progress import Progress
 from shared.common.signals import catch_signals
-from shared.engine.app import App
+from shared.engine.app import LAST_EPOCH, App
 from shared.engine.distribution import replicas
 from shared.engine.distribution.cluster import find_cluster
 from shared.engine.distribution.strategy import set_up
@@ -147,6 +147,12 @@ class Trainer:
     def __init__(self, app: App, run: Run, resume: bool = False):
         self.app, self.run, self.config = app, run, run.config
         optimization = run.config.optimization
+        self.monitor = app.monitored(run.config)
+        if optimization.patience and self.monitor == LAST_EPOCH:
+            raise KerasuiteError(
+                "--patience: is not used where the model of the last epoch is kept; name what to "
+                "follow with --metric, or leave it out"
+            )
         self.checkpoints = CheckpointFolder(run.folder / "checkpoints", run.config.keep)
         with run.strategy.scope():
             self.model = app.build(run)
@@ -200,7 +206,7 @@ class Trainer:
                 self._end_if(stop)
             if state.step < run.total_steps:
                 progress.log(
-                    f"stopped early: {self.app.monitor[0]} has been best in epoch "
+                    f"stopped early: {self.monitor[0]} has been best in epoch "
                     f"{state.best_epoch} (--patience {self.config.optimization.patience})"
                 )
 
@@ -260,7 +266,7 @@ class Trainer:
             write_csv(state.history, run.folder / "history.csv")
             self.board.write(row, {"items_per_second": rate * self.app.items_per_step(run)})
         # The metric that decides comes first, as a GAN has more losses than fit in a line.
-        first = {name: row[name] for name in self.app.monitor[:1] if name in row}
+        first = {name: row[name] for name in self.monitor[:1] if name in row}
         shown = f"{format_metrics(first | row)}  {self._speed(rate)}"
         progress.log(f"epoch {epoch}/{self.config.epochs}  {shown}")
 
@@ -277,7 +283,14 @@ class Trainer:
             )
 
     def _keep_best(self, row: dict[str, float], epoch: int) -> None:
-        metric, direction = self.app.monitor
+        metric, direction = self.monitor
+        if metric not in row:
+            known = (n.removeprefix("val_") for n in row if n.startswith("val_"))
+            known = ", ".join(name for name in known if name in self.config.metrics)
+            raise KerasuiteError(
+                f"--metric {self.config.metric}: is not measured with these data and options; "
+                f"those that are: {known or 'none'}"
+            )
         value = row[metric]
         sign = 1 if direction == "max" else -1
         if self.state.best is None or sign * value > sign * self.state.best:
