@@ -71,10 +71,11 @@ class EmbedConfig(RunConfig):
     """Configuration of a training of word vectors."""
 
     task: ClassVar[str] = "embed"
-    # The models apply their sparse updates themselves, in float32: of an optimiser they read the
-    # rate alone.
+    # The models apply their sparse updates themselves, in float32 and, word2vec's, in a compiled
+    # loop: of an optimiser they read the rate alone.
     absent: ClassVar[tuple[str, ...]] = (
         "precision",
+        "xla",
         "optimization.optimizer",
         "optimization.momentum",
         "optimization.beta_1",

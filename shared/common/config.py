@@ -15,7 +15,9 @@ and the command line. Unknown keys are errors.
 import dataclasses
 import difflib
 import functools
+import glob
 import operator
+import os
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -131,6 +133,9 @@ class RunConfig:
     strategy: StrategyName = option("auto", "Distribution strategy.")
     devices: str = option("", "Devices: gpu:0,gpu:1 or cpu:2 for two logical CPUs.")
     precision: Precision = option("float32", "Dtype policy of the layers.")
+    xla: Literal["auto", "on", "off"] = option(
+        "auto", "Compile training steps by XLA; auto: on one GPU, for rows of one shape."
+    )
     deterministic: bool = option(False, "Use deterministic kernels, somewhat slower.")
     validate_every: int = option(
         1, "Epochs between two validations; the last epoch is always validated.", ge=1
@@ -141,6 +146,27 @@ class RunConfig:
     )
     keep: int = option(2, "Number of checkpoints to keep.", ge=1)
     optimization: OptimizationConfig = group(OptimizationConfig)
+
+    def refuse_mistakes(self) -> None:
+        """Raises KerasuiteError for what can be seen to be wrong without TensorFlow.
+
+        Tasks add the names that they alone have, such as those of backbones.
+        """
+        self.refuse_missing_data()
+        self.refuse_missing_init()
+
+    def refuse_missing_data(self) -> None:
+        """Raises KerasuiteError if a file or folder of the data is not there."""
+        for path in self.data:
+            if path != "-" and not os.path.lexists(path) and not glob.has_magic(path):
+                raise KerasuiteError(f"{path}: no such file or folder; check the path")
+
+    def refuse_missing_init(self) -> None:
+        """Raises KerasuiteError if `--init` names no file or folder."""
+        if self.init and not Path(self.init).exists():
+            raise KerasuiteError(
+                f"--init {self.init}: no such file; give a run folder or a weights file"
+            )
 
 
 def leaves(

@@ -120,6 +120,7 @@ class App(abc.ABC):
         predict_verb: the verb of batch inference, for the hints on what to type next.
         independent_rows: whether the loss of an example depends on that example alone, as it does
             not with batch normalisation; then a CPU may train two micro-batches at once.
+        validation: what `metrics.json` and the closing line are measured on, in words.
         reference: first word of the metrics of a plain method that the model is compared with,
             "bicubic" of "bicubic_psnr"; the plots show them beside the model's.
     """
@@ -130,6 +131,7 @@ class App(abc.ABC):
     limits: ClassVar[str] = ""
     predict_verb: ClassVar[str] = "predict"
     independent_rows: ClassVar[bool] = False
+    validation: ClassVar[str] = "the validation data"
     reference: ClassVar[str] = ""
 
     def monitored(self, config: "RunConfig") -> tuple[str, str]:

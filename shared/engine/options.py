@@ -35,7 +35,7 @@ Model = Annotated[
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        help="Files, folders (recursive), globs, or - for standard input.", metavar="INPUT..."
+        help="Files, folders (recursive), globs, or - for standard input.", metavar="INPUT"
     ),
 ]
 RunOutput = Annotated[
@@ -50,6 +50,9 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML file with values for the options below.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue what is in --output.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the predictions that are in --output.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Inputs per model call.")]
 Limit = Annotated[int, typer.Option(min=0, help="Stop after this many inputs; 0 takes all.")]
@@ -83,6 +86,7 @@ class PredictOptions:
     shard: Shard = ""
     threads: Threads = 4
     resume: Resume = False
+    overwrite: Overwrite = False
 
 
 def predict_options(**defaults: Any) -> Callable:
@@ -163,17 +167,8 @@ def config_options(
 def sign(command: Callable, parameters: list[inspect.Parameter]) -> None:
     """Gives a command the signature that Typer reads its options from; all are keywords."""
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    for parameter in parameters:
-        _hide_type_of_flag(parameter.annotation)
     command.__signature__ = inspect.Signature(parameters)
     command.__annotations__ = {p.name: p.annotation for p in parameters}
-
-
-def _hide_type_of_flag(annotation: Any) -> None:
-    """Lets help show `--resume` in place of `--resume <bool>`."""
-    kind, *described = typing.get_args(annotation)
-    if kind in (bool, bool | None):
-        described[0].metavar = ""
 
 
 def _parameter(path, name, annotation, help_text, default) -> inspect.Parameter:

@@ -84,6 +84,7 @@ def first_losses(
         config.optimization,
         batch_spec=spec,
         cpu_data_parallel=run.cpu_data_parallel,
+        xla=config.xla == "on",
     )
     losses = []
     for batch in dataset:

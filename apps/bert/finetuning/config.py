@@ -4,9 +4,10 @@ from operator import not_
 from typing import Any, ClassVar, Literal
 
 from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
+from apps.bert.run_config import BertRunConfig
 from apps.bert.tasks.columns import Columns
 from apps.bert.vocabulary import VocabularyConfig
-from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
+from shared.common.config import OptimizationConfig, config_class, group, option
 
 TaskTypeName = Literal[
     "auto", "classification", "pair", "regression", "choice", "tagging", "question-answering"
@@ -67,7 +68,7 @@ class HeadConfig:
 
 
 @config_class
-class FinetuneConfig(RunConfig):
+class FinetuneConfig(BertRunConfig):
     """Configuration of a fine-tuning."""
 
     task: ClassVar[str] = "bert-finetune"

@@ -4,8 +4,9 @@ from operator import not_
 from typing import Any, ClassVar, Literal
 
 from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
+from apps.bert.run_config import BertRunConfig
 from apps.bert.vocabulary import VocabularyConfig
-from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
+from shared.common.config import OptimizationConfig, config_class, group, option
 
 
 @config_class
@@ -36,7 +37,7 @@ class MaskingConfig:
 
 
 @config_class
-class CorpusConfig(RunConfig):
+class CorpusConfig(BertRunConfig):
     """Configuration common to all trainings of an encoder on plain text."""
 
     batch_size: int = option(64, "Global batch size, over all devices.", ge=1)

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
+from apps.vision.backbone_names import refuse_unknown_backbone
 from shared.common.config import RunConfig, config_class, group, option
 
 
@@ -109,6 +110,10 @@ class ClassifyConfig(RunConfig):
     model: ModelConfig = group(ModelConfig)
     loss: LossConfig = group(LossConfig)
     augment: AugmentConfig = group(AugmentConfig)
+
+    def refuse_mistakes(self) -> None:
+        super().refuse_mistakes()
+        refuse_unknown_backbone(self.model.backbone)
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         # Small enough for tests: a second or two an epoch on the digits.

@@ -2,7 +2,11 @@
 
 from typing import Any, ClassVar, Literal
 
+from apps.vision.backbone_names import refuse_unknown_backbone
 from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
+
+# Backbones of this task's own; see `csp_backbone.py`.
+SIZES = ("test", "nano", "small", "medium")
 
 
 @config_class
@@ -124,6 +128,10 @@ class DetectConfig(RunConfig):
     loss: LossConfig = group(LossConfig)
     augment: AugmentConfig = group(AugmentConfig)
     detection: DetectionConfig = group(DetectionConfig)
+
+    def refuse_mistakes(self) -> None:
+        super().refuse_mistakes()
+        refuse_unknown_backbone(self.model.backbone, SIZES)
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         # Small enough for tests.
