@@ -76,7 +76,8 @@ def use_xla(choice: str, replicas: int, on_gpu: bool, batch_spec: Any) -> bool:
     """Whether the training step is compiled by XLA.
 
     `auto` does so on one GPU that XLA knows, for batches whose rows are all of one shape: each
-    other shape would be compiled anew. Not on a CPU, where it was measured to be slower.
+    other shape would be compiled anew. Not on a CPU: on two cores the preset `tiny` of classify
+    ran at 358 examples/s with it and at 1,052 without, that of srgan at 285 and 404.
 
     Args:
         choice: "auto", "on" or "off".
