@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from shared.common.command_help import Command, Group
 from shared.common.errors import Interrupted, KerasuiteError, from_os_error
+from shared.common.standard_streams import make_streams_safe, refuse_output_not_utf8
 from shared.engine.distribution.launch import end_with_launcher
 
 # Command name to (import path of its Typer app, help line).
@@ -32,15 +33,13 @@ GROUPS = {
     "srgan": ("apps.generative.srgan.commands:commands", "Super-resolution of images."),
 }
 
-Debug = Annotated[
-    bool, typer.Option("--debug", metavar="", help="Show a traceback when something fails.")
-]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 
 # Help panels of the root page.
 TASKS, TOOLS = "Tasks", "Tools"
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """Lists all groups and imports the one that is used."""
 
     def resolve_command(self, ctx, args):
@@ -85,7 +84,6 @@ def root(
             "--version",
             callback=_print_version,
             is_eager=True,
-            metavar="",
             help="Print the version.",
         ),
     ] = False,
@@ -93,7 +91,7 @@ def root(
     """Deep-learning applications on Keras 3 and TensorFlow, from raw files to SavedModels."""
 
 
-@app.command(rich_help_panel=TOOLS)
+@app.command(cls=Command, rich_help_panel=TOOLS)
 def demo(
     tasks: Annotated[
         list[str] | None, typer.Argument(help="Tasks to show.", metavar="TASK")
@@ -109,9 +107,11 @@ def demo(
     typer.echo(f"The page is {run_demo(output, tasks or [])}")
 
 
-@app.command(rich_help_panel=TOOLS)
+@app.command(cls=Command, rich_help_panel=TOOLS)
 def samples(
-    name: Annotated[str, typer.Argument(help="Name of a sample; without one, lists them.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="Name of a sample; without one, lists them.", metavar="NAME")
+    ] = "",
     folder: Annotated[Path | None, typer.Argument(help="New folder.", metavar="DIR")] = None,
     debug: Debug = False,
 ) -> None:
@@ -126,12 +126,10 @@ def samples(
     typer.echo(f"{folder}: {write_sample(name, folder)}")
 
 
-@app.command(rich_help_panel=TOOLS)
+@app.command(cls=Command, rich_help_panel=TOOLS)
 def inspect(
-    model: Annotated[Path, typer.Argument(help="A SavedModel or a run folder.")],
-    json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print JSON instead of tables.")
-    ] = False,
+    model: Annotated[Path, typer.Argument(help="A SavedModel or a run folder.", metavar="MODEL")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     debug: Debug = False,
 ) -> None:
     """Show the contents of a model: signatures, sizes, configuration, metrics."""
@@ -144,11 +142,9 @@ def inspect(
         console.print(inspection.inspect(model))
 
 
-@app.command(rich_help_panel=TOOLS)
+@app.command(cls=Command, rich_help_panel=TOOLS)
 def devices(
-    json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Print JSON instead of lines.")
-    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
     debug: Debug = False,
 ) -> None:
     """Show the processors, GPUs and workers that TensorFlow sees, and those it would use."""
@@ -166,6 +162,7 @@ def devices(
 
 
 @app.command(
+    cls=Command,
     rich_help_panel=TOOLS,
     context_settings={"allow_interspersed_args": False},
 )
@@ -196,15 +193,20 @@ def main() -> None:
     """Runs the command line; the exit codes are those of `shared.common.errors`."""
     # Before Keras is imported: the user's own setting may name another backend.
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    make_streams_safe()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     end_with_launcher()
     try:
+        refuse_output_not_utf8(sys.argv)
         app()
     except (KerasuiteError, Interrupted) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
         _fail(str(from_os_error(error)), KerasuiteError.exit_code)
+    except UnicodeEncodeError as error:
+        # A surrogate stands for a byte of a file's name that is not UTF-8.
+        _fail(f"{error.object[:200]!r}: a name that is not UTF-8; rename the file or folder", 1)
     except Exception as error:
         if type(error).__name__ == "ResourceExhaustedError":
             _fail("out of memory; lower --batch-size or the size of the inputs", 1)

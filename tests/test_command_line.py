@@ -143,6 +143,45 @@ def test_a_missing_folder(run, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+CHEAP_MISTAKES = {
+    ("classify", "train", "data", "--backbone", "resnet81"): "did you mean resnet18",
+    ("detect", "train", "data", "--backbone", "nanoo"): "unknown network 'nanoo'",
+    ("classify", "train", "data", "--preset", "tinyy"): "did you mean 'tiny'",
+    ("classify", "train", "data", "--output", "there"): "already holds a run",
+    ("embed", "train", "data", "--output", "full"): "not empty",
+    ("translate", "train", "nowhere.en", "data"): "nowhere.en: no such file",
+    ("srgan", "check", "nowhere"): "nowhere: no such file",
+    ("cyclegan", "train", "data", "--init", "nowhere"): "--init nowhere: no such file",
+    ("bert", "finetune", "data", "--init", "nowhere"): "--init nowhere: no such folder",
+    ("bert", "pretrain", "nowhere"): "nowhere: no such file",
+    ("embed", "train", "data", "--metric", "psnr"): "one of wordsim353, simlex999",
+    ("classify", "train", "data", "--padding", "3"): "--padding: is not used with --crop resized",
+}
+
+
+def test_cheap_mistakes_are_told_before_tensorflow_is_imported(tmp_path):
+    """All in one process, whose modules are looked at after the last."""
+    (tmp_path / "data").mkdir()
+    for name, file in (("there", "config.yaml"), ("full", "letter.txt")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).touch()
+    code = f"""
+import sys
+from tests.in_process import run_command
+for words in {list(CHEAP_MISTAKES)}:
+    done = run_command(*words)
+    print(done.returncode, done.stderr.strip())
+assert not {{"tensorflow", "keras"}} & set(sys.modules)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line, expected in zip(done.stdout.splitlines(), CHEAP_MISTAKES.values(), strict=True):
+        assert line.startswith("1 kerasuite: ") and expected in line
+
+
 def test_no_data_at_all(run):
     run("classify", "train").expect_error("name the DATA")
 
@@ -279,13 +318,53 @@ def test_a_run_folder_that_is_none(run, tmp_path):
 def test_options_that_cannot_change_on_resume(run, tmp_path):
     data = write_classes(tmp_path / "data", {"a": 4, "b": 4})
     folder = tmp_path / "run"
-    assert run("classify", "train", data, "--preset", "test", "--output", folder).code == 0
+    done = run("classify", "train", data, "--preset", "test", "--output", folder)
+    assert done.code == 0
+    assert "On the validation data: loss" in done.out and "index.html" in done.out
     before = (folder / "history.csv").read_bytes()
     again = ("classify", "train", "--output", folder, "--resume")
     run(*again, "--learning-rate", "1").expect_error("--learning-rate", "cannot change")
     run("classify", "train", data, "--output", folder).expect_error("already holds a run")
     assert run(*again).code == 0
+    evaluated = run("classify", "evaluate", folder, data).out
+    assert evaluated.startswith(f"On {data}:") and "evaluation/index.html" in evaluated
     assert (folder / "history.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams(tmp_path, closed):
+    """As a daemon has them: the same exit code, and nothing printed lands in a file."""
+    data = write_classes(tmp_path / "data", {"a": 2, "b": 2})
+    command = f"{sys.executable} -m cli classify check {data}"
+    done = subprocess.run(["bash", "-c", f"{command} {closed}"], cwd=ROOT, capture_output=True)
+    assert done.returncode == 3, done.stderr  # The same pictures under two labels.
+    assert (b"problem(s)" in done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+    assert not done.stderr
+
+
+def test_output_in_ascii(tmp_path):
+    data = write_classes(tmp_path / "data", {"ünï": 2, "b": 2})
+    (data / "ünï" / "名前.jpg").write_bytes(b"not an image")
+    (data / "b" / os.fsdecode(b"\xff.jpg")).write_bytes(b"not an image")
+    for encoding in ("ascii", "utf-8"):
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "classify", "check", data],
+            cwd=ROOT, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding},
+        )  # fmt: skip
+        assert done.returncode == 3, done.stderr
+        assert "名前.jpg".encode(encoding, "backslashreplace") in done.stdout
+        assert b"internal error" not in done.stderr
+
+
+def test_names_that_are_not_utf8(run, tmp_path):
+    odd = os.fsdecode(b"run-\xff")
+    data = write_classes(tmp_path / "data", {"a": 4, "b": 4})
+    run("classify", "train", data, "--output", tmp_path / odd).expect_error("--output", "not UTF-8")
+    run("classify", "train", data, f"--name={odd}").expect_error("--name", "not UTF-8")
+    data.rename(tmp_path / odd)
+    result = run("classify", "train", tmp_path / odd, "--output", tmp_path / "run")
+    result.expect_error("not UTF-8", "rename")
+    assert not (tmp_path / "run").exists()
 
 
 def test_internal_errors_are_one_line_too(run, monkeypatch):

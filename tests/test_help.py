@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -50,6 +51,15 @@ def test_help_shows_every_default(group, verb):
             None, False, "", [], (),
         ):  # fmt: skip
             assert f"[default: {default}]" in shown, parameter.name
+
+
+def test_help_shows_no_inner_names():
+    """Neither the type of a flag nor the name of a parameter in place of its metavar."""
+    pages = [help_of(group, verb) for group, verb in COMMANDS]
+    tools = ([], *([name] for name in ("demo", "samples", "inspect", "devices", "launch")))
+    pages += [CliRunner().invoke(cli.app, [*tool, "--help"]).output for tool in tools]
+    for shown in pages:
+        assert not re.search(r"<bool>|\bBOOLEAN\b|\{[a-z_]+\}|\.{3}\}", shown), shown
 
 
 @pytest.mark.parametrize(("group", "verb"), TRAINING)

@@ -8,5 +8,11 @@ class VocabularyConfig:
     """Word pieces of a run without --init."""
 
     vocabulary: str = option("", "A vocab.txt; by default that of --init, or learnt from the data.")
-    vocabulary_size: int = option(8000, "Number of word pieces to learn from the data.", ge=64)
-    lowercase: bool = option(True, "Lower-case text and strip accents, with a learnt vocabulary.")
+    vocabulary_size: int = option(
+        8000, "Number of word pieces to learn from the data.",
+        used_with={"vocabulary": "", "init": ""}, ge=64,
+    )  # fmt: skip
+    lowercase: bool = option(
+        True, "Lower-case text and strip accents; --init brings its own choice.",
+        used_with={"init": ""},
+    )  # fmt: skip

@@ -32,6 +32,7 @@ class EmbedApp(App):
     config_class = EmbedConfig
     # The last vectors, as in word2vec: a loss on sampled words says little about them.
     monitor = LAST_EPOCH
+    validation = "the judgements of people on pairs of words"
     limits = (
         "Vectors show how words are used in the training text, its prejudices included. A word "
         "has one vector, whatever it means in a sentence. Words outside the vocabulary have none."

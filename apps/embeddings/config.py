@@ -6,6 +6,8 @@ from shared.common.config import OptimizationConfig, RunConfig, config_class, gr
 
 # Default learning rate of each algorithm, as in the original programs.
 LEARNING_RATES = {"skipgram": 0.025, "cbow": 0.025, "glove": 0.05}
+WORD2VEC = ("skipgram", "cbow")
+GLOVE = {"algorithm": "glove"}
 
 
 @config_class
@@ -32,24 +34,36 @@ class ModelConfig:
         "skipgram", "Skip-gram or CBOW (word2vec), or GloVe."
     )
     loss: Literal["negative-sampling", "hierarchical-softmax"] = option(
-        "negative-sampling", "Output layer of word2vec."
+        "negative-sampling", "Output layer of word2vec.", used_with={"algorithm": WORD2VEC}
     )
     dim: int = option(100, "Size of a vector.", ge=1, le=4096)
     window: int = option(5, "Largest distance of a context word; 10 in the GloVe paper.", ge=1)
-    negatives: int = option(5, "Noise words per pair (negative sampling).", ge=1, le=64)
+    negatives: int = option(
+        5, "Noise words per pair (negative sampling).",
+        used_with={"algorithm": WORD2VEC, "loss": "negative-sampling"}, ge=1, le=64,
+    )  # fmt: skip
     subsample: float = option(
-        1e-3, "Drop words above this share of the corpus at random; 0 disables.", ge=0
-    )
+        1e-3, "word2vec: drop words above this share of the corpus at random; 0 disables.",
+        used_with={"algorithm": WORD2VEC}, ge=0,
+    )  # fmt: skip
 
 
 @config_class
 class GloveConfig:
     """Parameters of GloVe."""
 
-    x_max: float = option(10.0, "Count from which a pair has full weight; 100 in the paper.", gt=0)
-    alpha: float = option(0.75, "Exponent of the weight of rarer pairs.", ge=0, le=1)
-    symmetric: bool = option(True, "Count context words on both sides, or only on the left.")
-    memory: float = option(1.0, "Memory for counting in GiB; the rest is spilled to disk.", gt=0)
+    x_max: float = option(
+        10.0, "Count from which a pair has full weight; 100 in the paper.", used_with=GLOVE, gt=0
+    )
+    alpha: float = option(
+        0.75, "Exponent of the weight of rarer pairs.", used_with=GLOVE, ge=0, le=1
+    )
+    symmetric: bool = option(
+        True, "Count context words on both sides, or only on the left.", used_with=GLOVE
+    )
+    memory: float = option(
+        1.0, "Memory for counting in GiB; the rest is spilled to disk.", used_with=GLOVE, gt=0
+    )
 
 
 @config_class
@@ -57,6 +71,20 @@ class EmbedConfig(RunConfig):
     """Configuration of a training of word vectors."""
 
     task: ClassVar[str] = "embed"
+    # The models apply their sparse updates themselves, in float32 and, word2vec's, in a compiled
+    # loop: of an optimiser they read the rate alone.
+    absent: ClassVar[tuple[str, ...]] = (
+        "precision",
+        "xla",
+        "optimization.optimizer",
+        "optimization.momentum",
+        "optimization.beta_1",
+        "optimization.weight_decay",
+        "optimization.clip_norm",
+        "optimization.micro_batches",
+    )
+    used_with: ClassVar[dict[str, Any]] = {"optimization.patience": {"metric": bool}}
+    metrics: ClassVar[dict[str, str]] = {"wordsim353": "max", "simlex999": "max"}
 
     epochs: int = option(5, "Passes over the corpus, or over GloVe's counts.", ge=1)
     batch_size: int = option(

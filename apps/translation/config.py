@@ -1,5 +1,6 @@
 """Configuration of translation."""
 
+from operator import not_
 from typing import Any, ClassVar, Literal
 
 from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
@@ -12,6 +13,9 @@ MIN_RATIO = 2.0
 # A step of the Transformer has beam_size queries, each on the keys of beam_size hypotheses: with
 # 256 of them a text of 512 tokens takes some GiB. No vocabulary is smaller.
 MAX_BEAM = 256
+# Conditions of options, see `shared.common.option_use`.
+TRANSFORMER = {"architecture": "transformer"}
+RECURRENT = {"architecture": "recurrent"}
 
 
 @config_class
@@ -25,8 +29,9 @@ class PairsConfig:
         (), "Held-out pairs, in the formats of DATA; by default val.* of a folder, or a split."
     )
     validation_split: float = option(
-        0.1, "Share of the pairs held out for validation where no others are given.", gt=0, le=0.5
-    )
+        0.1, "Share of the pairs held out for validation where no others are given.",
+        used_with={"validation": not_}, gt=0, le=0.5,
+    )  # fmt: skip
     max_tokens: int = option(128, "Leave out training sentences of more tokens.", ge=8)
     max_ratio: float = option(
         9.0, "Leave out pairs whose numbers of tokens differ by more than this factor.", gt=1
@@ -57,27 +62,36 @@ class ModelConfig:
     dropout: float = option(0.1, "Dropout rate.", ge=0, lt=1)
     tie_embeddings: bool = option(True, "Use the target embedding as output weights too.")
     # Transformer
-    num_heads: int = option(8, "Transformer: attention heads.", ge=1)
-    intermediate_dim: int = option(1024, "Transformer: width inside a feed-forward network.", ge=8)
+    num_heads: int = option(8, "Transformer: attention heads.", used_with=TRANSFORMER, ge=1)
+    intermediate_dim: int = option(
+        1024, "Transformer: width inside a feed-forward network.", used_with=TRANSFORMER, ge=8
+    )
     norm: Literal["pre", "post"] = option(
-        "pre", "Transformer: normalisation before or after each sublayer."
+        "pre", "Transformer: normalisation before or after each sublayer.", used_with=TRANSFORMER
     )
     positions: Literal["sinusoidal", "learned"] = option(
-        "sinusoidal", "Transformer: kind of position encoding."
+        "sinusoidal", "Transformer: kind of position encoding.", used_with=TRANSFORMER
     )
     attention_dropout: float = option(
-        0.0, "Transformer: dropout rate of the attention weights.", ge=0, lt=1
-    )
+        0.0, "Transformer: dropout rate of the attention weights.",
+        used_with=TRANSFORMER, ge=0, lt=1,
+    )  # fmt: skip
     # Recurrent
-    cell: Literal["lstm", "gru"] = option("lstm", "Recurrent: kind of cell.")
+    cell: Literal["lstm", "gru"] = option("lstm", "Recurrent: kind of cell.", used_with=RECURRENT)
     attention: Literal["additive", "dot", "general", "concat"] = option(
-        "general", "Recurrent: Bahdanau's additive attention, or one of Luong's scores."
+        "general",
+        "Recurrent: Bahdanau's additive attention, or one of Luong's scores.",
+        used_with=RECURRENT,
     )
-    input_feeding: bool = option(True, "Recurrent: feed the attentional vector to the next step.")
-    residual: bool = option(True, "Recurrent: residual connections between layers.")
+    input_feeding: bool = option(
+        True, "Recurrent: feed the attentional vector to the next step.", used_with=RECURRENT
+    )
+    residual: bool = option(
+        True, "Recurrent: residual connections between layers.", used_with=RECURRENT
+    )
     scheduled_sampling: float = option(
         0.0, "Recurrent: share of steps that read their own prediction at the end of training.",
-        ge=0, le=1,
+        used_with=RECURRENT, ge=0, le=1,
     )  # fmt: skip
 
 
@@ -104,10 +118,14 @@ class TranslateConfig(RunConfig):
     """Configuration of a translation run."""
 
     task: ClassVar[str] = "translate"
+    metrics: ClassVar[dict[str, str]] = {
+        "loss": "min", "bleu": "max", "chrf": "max", "exact": "max",
+    }  # fmt: skip
     batch_size: int = option(0, "Sentence pairs a batch, instead of --batch-tokens.", ge=0)
     batch_tokens: int = option(
-        3072, "Tokens a batch: pairs times the longer of its two padded lengths.", ge=8
-    )
+        3072, "Tokens a batch: pairs times the longer of its two padded lengths.",
+        used_with={"batch_size": 0}, ge=8,
+    )  # fmt: skip
     learning_rate: float = option(1e-3, "Peak learning rate.", gt=0)
     pairs: PairsConfig = group(PairsConfig)
     tokens: VocabularyConfig = group(VocabularyConfig)

@@ -54,11 +54,6 @@ class TransformerTranslator(Translator):
 
     @staticmethod
     def check(config):
-        if config.scheduled_sampling:
-            raise KerasuiteError(
-                f"--scheduled-sampling {config.scheduled_sampling:g}: a Transformer reads all "
-                f"tokens of a sentence at once; leave it out, or give --architecture recurrent"
-            )
         if config.hidden_dim % config.num_heads:
             raise KerasuiteError(
                 f"--num-heads {config.num_heads}: does not divide --hidden-dim "

@@ -14,6 +14,10 @@ and the command line. Unknown keys are errors.
 
 import dataclasses
 import difflib
+import functools
+import glob
+import operator
+import os
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +29,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
+from shared.common.option_use import USED_WITH, is_in, refuse_unused, value_at
 from shared.common.task_names import command_group
 from shared.common.yaml_files import load_yaml
 
@@ -37,9 +42,20 @@ config_class = pydantic_dataclass(
 )
 
 
-def option(default: Any, help: str, **bounds: Any) -> Any:
-    """Declares a leaf: its default, its help text, and bounds such as `ge=0` or `lt=1`."""
-    return pydantic.Field(default, description=help, **bounds)
+def option(
+    default: Any, help: str, *, used_with: Mapping[str, Any] | None = None, **bounds: Any
+) -> Any:
+    """Declares a leaf of a configuration.
+
+    Args:
+        default: its default.
+        help: its help text.
+        used_with: names of other leaves to the values with which this one is used, where some
+            values leave it without use; see `shared.common.option_use`.
+        **bounds: such as `ge=0` or `lt=1`.
+    """
+    extra = {USED_WITH: used_with} if used_with else None
+    return pydantic.Field(default, description=help, json_schema_extra=extra, **bounds)
 
 
 def group(config_type: type) -> Any:
@@ -54,8 +70,13 @@ class OptimizationConfig:
     optimizer: Literal["sgd", "adam", "adamw", "lamb", "rmsprop"] = option(
         "adamw", "Update rule: sgd has Nesterov momentum, lamb is for very large batches."
     )
-    momentum: float = option(0.9, "Momentum of sgd and rmsprop.", ge=0, lt=1)
-    beta_1: float = option(0.9, "Decay of adam's and adamw's mean of the gradient.", ge=0, lt=1)
+    momentum: float = option(
+        0.9, "Momentum of sgd and rmsprop.", used_with={"optimizer": ("sgd", "rmsprop")}, ge=0, lt=1
+    )
+    beta_1: float = option(
+        0.9, "Decay of adam's and adamw's mean of the gradient.",
+        used_with={"optimizer": ("adam", "adamw")}, ge=0, lt=1,
+    )  # fmt: skip
     weight_decay: float = option(
         0.0, "Decoupled weight decay, not applied to biases and normalisation.", ge=0
     )
@@ -66,8 +87,9 @@ class OptimizationConfig:
         0.05, "Length of the linear warm-up, as a fraction of all steps.", ge=0, lt=1
     )
     final_learning_rate: float = option(
-        0.0, "Final learning rate, as a fraction of the peak.", ge=0, le=1
-    )
+        0.0, "Final learning rate of cosine, linear and late_linear, as a fraction of the peak.",
+        used_with={"schedule": ("cosine", "linear", "late_linear")}, ge=0, le=1,
+    )  # fmt: skip
     clip_norm: float = option(
         0.0, "Clip the global norm of the gradient, after the all-reduce; 0 disables.", ge=0
     )
@@ -89,9 +111,16 @@ class RunConfig:
     Class attributes:
         task: the name of the application that the configuration belongs to.
         presets: name to nested values that replace the defaults; one is called `test`.
+        absent: dotted paths of shared groups and leaves that the task can never honour: they are
+            no options, no keys of configuration files, and keep their defaults.
+        used_with: dotted path of a shared leaf to conditions as in `option`, of this task only.
+        metrics: what `--metric` may name: metrics of a validation to "max" or "min".
     """
 
     task: ClassVar[str]
+    absent: ClassVar[tuple[str, ...]] = ()
+    used_with: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    metrics: ClassVar[Mapping[str, str]] = {"loss": "min"}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"test": {}}
 
     data: tuple[str, ...] = option((), "Files or folders with the training data.")
@@ -105,19 +134,44 @@ class RunConfig:
     strategy: StrategyName = option("auto", "Distribution strategy.")
     devices: str = option("", "Devices: gpu:0,gpu:1 or cpu:2 for two logical CPUs.")
     precision: Precision = option("float32", "Dtype policy of the layers.")
+    xla: Literal["auto", "on", "off"] = option(
+        "auto", "Compile training steps by XLA; auto: on one GPU, for rows of one shape."
+    )
     deterministic: bool = option(False, "Use deterministic kernels, somewhat slower.")
     validate_every: int = option(
         1, "Epochs between two validations; the last epoch is always validated.", ge=1
     )
+    metric: str = option("", "Metric of the validation that the best model and --patience follow.")
     checkpoint_every: str = option(
         "10m", "Time or steps between checkpoints within an epoch: 500 steps, 10m or 30s."
     )
     keep: int = option(2, "Number of checkpoints to keep.", ge=1)
     optimization: OptimizationConfig = group(OptimizationConfig)
 
+    def refuse_mistakes(self) -> None:
+        """Raises KerasuiteError for what can be seen to be wrong without TensorFlow.
+
+        Tasks add the names that they alone have, such as those of backbones.
+        """
+        self.refuse_missing_data()
+        self.refuse_missing_init()
+
+    def refuse_missing_data(self) -> None:
+        """Raises KerasuiteError if a file or folder of the data is not there."""
+        for path in self.data:
+            if path != "-" and not os.path.lexists(path) and not glob.has_magic(path):
+                raise KerasuiteError(f"{path}: no such file or folder; check the path")
+
+    def refuse_missing_init(self) -> None:
+        """Raises KerasuiteError if `--init` names no file or folder."""
+        if self.init and not Path(self.init).exists():
+            raise KerasuiteError(
+                f"--init {self.init}: no such file; give a run folder or a weights file"
+            )
+
 
 def leaves(
-    config_type: type, prefix: str = "", defaults: Any = None
+    config_type: type, prefix: str = "", defaults: Any = None, absent: tuple[str, ...] | None = None
 ) -> Iterator[tuple[str, str, Any, str, Any]]:
     """Yields (dotted path, leaf name, type, help, default) of every leaf of a config class.
 
@@ -125,14 +179,18 @@ def leaves(
         config_type: the class.
         prefix: of the paths; that of a group ends in a dot.
         defaults: an instance to take the defaults from; by default `config_type()`.
+        absent: paths to leave out; by default those of the class.
     """
     hints = typing.get_type_hints(config_type)
     defaults = config_type() if defaults is None else defaults
+    absent = getattr(config_type, "absent", ()) if absent is None else absent
     for field in dataclasses.fields(config_type):
         path, default = f"{prefix}{field.name}", getattr(defaults, field.name)
+        if path in absent:
+            continue
         if dataclasses.is_dataclass(hints[field.name]):
             # A task may have its own defaults for a group that all tasks share.
-            yield from leaves(hints[field.name], f"{path}.", default)
+            yield from leaves(hints[field.name], f"{path}.", default, absent)
         else:
             yield path, field.name, hints[field.name], field.default.description, default
 
@@ -162,11 +220,20 @@ def resolve(
         )
     preset = str(overrides.get("preset") or from_file.get("preset") or "")
     # Onto the defaults of this task: a group of which one leaf is given keeps its others.
-    values = _merge(_defaults(config_type), _preset_values(config_type, preset))
-    values = _merge(values, from_file)
+    base = _merge(_defaults(config_type), _preset_values(config_type, preset))
+    values = _merge(base, from_file)
     for path, value in overrides.items():
         set_value(values, path, value)
-    return from_dict(config_type, values, source=str(file) if file else "command line")
+    source = str(file) if file else "command line"
+    config = from_dict(config_type, values, source)
+    _check_metric(config)
+    refuse_unused(config, overrides)
+    # A file may hold all leaves, as that of a run does; those that say nothing new are no fault.
+    if file:
+        base_config = from_dict(config_type, base, source)
+        changed = (p for p in _paths(from_file) if value_at(base_config, p) != value_at(config, p))
+        refuse_unused(config, changed, source)
+    return config
 
 
 def _defaults(config_type: type[RunConfig]) -> dict[str, Any]:
@@ -184,6 +251,14 @@ def _preset_values(config_type: type[RunConfig], preset: str) -> dict:
             f"one of {', '.join(config_type.presets)}"
         )
     return _merge({"preset": preset}, config_type.presets[preset])
+
+
+def _check_metric(config: RunConfig) -> None:
+    if config.metric and config.metric not in config.metrics:
+        raise KerasuiteError(
+            f"--metric {config.metric}: unknown{did_you_mean(config.metric, config.metrics)}; "
+            f"one of {', '.join(config.metrics)}"
+        )
 
 
 def _merge(base: Mapping, over: Mapping) -> dict:
@@ -231,6 +306,9 @@ def from_dict(
     """
     if isinstance(values, config_type):
         return values
+    for path in _paths(values):
+        if is_in(path, getattr(config_type, "absent", ())):
+            raise KerasuiteError(f"{source}: {_unknown_key(path, config_type, unknown)}")
     try:
         return pydantic.TypeAdapter(config_type).validate_python(dict(values))
     except pydantic.ValidationError as error:
@@ -275,10 +353,14 @@ def _explain(error: pydantic.ValidationError, config_type: type, unknown: str) -
     problem = error.errors()[0]
     path = ".".join(str(part) for part in problem["loc"])
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        known = [leaf_path for leaf_path, *_ in leaves(config_type)]
-        return f"unknown key '{path}'{unknown or did_you_mean(path, known)}"
+        return _unknown_key(path, config_type, unknown)
     given = problem.get("input")
     return f"{path} = {given!r}: {problem['msg'].lower()}"
+
+
+def _unknown_key(path: str, config_type: type, unknown: str) -> str:
+    known = [leaf_path for leaf_path, *_ in leaves(config_type)]
+    return f"unknown key '{path}'{unknown or did_you_mean(path, known)}"
 
 
 def did_you_mean(word: str, known: typing.Iterable[str]) -> str:
@@ -292,7 +374,19 @@ def to_dict(config: Any) -> dict[str, Any]:
     values = dataclasses.asdict(config)
     if isinstance(config, RunConfig):
         values = {"task": config.task, **values}
+        for path in config.absent:
+            *groups, leaf = path.split(".")
+            del functools.reduce(operator.getitem, groups, values)[leaf]
     return _plain(values)
+
+
+def _paths(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted paths of the leaves of nested values."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
 
 
 def _plain(value: Any) -> Any:

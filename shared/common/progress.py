@@ -95,7 +95,7 @@ class Progress:
         return self._enabled and time.monotonic() - self._text_at >= 1.0
 
     def skip(self, count: int) -> None:
-        """Counts what an earlier run has done, which does not enter the rate."""
+        """Counts what does not enter the rate: an earlier run's, or slow for once."""
         with self._lock:
             self._skipped += count
             self._bar.reset(self._id, completed=self.completed + count)

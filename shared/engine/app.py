@@ -114,11 +114,13 @@ class App(abc.ABC):
     Class attributes:
         name: the task's name in folders and configurations.
         config_class: the configuration's dataclass.
-        monitor: metric and "max" or "min": best model, early stopping; or `LAST_EPOCH`.
+        monitor: metric and "max" or "min": best model, early stopping, unless `--metric` says
+            otherwise; or `LAST_EPOCH`.
         limits: Markdown for the model card: what the model is for, and what it is not for.
         predict_verb: the verb of batch inference, for the hints on what to type next.
         independent_rows: whether the loss of an example depends on that example alone, as it does
             not with batch normalisation; then a CPU may train two micro-batches at once.
+        validation: what `metrics.json` and the closing line are measured on, in words.
         reference: first word of the metrics of a plain method that the model is compared with,
             "bicubic" of "bicubic_psnr"; the plots show them beside the model's.
     """
@@ -129,7 +131,14 @@ class App(abc.ABC):
     limits: ClassVar[str] = ""
     predict_verb: ClassVar[str] = "predict"
     independent_rows: ClassVar[bool] = False
+    validation: ClassVar[str] = "the validation data"
     reference: ClassVar[str] = ""
+
+    def monitored(self, config: "RunConfig") -> tuple[str, str]:
+        """Column of the history that chooses the best model, and "max" or "min"; `--metric`."""
+        if config.metric:
+            return f"val_{config.metric}", config.metrics[config.metric]
+        return self.monitor
 
     @abc.abstractmethod
     def prepare(self, run: "Run") -> None:

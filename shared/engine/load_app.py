@@ -16,6 +16,9 @@ def load_module(name: str) -> Any:
     """Imports a module that needs TensorFlow, with TensorFlow's log lines hidden."""
     import_tensorflow()
     _pin_keras()
+    from shared.engine.distribution.gpus import set_memory_growth
+
+    set_memory_growth()
     return importlib.import_module(name)
 
 

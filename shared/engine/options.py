@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from shared.common.config import RunConfig, leaves
+from shared.common.option_use import is_in
 
 Data = Annotated[list[str], typer.Argument(help="Files or folders with the data.", metavar="DATA")]
 TrainingData = Annotated[
@@ -34,7 +35,7 @@ Model = Annotated[
 Inputs = Annotated[
     list[str],
     typer.Argument(
-        help="Files, folders (recursive), globs, or - for standard input.", metavar="INPUT..."
+        help="Files, folders (recursive), globs, or - for standard input.", metavar="INPUT"
     ),
 ]
 RunOutput = Annotated[
@@ -49,6 +50,9 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML file with values for the options below.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue what is in --output.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the predictions that are in --output.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Inputs per model call.")]
 Limit = Annotated[int, typer.Option(min=0, help="Stop after this many inputs; 0 takes all.")]
@@ -69,10 +73,6 @@ MaxPixels = Annotated[
 ]
 
 
-def _is_in(path: str, parts: tuple[str, ...]) -> bool:
-    return any(path == part or path.startswith(f"{part}.") for part in parts)
-
-
 @dataclass(frozen=True)
 class PredictOptions:
     """The options of batch inference that every task has; `predict_options` adds them."""
@@ -86,6 +86,7 @@ class PredictOptions:
     shard: Shard = ""
     threads: Threads = 4
     resume: Resume = False
+    overwrite: Overwrite = False
 
 
 def predict_options(**defaults: Any) -> Callable:
@@ -142,13 +143,13 @@ def config_options(
         own = [p for name, p in signature.parameters.items() if name != "overrides"]
         paths, added = {}, []
         for path, name, annotation, help_text, default in leaves(config_type):
-            if name in skip or (only is not None and not _is_in(path, only)):
+            if name in skip or (only is not None and not is_in(path, only)):
                 continue
             if name in paths or name in signature.parameters:
                 raise ValueError(f"two options would be called --{name}: rename '{path}'")
             paths[name] = path
-            if path == "preset":
-                help_text += f" One of {', '.join(config_type.presets)}."
+            if known := {"preset": config_type.presets, "metric": config_type.metrics}.get(path):
+                help_text += f" One of {', '.join(known)}."
             added.append(_parameter(path, name, annotation, help_text, default))
 
         @functools.wraps(function)
@@ -166,17 +167,8 @@ def config_options(
 def sign(command: Callable, parameters: list[inspect.Parameter]) -> None:
     """Gives a command the signature that Typer reads its options from; all are keywords."""
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    for parameter in parameters:
-        _hide_type_of_flag(parameter.annotation)
     command.__signature__ = inspect.Signature(parameters)
     command.__annotations__ = {p.name: p.annotation for p in parameters}
-
-
-def _hide_type_of_flag(annotation: Any) -> None:
-    """Lets help show `--resume` in place of `--resume <bool>`."""
-    kind, *described = typing.get_args(annotation)
-    if kind in (bool, bool | None):
-        described[0].metavar = ""
 
 
 def _parameter(path, name, annotation, help_text, default) -> inspect.Parameter:

@@ -117,11 +117,6 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
 
 
-def was_trained(folder: Path) -> bool:
-    """Whether a run's model was trained there, and not imported or made smaller."""
-    return (folder / "history.csv").is_file()
-
-
 def save_model(model: keras.Model, path: Path) -> None:
     """Writes a model without its optimisers, which only checkpoints need."""
     with _without_optimizer(model), atomic_path(path) as temporary:

@@ -22,6 +22,7 @@ from typing import Any
 
 import typer
 
+from shared.common.command_help import Command, Group
 from shared.common.config import RunConfig
 from shared.engine import options, verbs
 
@@ -37,11 +38,11 @@ class TaskCommands(typer.Typer):
     """
 
     def __init__(self, help: str):
-        super().__init__(no_args_is_help=True, add_completion=False, help=help)
+        super().__init__(cls=Group, no_args_is_help=True, add_completion=False, help=help)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable:
         """Registers a command as `typer.Typer.command` does, with the option `--debug`."""
-        register = super().command(name, **settings)
+        register = super().command(name, cls=Command, **settings)
 
         def decorate(function: Callable) -> Callable:
             register(_with_debug(function))

@@ -16,11 +16,13 @@ from shared.common.config import RunConfig
 from shared.common.console import console
 from shared.common.errors import SOME_REJECTED, KerasuiteError
 from shared.common.files import printable
+from shared.common.messages import warn
 from shared.common.progress import duration
 from shared.common.task_names import command_group, training_command
 from shared.engine.distribution.cluster import find_cluster
 from shared.engine.load_app import load_app
 from shared.engine.options import PredictOptions
+from shared.engine.run_folder import may_write, refuse_to_overwrite
 
 # What may change when a run is resumed: how long and on what, not what is computed.
 CHANGEABLE_ON_RESUME = (
@@ -56,24 +58,37 @@ def train(
         config = configs.resolve(config_type, given, config_file)
         if not config.data:
             raise KerasuiteError(f"{training_command(config.task)}: name the DATA to train on")
+        config.refuse_mistakes()
         folder = output or _new_folder(config)
+    if may_write(config):
+        refuse_to_overwrite(folder, resume)
     started = time.perf_counter()
     app = load_app(app_path)
     from shared.engine.run import read_metrics
     from shared.engine.training.history import format_metrics
     from shared.engine.training.train import train as run_training
 
+    _say_of_gpu(config.devices)
     run = run_training(app, config, folder, resume)
     if not run.is_chief:
         return folder
     metrics, shown = read_metrics(run.folder), escape(str(folder))
     console.print(
-        f"[bold]Done[/bold] in {duration(time.perf_counter() - started)}: "
-        f"{format_metrics(metrics)}\n"
-        f"Everything is in {shown} (README.md, metrics.json, plots/, model.keras). Next:\n"
+        f"[bold]Done[/bold] in {duration(time.perf_counter() - started)}. "
+        f"On {app.validation}: {format_metrics(metrics)}\n"
+        f"Everything is in {shown}; look at {shown}/index.html first. Next:\n"
         f"  kerasuite {command_group(config.task)} export {shown}"
     )
     return folder
+
+
+def _say_of_gpu(devices: str = "") -> None:
+    """Says what a GPU is not used for, or waits for; not where the CPU was asked for."""
+    from shared.engine.distribution.gpus import compile_notice, unused_gpu
+
+    if not devices.startswith("cpu"):
+        for line in filter(None, (unused_gpu(), compile_notice())):
+            warn(line)
 
 
 def _new_folder(config: RunConfig) -> Path:
@@ -131,6 +146,7 @@ def evaluate(
     from shared.engine.run import config_of, load_best, open_run
     from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
     from shared.engine.training.finish import write_evaluation
+    from shared.engine.training.overview import write_overview
 
     # As in the training, whose metrics come again to the last bit.
     cpu_data_parallel = enable_cpu_data_parallel(config_of(app, run_folder), app.independent_rows)
@@ -145,11 +161,13 @@ def evaluate(
         metrics = write_evaluation(app, run, model, "evaluation" if data else "")
     if not run.is_chief:
         return metrics
+    write_overview(app, run, metrics, data or [])
+    console.print(f"On {escape(', '.join(data or []) or app.validation)}:")
     for name, value in metrics.items():
         if isinstance(value, (int, float)):
             console.print(f"{name:24} {value:.6g}")
     folder = run.folder / "evaluation" if data else run.folder
-    console.print(f"Pictures, pages and metrics.json are in {escape(str(folder))}.")
+    console.print(f"All of it on one page: {escape(str(folder / 'index.html'))}")
     return metrics
 
 
@@ -190,6 +208,7 @@ def predict(app_path: str, settings: PredictOptions, key: str | None = None, **o
     from shared.engine.prediction.predict import predict as run_predict
     from shared.engine.saved_model.run_export import saved_model_for
 
+    _say_of_gpu()
     saved_model = saved_model_for(app, settings.model, key)
     predictor = app.predictor(saved_model, **own)
     shard = settings.shard or _shard_of_worker()
@@ -203,6 +222,7 @@ def predict(app_path: str, settings: PredictOptions, key: str | None = None, **o
         batch_size=settings.batch_size,
         format=settings.format,
         resume=settings.resume,
+        overwrite=settings.overwrite,
         shard=shard,
         threads=settings.threads,
     )
@@ -228,6 +248,7 @@ def _shard_of_worker() -> str | None:
 def check(app_path: str, config_type: type[RunConfig], data: list[str], overrides: dict) -> None:
     """Prints what is in the data and what is wrong with it; exits with 3 if something is."""
     config = configs.resolve(config_type, overrides | {"data": tuple(data)})
+    config.refuse_missing_data()
     app = load_app(app_path)
     contents, problems = app.check(config)
     for line in contents:

@@ -37,6 +37,7 @@ figure { margin: 0; }
 figure img { width: 100%; height: auto; border-radius: 0.3rem; background: var(--soft); }
 .pictures:not(.large) img { aspect-ratio: 1; object-fit: contain; }
 .pictures a { color: inherit; }
+iframe { width: 100%; height: 36rem; border: 1px solid var(--line); border-radius: 0.3rem; }
 figcaption { font-size: 0.875rem; overflow-wrap: anywhere; white-space: pre-line; }
 """.strip()
 
@@ -111,6 +112,17 @@ class Page:
             lambda folder: _grid([self._figure(*each, folder) for each in chosen], large)
         )
 
+    def links(self, entries: Iterable[tuple[str | os.PathLike, str]]) -> None:
+        """Adds a list of (file, text) links, relative to the page."""
+        chosen = list(entries)
+        self._blocks.append(lambda folder: _list(self._link(*each, folder) for each in chosen))
+
+    def frame(self, file: str | os.PathLike) -> None:
+        """Shows another page within this one; a link relative to the page."""
+        self._blocks.append(
+            lambda folder: f'<iframe src="{_relative(file, folder)}" loading="lazy"></iframe>'
+        )
+
     def render(self, folder: str | os.PathLike = ".") -> str:
         """The page as text; links to pictures are relative to `folder`."""
         blocks = (
@@ -152,7 +164,18 @@ class Page:
             return data_address(source)
         if self.inline:
             return data_address(Path(source).read_bytes())
-        return quote(Path(os.path.relpath(source, folder)).as_posix())
+        return quote(os.fsencode(Path(os.path.relpath(source, folder)).as_posix()))
+
+    def _link(self, file: str | os.PathLike, text: str, folder: Path) -> str:
+        return f'<a href="{_relative(file, folder)}">{html.escape(text)}</a>'
+
+
+def _relative(file: str | os.PathLike, folder: Path) -> str:
+    return html.escape(quote(os.fsencode(Path(os.path.relpath(file, folder)).as_posix())))
+
+
+def _list(items: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
 
 
 def _grid(figures: Sequence[str], large: bool = False) -> str:

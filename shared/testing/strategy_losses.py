@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.common import config as configs
+from shared.common.option_use import is_in
 from shared.engine.load_app import load_app
 
 
@@ -34,6 +35,9 @@ def main() -> None:
     # Adam's first steps depend on the sign of gradients that are zero but for rounding.
     given |= {"optimization.optimizer": "sgd", "learning_rate": 0.05}
     given |= dict(setting.split("=", 1) for setting in arguments.set)
+    given = {
+        path: value for path, value in given.items() if not is_in(path, app.config_class.absent)
+    }
     config = configs.resolve(
         app.config_class, {"preset": "test", "data": tuple(arguments.data), **given}
     )
@@ -80,6 +84,7 @@ def first_losses(
         config.optimization,
         batch_spec=spec,
         cpu_data_parallel=run.cpu_data_parallel,
+        xla=config.xla == "on",
     )
     losses = []
     for batch in dataset:

@@ -1,10 +1,13 @@
 """The checks that every application must pass, with its `test` preset."""
 
 import dataclasses
+import html
 import io
 import json
+import re
 import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 import keras
 import numpy as np
@@ -261,9 +264,19 @@ def exported(case, trained, tmp_path_factory) -> Path:
 def test_run_folder_is_complete(trained):
     for name in (
         "config.yaml", "history.csv", "metrics.json", "environment.json", "model.keras",
-        "README.md", "plots", "samples", "tensorboard", "checkpoints",
+        "README.md", "index.html", "plots", "samples", "tensorboard", "checkpoints",
     ):  # fmt: skip
         assert (trained / name).exists(), name
+
+
+def test_the_page_of_a_run_links_only_to_what_is_there(case, trained):
+    page = (trained / "index.html").read_text(encoding="utf-8")
+    links = [unquote(link) for link in re.findall(r'(?:src|href)="([^"]*)"', page)]
+    assert "plots/curves.png" in links and "metrics.json" in links
+    assert any(link.startswith("samples/") for link in links)
+    assert all((trained / link).is_file() for link in links)
+    assert f"kerasuite {case.command} {case.verb} " in html.unescape(page)
+    assert f"kerasuite {case.command} export " in page
 
 
 def test_killed_and_resumed_training_is_bit_identical(case, runs):
@@ -288,6 +301,17 @@ def test_batches_with_cpu_data_parallel_killed_resumed_and_evaluated(tmp_path, m
     before = (tmp_path / "run" / "metrics.json").read_bytes()
     expect_success(kerasuite(case.command, "evaluate", tmp_path / "run"))
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_steps_compiled_by_xla_give_the_same_losses(case, data):
+    if "xla" in load_app(case.import_path).config_class.absent:
+        pytest.skip("compiles its own loop")
+    plain, compiled = (
+        app_test.step_losses(case, data, 8, "single", set=f"xla={choice}")
+        for choice in ("off", "on")
+    )
+    np.testing.assert_allclose(compiled, plain, rtol=1e-4)
 
 
 @pytest.mark.parametrize("batch_size", [7, pytest.param(8, marks=pytest.mark.slow)])

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from shared.engine.load_app import load_app
 from shared.testing import app_test
 from tests.apps.test_all_apps import CASES
 
@@ -46,6 +47,8 @@ def test_first_losses_are_those_of_the_cpu(case, data, precision):
 
 @pytest.mark.parametrize("precision", list(TOLERANCE))
 def test_trains_exports_and_predicts(case, data, precision, tmp_path):
+    if "precision" in load_app(case.import_path).config_class.absent:
+        pytest.skip(f"{case.command} has one precision")
     run, inputs = tmp_path / "run", tmp_path / "inputs"
     training = case.training(data, run)
     at = training.index("--checkpoint-every")  # Checkpoints would be most of the time.

@@ -23,8 +23,9 @@ class LayerTransferConfig:
         "uniform", "How the student's layers are mapped to the teacher's."
     )
     teacher_layers: tuple[int, ...] = option(
-        (), "With --mapping custom: the teacher's layer for each of the student's, from 1."
-    )
+        (), "With --mapping custom: the teacher's layer for each of the student's, from 1.",
+        used_with={"mapping": "custom"},
+    )  # fmt: skip
     embedding_weight: float = option(1.0, "Weight of the embeddings' squared error.", ge=0)
     hidden_weight: float = option(1.0, "Weight of the hidden states' squared error.", ge=0)
     attention_weight: float = option(1.0, "Weight of the attention scores' squared error.", ge=0)
@@ -45,7 +46,10 @@ class TransferConfig(LayerTransferConfig):
     soft_weight: float = option(
         1.0, "Weight of the teacher's predictions; the labels have the rest.", ge=0, le=1
     )
-    temperature: float = option(1.0, "Divides the logits of both before the softmax.", gt=0)
+    temperature: float = option(
+        1.0, "Divides the logits of both before the softmax.",
+        used_with={"soft_weight": bool, "task_type": lambda task: task != "regression"}, gt=0,
+    )  # fmt: skip
     cache_teacher: bool = option(
         False, "Compute the teacher's outputs once, before training, and keep them on disk."
     )
@@ -56,6 +60,12 @@ class DistillConfig(FinetuneConfig):
     """Configuration of a distillation for a task."""
 
     task: ClassVar[str] = "bert-distill"
+    # The vocabulary is the teacher's.
+    absent: ClassVar[tuple[str, ...]] = ("tokens",)
+    # Class weights are those of the labels.
+    used_with: ClassVar[dict[str, Any]] = {
+        "head.class_weights": {"soft_weight": lambda weight: weight < 1}
+    }
 
     epochs: int = option(10, "Passes over the training data.", ge=1)
     learning_rate: float = option(3e-4, "Peak learning rate.", gt=0)
@@ -63,7 +73,7 @@ class DistillConfig(FinetuneConfig):
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "test": {
-            **FinetuneConfig.presets["test"],
+            **{k: v for k, v in FinetuneConfig.presets["test"].items() if k != "tokens"},
             "encoder": {
                 **TEST_ENCODER, "num_layers": 1, "hidden_dim": 12,
             },

@@ -1,15 +1,19 @@
 """Configuration of fine-tuning."""
 
+from operator import not_
 from typing import Any, ClassVar, Literal
 
 from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
+from apps.bert.run_config import BertRunConfig
 from apps.bert.tasks.columns import Columns
 from apps.bert.vocabulary import VocabularyConfig
-from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
+from shared.common.config import OptimizationConfig, config_class, group, option
 
 TaskTypeName = Literal[
     "auto", "classification", "pair", "regression", "choice", "tagging", "question-answering"
 ]
+# A condition of options, see `shared.common.option_use`; the data decide what "auto" is.
+QUESTIONS = {"task_type": ("auto", "question-answering")}
 
 
 @config_class
@@ -24,13 +28,17 @@ class TaskDataConfig:
         (), "Validation files; by default dev.* or validation.* of a folder, or a split."
     )
     validation_split: float = option(
-        0.1, "Share held out for validation where there are no such files.", gt=0, le=0.5
-    )
+        0.1, "Share held out for validation where there are no such files.",
+        used_with={"validation": not_}, gt=0, le=0.5,
+    )  # fmt: skip
     max_length: int = option(128, "Longest sequence in word pieces; longer texts are cut.", ge=8)
     stride: int = option(
-        64, "Question answering: overlap of the windows of a long context, in word pieces.", ge=0
+        64, "Question answering: overlap of the windows of a long context, in word pieces.",
+        used_with=QUESTIONS, ge=0,
+    )  # fmt: skip
+    max_answer_length: int = option(
+        30, "Question answering: longest answer in word pieces.", used_with=QUESTIONS, ge=1
     )
-    max_answer_length: int = option(30, "Question answering: longest answer in word pieces.", ge=1)
 
     @property
     def columns(self) -> Columns:
@@ -45,6 +53,7 @@ class HeadConfig:
     pooling: Literal["pooler", "cls", "mean"] = option(
         "pooler",
         "Sentence vector: BERT's pooler, the first position, or the mean of all.",
+        used_with={"task_type": lambda task: task not in ("tagging", "question-answering")},
     )
     head_dropout: float = option(0.1, "Dropout before the output layer.", ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = option(
@@ -59,10 +68,17 @@ class HeadConfig:
 
 
 @config_class
-class FinetuneConfig(RunConfig):
+class FinetuneConfig(BertRunConfig):
     """Configuration of a fine-tuning."""
 
     task: ClassVar[str] = "bert-finetune"
+    metrics: ClassVar[dict[str, str]] = {"loss": "min", "mse": "min"} | dict.fromkeys(
+        (
+            "score", "accuracy", "f1", "matthews", "pearson", "spearman", "pearson_spearman",
+            "precision", "recall", "exact_match",
+        ),
+        "max",
+    )  # fmt: skip
 
     epochs: int = option(3, "Passes over the training data.", ge=1)
     batch_size: int = option(32, "Global batch size, over all devices.", ge=1)

@@ -1,10 +1,12 @@
 """Configuration of pretraining."""
 
+from operator import not_
 from typing import Any, ClassVar, Literal
 
 from apps.bert.encoder_config import TEST_ENCODER, EncoderConfig
+from apps.bert.run_config import BertRunConfig
 from apps.bert.vocabulary import VocabularyConfig
-from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
+from shared.common.config import OptimizationConfig, config_class, group, option
 
 
 @config_class
@@ -18,8 +20,9 @@ class SequenceConfig:
     )
     validation: tuple[str, ...] = option((), "Validation text; by default a share of the data.")
     validation_split: float = option(
-        0.05, "Share of the text held out for validation where there is no such text.", gt=0, le=0.5
-    )
+        0.05, "Share of the text held out for validation where there is no such text.",
+        used_with={"validation": not_}, gt=0, le=0.5,
+    )  # fmt: skip
 
 
 @config_class
@@ -34,7 +37,7 @@ class MaskingConfig:
 
 
 @config_class
-class CorpusConfig(RunConfig):
+class CorpusConfig(BertRunConfig):
     """Configuration common to all trainings of an encoder on plain text."""
 
     batch_size: int = option(64, "Global batch size, over all devices.", ge=1)
@@ -50,6 +53,11 @@ class PretrainConfig(CorpusConfig):
     """Configuration of a pretraining."""
 
     task: ClassVar[str] = "bert-pretrain"
+    metrics: ClassVar[dict[str, str]] = {
+        "loss": "min",
+        "masked_accuracy": "max",
+        "next_accuracy": "max",
+    }
 
     epochs: int = option(10, "Passes over the sequences.", ge=1)
     learning_rate: float = option(1e-3, "Peak learning rate.", gt=0)

@@ -21,6 +21,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from shared.engine.distribution.gpus import xla_knows_gpus
+
 # Tables by name; a model has "input" and "output", both float32 with `dim` columns.
 Tables = dict[str, tf.Tensor]
 
@@ -161,15 +163,17 @@ class BlockModel(keras.Model, abc.ABC):
         """
         rate = tf.cast(self.optimizer.learning_rate, tf.float32)
         alone = tf.distribute.get_replica_context().num_replicas_in_sync == 1
-        loss, pairs = (self._train_alone if alone else self._train_together)(batch, rate)
+        alone_step = tf.function(
+            self._train_alone, jit_compile=xla_knows_gpus() or None, autograph=False
+        )
+        loss, pairs = (alone_step if alone else self._train_together)(batch, rate)
         self.optimizer.iterations.assign_add(1)
         kept = tf.math.count_nonzero(batch["left"] + batch["right"], dtype=tf.float32)
         read = tf.cast(tf.reduce_sum(batch["raw_words"]), tf.float32)
         return {"loss": (loss, pairs), "kept": (kept, read)}
 
-    @tf.function(jit_compile=True, autograph=False)
     def _train_alone(self, batch, rate):
-        """All micro-steps in one compiled loop, which updates the tables in place."""
+        """All micro-steps in one loop; compiled by XLA, it updates the tables in place."""
 
         def body(index, tables, loss, pairs):
             result = self.micro_step(tables, _block(batch, index), rate)

@@ -13,8 +13,9 @@ class DataConfig:
         256, "Side in pixels of the squares that are trained on.", ge=32, multiple_of=4
     )
     load_size: int = option(
-        0, "Side that images are resized to before the crop; 0: 286/256 of the image size.", ge=0
-    )
+        0, "Side that images are resized to before the crop; 0: 286/256 of the image size.",
+        used_with={"resize": ("squash", "cover")}, ge=0,
+    )  # fmt: skip
     resize: Literal["squash", "cover", "none"] = option(
         "squash", "Squash to a square as in the paper, cover it in proportion, or do not resize."
     )
@@ -56,11 +57,15 @@ class LossConfig:
     adversarial: Literal["least_squares", "vanilla", "wasserstein"] = option(
         "least_squares", "Adversarial loss; wasserstein is with gradient penalty."
     )
-    gradient_penalty: float = option(10.0, "Weight of wasserstein's gradient penalty.", ge=0)
+    gradient_penalty: float = option(
+        10.0, "Weight of wasserstein's gradient penalty.",
+        used_with={"adversarial": "wasserstein"}, ge=0,
+    )  # fmt: skip
     cycle: float = option(10.0, "Weight of the cycle losses.", ge=0)
     identity: float = option(
-        0.5, "Weight of the identity losses, relative to that of the cycle losses.", ge=0
-    )
+        0.5, "Weight of the identity losses, relative to that of the cycle losses.",
+        used_with={"cycle": bool}, ge=0,
+    )  # fmt: skip
     sides: Literal["both", "a2b"] = option(
         "both", "Directions that are trained; with a2b, B to A serves the cycle loss only."
     )
@@ -81,7 +86,11 @@ class EvaluationConfig:
         "none",
         "Network for FID and KID: keras:InceptionV3, another of keras.applications, or none.",
     )
-    feature_weights: str = option("imagenet", "imagenet, or a weights file for that network.")
+    feature_weights: str = option(
+        "imagenet",
+        "imagenet, or a weights file for that network.",
+        used_with={"features": lambda features: features != "none"},
+    )
 
 
 @config_class
@@ -89,6 +98,9 @@ class CycleGANConfig(RunConfig):
     """Configuration of a CycleGAN training; the defaults are the paper's."""
 
     task: ClassVar[str] = "cyclegan"
+    # The last model is kept, unless a metric is to choose.
+    used_with: ClassVar[dict[str, Any]] = {"optimization.patience": {"metric": bool}}
+    metrics: ClassVar[dict[str, str]] = {"cycle_l1": "min", "identity_l1": "min"}
 
     epochs: int = option(200, "Passes over the larger domain.", ge=1)
     batch_size: int = option(1, "Global batch size, over all devices.", ge=1)

@@ -4,6 +4,11 @@ from typing import Any, ClassVar, Literal
 
 from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
 
+# Conditions of options, see `shared.common.option_use`.
+SRRESNET = {"generator": "srresnet"}
+ADVERSARIAL = {"stage": "adversarial"}
+FEATURES = ADVERSARIAL | {"content_features": lambda features: features != "pixel"}
+
 
 @config_class
 class DataConfig:
@@ -32,19 +37,26 @@ class ModelConfig:
 
     scale: int = option(4, "Factor of enlargement: 2, 3 or 4.", ge=2, le=4)
     generator: Literal["srresnet", "espcn"] = option("srresnet", "Architecture of the generator.")
-    blocks: int = option(16, "Residual blocks of srresnet.", ge=1)
+    blocks: int = option(16, "Residual blocks of srresnet.", used_with=SRRESNET, ge=1)
     width: int = option(64, "Channels of srresnet and of espcn's first layer.", ge=12)
-    batch_norm: bool = option(True, "Batch normalisation in the residual blocks, as in the paper.")
+    batch_norm: bool = option(
+        True, "Batch normalisation in the residual blocks, as in the paper.", used_with=SRRESNET
+    )
     upsampling: Literal["steps", "direct"] = option(
-        "steps", "Of srresnet: doubling by doubling, or at once in the last layer."
+        "steps",
+        "Of srresnet: doubling by doubling, or at once in the last layer.",
+        used_with=SRRESNET,
     )
     residual: Literal["none", "bicubic"] = option(
         "none", "bicubic: the network's output is added to the bicubic enlargement."
     )
     discriminator_width: int = option(
-        64, "Channels of the discriminator's first layer; its last has eight times as many.", ge=12
+        64, "Channels of the discriminator's first layer; its last has eight times as many.",
+        used_with=ADVERSARIAL, ge=12,
+    )  # fmt: skip
+    discriminator_dense: int = option(
+        1024, "Units of the discriminator's dense layer.", used_with=ADVERSARIAL, ge=1
     )
-    discriminator_dense: int = option(1024, "Units of the discriminator's dense layer.", ge=1)
 
 
 @config_class
@@ -56,15 +68,24 @@ class LossConfig:
         "imagenet",
         "Features of the content loss: imagenet (VGG-19 of keras.applications), pixel, or the "
         ".keras file or run folder of a classifier of this suite.",
+        used_with=ADVERSARIAL,
     )
-    content_layer: str = option("", "Name of the feature layer; by default the last convolution.")
+    content_layer: str = option(
+        "", "Name of the feature layer; by default the last convolution.", used_with=FEATURES
+    )
     content_activation: Literal["before", "after"] = option(
-        "after", "Compare features before or after the layer's activation."
+        "after", "Compare features before or after the layer's activation.", used_with=FEATURES
     )
-    content_weight: float = option(1.0, "Weight of the content loss.", ge=0)
-    pixel_weight: float = option(0.0, "Weight of the pixel loss in the adversarial stage.", ge=0)
-    adversarial_weight: float = option(1e-3, "Weight of the adversarial loss.", ge=0)
-    relativistic: bool = option(False, "Relativistic adversarial loss (Jolicoeur-Martineau, 2018).")
+    content_weight: float = option(1.0, "Weight of the content loss.", used_with=ADVERSARIAL, ge=0)
+    pixel_weight: float = option(
+        0.0, "Weight of the pixel loss in the adversarial stage.", used_with=ADVERSARIAL, ge=0
+    )
+    adversarial_weight: float = option(
+        1e-3, "Weight of the adversarial loss.", used_with=ADVERSARIAL, ge=0
+    )
+    relativistic: bool = option(
+        False, "Relativistic adversarial loss (Jolicoeur-Martineau, 2018).", used_with=ADVERSARIAL
+    )
 
 
 # Eight blocks without normalisation that add to the bicubic enlargement: it needs far fewer steps
@@ -83,6 +104,7 @@ class SrganConfig(RunConfig):
     """Configuration of the training of a super-resolution network."""
 
     task: ClassVar[str] = "srgan"
+    metrics: ClassVar[dict[str, str]] = {"psnr": "max", "ssim": "max", "psnr_rgb": "max"}
 
     batch_size: int = option(16, "Global batch size, over all devices.", ge=1)
     learning_rate: float = option(1e-4, "Peak learning rate, of both networks.", gt=0)

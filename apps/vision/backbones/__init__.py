@@ -1,9 +1,9 @@
 """Image networks without their classifier, for classification and detection alike."""
 
+from apps.vision.backbone_names import backbone_names
 from apps.vision.backbones.heads import classification_head
 from apps.vision.backbones.pyramid import feature_pyramid, pyramid_layer_names
 from apps.vision.backbones.registry import (
-    backbone_names,
     build_backbone,
     default_head,
     default_image_size,

@@ -8,8 +8,6 @@ import keras
 from shared.common.errors import KerasuiteError
 from shared.layers import ImageNormalization
 
-PREFIX = "keras:"
-
 
 @dataclasses.dataclass(frozen=True)
 class Application:

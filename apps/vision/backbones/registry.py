@@ -1,16 +1,15 @@
 """All backbones by name: `build_backbone("resnet18", (64, 64, 3), small_stem=True)`."""
 
 import dataclasses
-import difflib
 import functools
 from collections.abc import Callable
 
 import keras
 
+from apps.vision.backbone_names import PREFIX, refuse_unknown_backbone
 from apps.vision.backbones import alexnet, resnet, vgg
 from apps.vision.backbones.keras_applications import (
     APPLICATIONS,
-    PREFIX,
     Application,
     build_application,
 )
@@ -152,20 +151,8 @@ def find_backbone(name: str) -> Backbone | Application:
         return BACKBONES[lower]
     if lower.removeprefix(PREFIX) in APPLICATIONS:
         return APPLICATIONS[lower.removeprefix(PREFIX)]
-    known = {known.lower(): known for known in backbone_names()}
-    close = difflib.get_close_matches(lower, known, n=3, cutoff=0.6)
-    close = close or difflib.get_close_matches(PREFIX + lower, known, n=3, cutoff=0.6)
-    hint = (
-        f"did you mean {' or '.join(known[key] for key in close)}?"
-        if close
-        else (f"choose one of {', '.join(BACKBONES)}, or a network of keras.applications")
-    )
-    raise KerasuiteError(f"unknown network {name!r}: {hint}")
-
-
-def backbone_names() -> list[str]:
-    """Our networks and, with their prefix, those of keras.applications."""
-    return [*BACKBONES, *(PREFIX + application.name for application in APPLICATIONS.values())]
+    refuse_unknown_backbone(name)
+    raise AssertionError(f"{name} is named in backbone_names and built nowhere")
 
 
 def default_image_size(name: str) -> int:

@@ -9,8 +9,9 @@ from pathlib import Path
 import h5py
 import keras
 
+from apps.vision.backbone_names import PREFIX
 from apps.vision.backbones.heads import HEAD_LAYERS
-from apps.vision.backbones.keras_applications import APPLICATIONS, PREFIX, load_published
+from apps.vision.backbones.keras_applications import APPLICATIONS, load_published
 from shared.common.errors import KerasuiteError
 from shared.layers import ConvNormActivation, ImageNormalization
 from shared.layers.residual_block import ResidualBlock

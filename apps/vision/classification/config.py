@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
+from apps.vision.backbone_names import refuse_unknown_backbone
 from shared.common.config import RunConfig, config_class, group, option
 
 
@@ -74,8 +75,13 @@ class AugmentConfig:
     crop: Literal["resized", "padded", "none"] = option(
         "resized", "Random area and aspect ratio, or shift by padding (small images)."
     )
-    crop_area: float = option(0.25, "Smallest fraction of the area of a resized crop.", gt=0, le=1)
-    padding: int = option(4, "Pixels of padding of a padded crop.", ge=0)
+    crop_area: float = option(
+        0.25, "Smallest fraction of the area of a resized crop.",
+        used_with={"crop": "resized"}, gt=0, le=1,
+    )  # fmt: skip
+    padding: int = option(
+        4, "Pixels of padding of a padded crop.", used_with={"crop": "padded"}, ge=0
+    )
     horizontal_flip: bool = option(True, "Mirror half of the images.")
     rotation: float = option(0.0, "Largest rotation in degrees.", ge=0, le=180)
     brightness: float = option(0.0, "Largest relative change of brightness.", ge=0, le=1)
@@ -83,7 +89,9 @@ class AugmentConfig:
     saturation: float = option(0.0, "Largest relative change of saturation.", ge=0, le=1)
     hue: float = option(0.0, "Largest shift of hue, as a fraction of the circle.", ge=0, le=0.5)
     rand_augment: int = option(0, "Number of RandAugment operations.", ge=0)
-    rand_magnitude: float = option(9.0, "Magnitude of RandAugment.", ge=0, le=30)
+    rand_magnitude: float = option(
+        9.0, "Magnitude of RandAugment.", used_with={"rand_augment": bool}, ge=0, le=30
+    )
     erase: float = option(0.0, "Probability of erasing a random rectangle.", ge=0, le=1)
     mixup: float = option(0.0, "MixUp alpha; 0 is off.", ge=0)
     cutmix: float = option(0.0, "CutMix alpha; 0 is off.", ge=0)
@@ -94,11 +102,18 @@ class ClassifyConfig(RunConfig):
     """Configuration of one training of an image classifier."""
 
     task: ClassVar[str] = "classify"
+    metrics: ClassVar[dict[str, str]] = {"loss": "min"} | dict.fromkeys(
+        ("accuracy", "top5", "precision", "recall", "f1"), "max"
+    )
 
     data_options: DataConfig = group(DataConfig)
     model: ModelConfig = group(ModelConfig)
     loss: LossConfig = group(LossConfig)
     augment: AugmentConfig = group(AugmentConfig)
+
+    def refuse_mistakes(self) -> None:
+        super().refuse_mistakes()
+        refuse_unknown_backbone(self.model.backbone)
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         # Small enough for tests: a second or two an epoch on the digits.

@@ -2,7 +2,11 @@
 
 from typing import Any, ClassVar, Literal
 
+from apps.vision.backbone_names import refuse_unknown_backbone
 from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
+
+# Backbones of this task's own; see `csp_backbone.py`.
+SIZES = ("test", "nano", "small", "medium")
 
 
 @config_class
@@ -72,9 +76,13 @@ class AugmentConfig:
 
     mosaic: float = option(1.0, "Probability of a mosaic of four images.", ge=0, le=1)
     mosaic_off_epochs: int = option(
-        10, "Disable mosaic and MixUp for this many final epochs.", ge=0
-    )
-    mixup: float = option(0.0, "Probability of blending with another mosaic.", ge=0, le=1)
+        10, "Disable mosaic and MixUp for this many final epochs.",
+        used_with={"mosaic": bool}, ge=0,
+    )  # fmt: skip
+    mixup: float = option(
+        0.0, "Probability of blending with another mosaic.",
+        used_with={"mosaic": bool}, ge=0, le=1,
+    )  # fmt: skip
     rotation: float = option(0.0, "Largest rotation in degrees.", ge=0, le=180)
     translation: float = option(0.1, "Largest shift, as a fraction of the image.", ge=0, lt=1)
     scale: float = option(0.5, "Zoom from 1 - scale to 1 + scale.", ge=0, lt=1)
@@ -103,6 +111,9 @@ class DetectConfig(RunConfig):
     """Configuration of one training of a detector."""
 
     task: ClassVar[str] = "detect"
+    metrics: ClassVar[dict[str, str]] = {"loss": "min"} | dict.fromkeys(
+        ("map", "map50", "map75", "precision", "recall", "f1"), "max"
+    )
 
     epochs: int = option(100, "Passes over the training data.", ge=1)
     batch_size: int = option(16, "Global batch size, over all devices.", ge=1)
@@ -117,6 +128,10 @@ class DetectConfig(RunConfig):
     loss: LossConfig = group(LossConfig)
     augment: AugmentConfig = group(AugmentConfig)
     detection: DetectionConfig = group(DetectionConfig)
+
+    def refuse_mistakes(self) -> None:
+        super().refuse_mistakes()
+        refuse_unknown_backbone(self.model.backbone, SIZES)
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         # Small enough for tests.

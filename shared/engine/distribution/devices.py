@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 
 from shared.engine.distribution.cluster import find_cluster
+from shared.engine.distribution.gpus import unused_gpu
 
 
 def describe() -> dict:
@@ -27,6 +28,7 @@ def describe() -> dict:
         "cluster": list(cluster.addresses) if cluster else [],
         "worker": cluster.index if cluster else 0,
         "auto": _choice(len(gpus), cluster is not None),
+        "not used": unused_gpu(),
     }
 
 

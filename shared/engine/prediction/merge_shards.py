@@ -43,6 +43,7 @@ def merge_if_last(
     merge(output, parts, sources)
     with PredictionFiles(output) as files:
         write_summary(predictor, PredictionLogs(output), files, format)
+        files.settle()
     return True
 
 

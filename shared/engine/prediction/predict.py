@@ -46,6 +46,7 @@ def predict(
     batch_size: int = 32,
     format: str = "jsonl",
     resume: bool = False,
+    overwrite: bool = False,
     shard: str | None = None,
     threads: int = 0,
     progress: bool = True,
@@ -60,6 +61,8 @@ def predict(
         batch_size: int. Examples in one call of the model.
         format: "jsonl", or "csv" for `predictions.csv` as well, at the end of a whole run.
         resume: continue what is in `output`, if anything is.
+        overwrite: remove what earlier predictions wrote there, and nothing else, once the model
+            is loaded.
         shard: "K/N" or None; only names the results here.
         threads: int. Reading threads; 0 chooses by the number of processors.
         progress: whether to show progress on standard error.
@@ -79,7 +82,9 @@ def predict(
     ending = "-{}-of-{}".format(*parse_shard(shard)) if shard else ""
     settings_file = output / f"predict{ending}.json"
     logs = PredictionLogs(output, ending)
-    if not resume:
+    if resume and overwrite:
+        raise KerasuiteError("--overwrite: begins anew, --resume continues; give one of them")
+    if not resume and not overwrite:
         table = [output / csv_view.NAME] if format == "csv" and not shard else []
         _refuse_to_overwrite(settings_file, logs.predictions.path, logs.errors.path, *table)
     settings = {
@@ -92,6 +97,8 @@ def predict(
     model = LoadedModel(saved_model, predictor.signature)
     model.require(predictor.inputs, predictor.outputs)
     predictor.start(model)
+    if overwrite:
+        logs.remove(ending)
     with (
         _opened(logs),
         PredictionFiles(output, ending) as files,
@@ -104,6 +111,7 @@ def predict(
         result = run.all(sources)
         if not shard:
             write_summary(predictor, logs, files, format)
+        files.settle()
         return result
 
 
@@ -129,7 +137,7 @@ def _refuse_to_overwrite(*paths: Path) -> None:
         if os.path.lexists(path):
             raise KerasuiteError(
                 f"{path.parent} already holds predictions; add --resume to continue them or "
-                "choose another --output"
+                "--overwrite to replace them, or choose another --output"
             )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from shared.common.errors import KerasuiteError, from_os_error
 from shared.common.inputs import Source
+from shared.engine.prediction.written_files import WrittenFiles
 
 
 class PredictionFiles:
@@ -26,6 +27,7 @@ class PredictionFiles:
     def __init__(self, folder: Path, ending: str = ""):
         self._folder = folder
         self._temporary = folder / f".partial-predict{ending}"
+        self._written = WrittenFiles(folder, ending)
 
     def __enter__(self) -> "PredictionFiles":
         shutil.rmtree(self._temporary, ignore_errors=True)
@@ -33,6 +35,10 @@ class PredictionFiles:
 
     def __exit__(self, *exception) -> None:
         shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def settle(self) -> None:
+        """Called when all is written."""
+        self._written.settle()
 
     def write_all(self, source: Source, files: Mapping[str, bytes]) -> KerasuiteError | None:
         """Writes all files of one source; returns what rejects the source, if anything."""
@@ -62,6 +68,7 @@ class PredictionFiles:
             self._keep_source(source.path, target)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            self._written.note(name)
             self._replace(target, chunks)
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:

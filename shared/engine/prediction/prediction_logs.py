@@ -13,6 +13,7 @@ from typing import Any
 
 from shared.common.inputs import Source
 from shared.engine.prediction.append_log import AppendLog
+from shared.engine.prediction.written_files import remove_predictions
 
 
 class PredictionLogs:
@@ -35,6 +36,13 @@ class PredictionLogs:
         self.errors.recover()
         if not len(self.errors):
             self.errors.path.unlink(missing_ok=True)
+
+    def remove(self, ending: str) -> None:
+        """Removes all that earlier predictions wrote, unless a run is at it."""
+        if self.folder.is_dir():
+            self.predictions.lock()
+            self.predictions.close()
+            remove_predictions(self.folder, ending)
 
     def close(self) -> None:
         """Closes both files."""

@@ -1,7 +1,6 @@
 """Model cards: what a model is, how good it is and how to go on with it, in Markdown."""
 
 import json
-import os
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
@@ -10,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from shared.common import config as configs
+from shared.common.config import RunConfig
 from shared.common.environment import PACKAGES, installed_version
 from shared.common.files import plain, write_text
-from shared.common.task_names import command_group, training_command
 from shared.engine.app import LAST_EPOCH, App, ServingModule
-from shared.engine.run import Run, was_trained
+from shared.engine.run import Run
+from shared.engine.training.next_steps import name_of, next_commands, typed, usual_target
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -66,17 +66,17 @@ def card_text(
         targets: the version folders of the SavedModels by the keys of `modules`; by default
             where `kerasuite export` puts the first version.
     """
-    name = run.config.name or run.folder.resolve().name
+    name = name_of(run)
     modules = modules or {}
     if targets is None:
-        targets = {key: _usual_target(app, name, key) for key in modules or [""]}
+        targets = {key: usual_target(app, name, key) for key in modules or [""]}
     saved_model = next(iter(targets.values()))
     parts = [
         f"# {name} ({app.name})",
         _description(app),
         _data(run),
         _configuration(run),
-        _metrics(app, metrics),
+        _metrics(app, run.config, metrics),
         "\n".join(f"![{Path(plot).stem.replace('_', ' ')}]({plot})" for plot in plots),
         _next_steps(app, run, saved_model),
         _saved_model(saved_model, modules),
@@ -130,16 +130,16 @@ def _configuration(run: Run) -> str:
     )
 
 
-def _metrics(app: App, metrics: Mapping[str, Any]) -> str:
+def _metrics(app: App, config: RunConfig, metrics: Mapping[str, Any]) -> str:
     rows = [(key, _number(value)) for key, value in metrics.items() if _is_number(value)]
     if not rows:
         return "## Metrics\n\nNot evaluated yet."
-    monitored, mode = app.monitor
+    monitored, mode = app.monitored(config)
     kept = f"with the {'highest' if mode == 'max' else 'lowest'} `{monitored}`"
-    if app.monitor == LAST_EPOCH:
+    if (monitored, mode) == LAST_EPOCH:
         kept = "of the last epoch"
     table = _table(("metric", "value"), rows)
-    return f"## Metrics\n\n{table}\n\nThe model is the one {kept}."
+    return f"## Metrics\n\nOn {app.validation}.\n\n{table}\n\nThe model is the one {kept}."
 
 
 def _is_number(value: Any) -> bool:
@@ -152,31 +152,13 @@ def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _usual_target(app: App, name: str, key: str) -> Path:
-    return Path("saved_models") / app.name / (f"{name}-{key}" if key else name) / "1"
-
-
 def _next_steps(app: App, run: Run, saved_model: Path) -> str:
-    command, folder = f"kerasuite {command_group(app.name)}", _typed(run.folder)
-    steps = [
-        f"{command} evaluate {folder}",
-        f"{command} export {folder} --output saved_models",
-        f"{command} {app.predict_verb} {_typed(saved_model.parent)} INPUT... --output predictions",
-    ]
-    if was_trained(run.folder):
-        steps.append(f"{training_command(app.name)} --output {folder} --resume")
+    steps = next_commands(app, run, saved_model)
     return "\n".join(["## How to go on\n", "```sh", *steps, "```"])
 
 
-def _typed(folder: Path) -> str:
-    """A folder as one would type it in the current folder."""
-    folder = folder.resolve()
-    near = folder.is_relative_to(Path.cwd())
-    return shlex.quote(os.path.relpath(folder) if near else str(folder))
-
-
 def _saved_model(folder: Path, modules: Mapping[str, ServingModule]) -> str:
-    version, base, name = _typed(folder), _typed(folder.parent), folder.parent.name
+    version, base, name = typed(folder), typed(folder.parent), folder.parent.name
     blocks = [
         "## SavedModel",
         "\n\n".join(_signatures(module) for module in modules.values()),

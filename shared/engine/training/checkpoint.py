@@ -17,6 +17,7 @@ import numpy as np
 
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_path
+from shared.engine.run_folder import checkpoint_paths
 
 logger = logging.getLogger(__name__)
 STATE_KEY = "state.json"
@@ -36,7 +37,7 @@ class CheckpointFolder:
 
     def paths(self) -> list[Path]:
         """All checkpoints, oldest first."""
-        return sorted(self.folder.glob("step-*.npz"))
+        return checkpoint_paths(self.folder)
 
     def save(self, step: int, variables: dict[str, keras.Variable], state: dict[str, Any]) -> Path:
         """Writes a checkpoint and removes the ones beyond `keep`.

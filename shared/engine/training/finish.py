@@ -10,6 +10,7 @@ from shared.engine.run import Run, load_best
 from shared.engine.training.card import write_card
 from shared.engine.training.evaluate import evaluate
 from shared.engine.training.history import read_csv
+from shared.engine.training.overview import write_overview
 from shared.report import plots
 
 
@@ -22,6 +23,7 @@ def finish(app: App, run: Run) -> dict[str, Any]:
         rows = read_csv(run.folder / "history.csv")
         plots.curves(rows, run.folder / "plots" / "curves.png", app.reference)
         write_card(app, run, metrics, app.serving(run, model))
+        write_overview(app, run, metrics)
     run.workers.barrier()
     return metrics
 

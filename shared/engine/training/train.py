@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from shared.common import config as configs
 from shared.common.config import RunConfig
@@ -23,12 +24,13 @@ from shared.common.environment import write_environment
 from shared.common.errors import Interrupted, KerasuiteError
 from shared.common.progress import Progress
 from shared.common.signals import catch_signals
-from shared.engine.app import App
+from shared.engine.app import LAST_EPOCH, App
 from shared.engine.distribution import replicas
-from shared.engine.distribution.cluster import find_cluster
+from shared.engine.distribution.gpus import use_xla
 from shared.engine.distribution.strategy import set_up
 from shared.engine.distribution.workers import AgreedStop
-from shared.engine.run import Run, save_model, was_trained
+from shared.engine.run import Run, save_model
+from shared.engine.run_folder import may_write, refuse_to_overwrite
 from shared.engine.training.checkpoint import CheckpointFolder, refuse_infinite, training_variables
 from shared.engine.training.checkpoint_clock import CheckpointClock
 from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
@@ -81,12 +83,6 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
     return run
 
 
-def may_write(config: RunConfig) -> bool:
-    """Whether this process is the one that will write the run folder."""
-    cluster = find_cluster() if config.strategy in ("auto", "multiworker") else None
-    return cluster is None or cluster.is_chief
-
-
 def prepare(app: App, run: Run) -> None:
     """Lets the chief make everything that stands before the first step; the others read it."""
     config = run.config
@@ -111,25 +107,6 @@ def prepare(app: App, run: Run) -> None:
     run.steps_per_epoch = app.steps_per_epoch(run)
 
 
-def refuse_to_overwrite(folder: Path, resume: bool) -> None:
-    """Makes sure that `train` starts in a new folder and `--resume` in an old one."""
-    exists = (folder / "config.yaml").exists()
-    if resume and not exists:
-        raise KerasuiteError(f"{folder}: holds no run to resume; leave out --resume to start one")
-    begun = was_trained(folder) or CheckpointFolder(folder / "checkpoints").paths()
-    if resume and (folder / "model.keras").is_file() and not begun:
-        raise KerasuiteError(
-            f"{folder}: holds a model that was not trained there, so there is nothing to resume; "
-            f"start a new run with --init {folder}"
-        )
-    if exists and not resume:
-        raise KerasuiteError(
-            f"{folder}: already holds a run; add --resume to continue it or choose another --output"
-        )
-    if not exists and folder.is_dir() and any(folder.iterdir()):
-        raise KerasuiteError(f"{folder}: is not empty and no run; choose another --output")
-
-
 @contextlib.contextmanager
 def nothing_half_made(run: Run, resume: bool) -> Iterator[None]:
     """Removes the folder of a new run that fails before its first step."""
@@ -147,6 +124,12 @@ class Trainer:
     def __init__(self, app: App, run: Run, resume: bool = False):
         self.app, self.run, self.config = app, run, run.config
         optimization = run.config.optimization
+        self.monitor = app.monitored(run.config)
+        if optimization.patience and self.monitor == LAST_EPOCH:
+            raise KerasuiteError(
+                "--patience: is not used where the model of the last epoch is kept; name what to "
+                "follow with --metric, or leave it out"
+            )
         self.checkpoints = CheckpointFolder(run.folder / "checkpoints", run.config.keep)
         with run.strategy.scope():
             self.model = app.build(run)
@@ -200,7 +183,7 @@ class Trainer:
                 self._end_if(stop)
             if state.step < run.total_steps:
                 progress.log(
-                    f"stopped early: {self.app.monitor[0]} has been best in epoch "
+                    f"stopped early: {self.monitor[0]} has been best in epoch "
                     f"{state.best_epoch} (--patience {self.config.optimization.patience})"
                 )
 
@@ -210,10 +193,13 @@ class Trainer:
         end = (state.step // run.steps_per_epoch + 1) * run.steps_per_epoch
         step = self._step_of_epoch(state.step // run.steps_per_epoch)
         while state.step < end:
+            traced = step.experimental_get_tracing_count()
             means.add(step(replicas.split(run.strategy, next(batches))))
             state.step += 1
             stop.poll()
-            progress.advance(1)
+            # A step that is traced takes as long as hundreds: it would spoil the time left.
+            was_traced = step.experimental_get_tracing_count() > traced
+            (progress.skip if was_traced else progress.advance)(1)
             # The last step of an epoch is saved after its validation, in `_end_epoch`.
             if state.step < end and (self.clock.count_step() or stop.raised):
                 means.flush()
@@ -238,8 +224,15 @@ class Trainer:
                 self.average,
                 self._batch_spec,
                 self.run.cpu_data_parallel,
+                self._uses_xla(),
             )
         return self._step
+
+    def _uses_xla(self) -> bool:
+        strategy, devices = self.run.strategy, self.config.devices
+        on_gpu = not devices.startswith("cpu") and bool(tf.config.list_logical_devices("GPU"))
+        replicas = strategy.num_replicas_in_sync
+        return use_xla(self.config.xla, replicas, on_gpu, self._batch_spec)
 
     def _end_epoch(self, means: dict[str, float], seconds: float, progress: Progress) -> None:
         run, state = self.run, self.state
@@ -260,7 +253,7 @@ class Trainer:
             write_csv(state.history, run.folder / "history.csv")
             self.board.write(row, {"items_per_second": rate * self.app.items_per_step(run)})
         # The metric that decides comes first, as a GAN has more losses than fit in a line.
-        first = {name: row[name] for name in self.app.monitor[:1] if name in row}
+        first = {name: row[name] for name in self.monitor[:1] if name in row}
         shown = f"{format_metrics(first | row)}  {self._speed(rate)}"
         progress.log(f"epoch {epoch}/{self.config.epochs}  {shown}")
 
@@ -277,7 +270,14 @@ class Trainer:
             )
 
     def _keep_best(self, row: dict[str, float], epoch: int) -> None:
-        metric, direction = self.app.monitor
+        metric, direction = self.monitor
+        if metric not in row:
+            known = (n.removeprefix("val_") for n in row if n.startswith("val_"))
+            known = ", ".join(name for name in known if name in self.config.metrics)
+            raise KerasuiteError(
+                f"--metric {self.config.metric}: is not measured with these data and options; "
+                f"those that are: {known or 'none'}"
+            )
         value = row[metric]
         sign = 1 if direction == "max" else -1
         if self.state.best is None or sign * value > sign * self.state.best:

@@ -27,6 +27,7 @@ def build_train_step(
     average: WeightAverage | None = None,
     batch_spec: Any = None,
     cpu_data_parallel: bool = False,
+    xla: bool = False,
 ) -> Callable[[Any], Means]:
     """Compiles the step of a model.
 
@@ -39,6 +40,7 @@ def build_train_step(
             there is then one graph from the start.
         cpu_data_parallel: whether two micro-batches are computed at once, see
             `cpu_data_parallel.py`.
+        xla: whether XLA compiles the step, see `use_xla`.
 
     Returns:
         Function of a batch, as `replicas.split` gives it, to `Means` over all replicas.
@@ -51,7 +53,9 @@ def build_train_step(
     # for any length.
     signature = None if batch_spec is None else [batch_spec]
 
-    @tf.function(input_signature=signature, reduce_retracing=signature is None)
+    @tf.function(
+        input_signature=signature, reduce_retracing=signature is None, jit_compile=xla or None
+    )
     def step(batch):
         means = strategy.run(replica_step, args=(batch,))
         if average is not None:

@@ -40,7 +40,9 @@ def write_topics(path, documents=300):
 
 
 def config(corpus, **overrides):
-    base = {"preset": "test", "data": (str(corpus),), "model.subsample": 0.0}
+    base = {"preset": "test", "data": (str(corpus),)}
+    if overrides.get("model.algorithm") != "glove":
+        base["model.subsample"] = 0.0
     return configs.resolve(EmbedConfig, base | overrides)
 
 

@@ -114,6 +114,7 @@ def test_files_keep_their_names_and_lines(toy, tmp_path, format):
         "predictions.jsonl",
         *(["predictions.csv"] if format == "csv" else []),
         "predict.json",
+        ".written",
         "translations",
     }
 

@@ -69,9 +69,8 @@ def test_init_without_a_vocabulary_is_refused(tmp_path):
 
 
 def test_scheduled_sampling_is_of_recurrent_networks(tmp_path):
-    config = resolved(tmp_path, range(24), **{"model.scheduled_sampling": 0.5})
-    with pytest.raises(KerasuiteError, match="--scheduled-sampling 0.5: a Transformer reads all"):
-        train(TranslateApp(), config, tmp_path / "run")
+    with pytest.raises(KerasuiteError, match="--scheduled-sampling: .* --architecture transformer"):
+        resolved(tmp_path, range(24), **{"model.scheduled_sampling": 0.5})
 
 
 def test_characters_of_english_may_be_many_for_one_of_chinese():

@@ -17,6 +17,9 @@ from apps.vision.backbones import (
     pyramid_layer_names,
 )
 from apps.vision.backbones.keras_applications import APPLICATIONS
+from apps.vision.backbones.registry import BACKBONES
+from apps.vision.detection.config import SIZES as DETECTION_SIZES
+from apps.vision.detection.csp_backbone import SIZES
 from shared.common.errors import KerasuiteError
 from shared.layers import ImageNormalization
 
@@ -248,6 +251,10 @@ def test_table_of_keras_applications_is_complete_and_right():
     }
     assert {row.name for row in APPLICATIONS.values()} == everything
     assert {f"keras:{name}" for name in everything} <= set(backbone_names())
+    assert set(backbone_names()) == {
+        *BACKBONES, *(f"keras:{application.name}" for application in APPLICATIONS.values())
+    }  # fmt: skip
+    assert set(DETECTION_SIZES) == set(SIZES)
     modules = {
         name: module
         for module in vars(keras.applications).values()

@@ -21,6 +21,7 @@ class GeneralDistillApp(PretrainApp):
     name = "bert-distill-general"
     config_class = GeneralDistillConfig
     monitor = ("val_loss", "min")
+    validation = "the text held out for validation"
     limits = (
         "A start for a student of one task ('kerasuite bert distill' or 'finetune' with --init): "
         "its layers are like the teacher's, but its pooler is untrained. It has the prejudices of "

@@ -45,6 +45,7 @@ def test_every_input_has_one_line_in_order(model, inputs, tmp_path, kind):
     assert (summary.done, summary.rejected, summary.skipped) == (len(good), len(bad), 0)
     expected = {"predictions.jsonl", "errors.jsonl", "predict.json"}
     if kind == "file":
+        expected.add(".written")
         for path in good:
             name = path.relative_to(inputs).as_posix()
             expected.add(f"upper/{name}")

@@ -130,6 +130,44 @@ def test_existing_output_needs_resume(model, inputs, tmp_path):
     assert set(tree(tmp_path / "own")) == {"predictions.csv"}
 
 
+def test_overwrite_removes_what_a_prediction_wrote_and_nothing_else(model, inputs, tmp_path):
+    output, fewer = tmp_path / "out", tmp_path / "fewer"
+    helpers.run(model, inputs, output, "file", format="csv", **QUIET)
+    fewer.mkdir()
+    (fewer / "new.txt").write_bytes(b"new")
+    helpers.run(model, fewer, tmp_path / "expected", "file", **QUIET)
+    own = {"letter.txt": b"mine", "upper/mine.txt": b"mine", "predictions-old.jsonl": b"mine"}
+    for name, text in own.items():
+        (output / name).write_bytes(text)
+    with open(output / ".written", "ab") as file:
+        file.write(b'"torn')
+    helpers.run(model, fewer, output, "file", overwrite=True, **QUIET)
+    assert tree(output) == tree(tmp_path / "expected") | own
+    with pytest.raises(KerasuiteError, match="--overwrite.*give one"):
+        helpers.run(model, fewer, output, "file", overwrite=True, resume=True, **QUIET)
+    with pytest.raises(KerasuiteError, match="--overwrite to replace them"):
+        helpers.run(model, fewer, output, "file", **QUIET)
+
+
+def test_a_shard_overwrites_its_own_part(model, inputs, tmp_path):
+    for shard in ("1/2", "2/2"):
+        helpers.run(model, inputs, tmp_path, "file", shard=shard, **QUIET)
+    before = tree(tmp_path)
+    helpers.run(model, inputs, tmp_path, "file", shard="2/2", overwrite=True, **QUIET)
+    assert tree(tmp_path) == before
+
+
+def test_a_run_in_progress_is_not_overwritten(model, inputs, tmp_path):
+    helpers.run(model, inputs, tmp_path / "out", **QUIET)
+    before = tree(tmp_path / "out")
+    other = AppendLog(tmp_path / "out" / "predictions.jsonl")
+    other.lock()
+    with pytest.raises(KerasuiteError, match="is being written by another run"):
+        helpers.run(model, inputs, tmp_path / "out", overwrite=True, **QUIET)
+    other.close()
+    assert tree(tmp_path / "out") == before
+
+
 def test_a_finished_run_gets_its_csv_by_resume(model, inputs, tmp_path):
     helpers.run(model, inputs, tmp_path / "whole", format="csv", **QUIET)
     helpers.run(model, inputs, tmp_path / "out", **QUIET)

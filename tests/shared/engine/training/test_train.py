@@ -10,7 +10,9 @@ import pytest
 import tensorflow as tf
 
 from shared.common import config as configs
+from shared.common import progress as progress_module
 from shared.common.errors import Interrupted, KerasuiteError
+from shared.engine.app import LAST_EPOCH
 from shared.engine.run import Run, load_best, open_run
 from shared.engine.training import train as training
 from shared.engine.training.checkpoint_clock import CheckpointClock
@@ -169,6 +171,35 @@ def test_patience_waits_for_a_validation(tmp_path, capsys):
     )
 
 
+def test_the_time_left_leaves_out_the_step_that_is_traced(tmp_path, monkeypatch):
+    """Tracing takes an hour by this clock, a step a second."""
+    now, shown = [0.0], []
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: now[0])
+    build = training.build_train_step
+
+    def build_slow(*arguments, **options):
+        step = build(*arguments, **options)
+
+        def timed(batch):
+            before = step.experimental_get_tracing_count()
+            means = step(batch)
+            now[0] += 3600.0 if step.experimental_get_tracing_count() > before else 1.0
+            return means
+
+        timed.experimental_get_tracing_count = step.experimental_get_tracing_count
+        return timed
+
+    advance = progress_module.Progress.advance
+    monkeypatch.setattr(training, "build_train_step", build_slow)
+    monkeypatch.setattr(
+        progress_module.Progress,
+        "advance",
+        lambda self, count=1: (advance(self, count), shown.append(self.status())),
+    )
+    train_toy(tmp_path / "run", epochs=1, batch_size=4)
+    assert shown[0].split(", ")[1] == "1/s" and all("1:00:" not in line for line in shown)
+
+
 def test_resume_extends_the_epochs(tmp_path):
     train_toy(tmp_path / "run", epochs=1, **{"optimization.schedule": "constant"})
     train_toy(tmp_path / "run", True, epochs=3, **{"optimization.schedule": "constant"})
@@ -252,6 +283,32 @@ def test_early_stopping_and_best_model(tmp_path):
     opened = open_run(app, run.folder)
     metrics, _ = evaluate(app, opened, load_best(app, opened))
     assert metrics["mse"] == pytest.approx(min(values), rel=1e-5)
+
+
+def test_metric_chooses_the_best_model_and_when_to_stop(tmp_path, monkeypatch, capsys):
+    """Toy's error falls; who wants it high has the best model after the first epoch."""
+    monkeypatch.setattr(ToyConfig, "metrics", {"mse": "max"})
+    options = {"epochs": 9, "metric": "mse", "optimization.patience": 2}
+    run = train_toy(tmp_path / "run", learning_rate=0.01, **options)
+    values = [float(row["val_mse"]) for row in read_history(run.folder)]
+    assert len(values) == 3 and values[0] == max(values)
+    assert "val_mse has been best in epoch 1 (--patience 2)" in capsys.readouterr().err
+    metrics = json.loads((run.folder / "metrics.json").read_text())
+    assert metrics["mse"] == pytest.approx(max(values), rel=1e-5)
+    assert "the one with the highest `val_mse`" in (run.folder / "README.md").read_text()
+
+
+def test_patience_is_refused_where_the_last_epoch_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(ToyApp, "monitor", LAST_EPOCH)
+    with pytest.raises(KerasuiteError, match="--patience: is not used.*--metric"):
+        train_toy(tmp_path / "run", **{"optimization.patience": 2})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_metric_that_the_data_do_not_give_is_told_with_those_they_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(ToyConfig, "metrics", {"loss": "min", "mse": "min", "top5": "max"})
+    with pytest.raises(KerasuiteError, match="--metric top5: is not measured.*: loss, mse$"):
+        train_toy(tmp_path / "run", metric="top5", epochs=1)
 
 
 def losses_of_steps(strategy, steps=6, cpu_data_parallel=False, **overrides):
