@@ -19,6 +19,11 @@ from shared.engine.task_commands import TaskCommands
 FINE_TUNED = "bert-finetune", "bert-distill"
 ENCODERS = "bert-pretrain", "bert-distill-general"
 
+# Options that say how tables of labelled text are read.
+READ_BY = tuple(
+    f"task_data.{name}" for name in ("task_type", "text_column", "pair_column", "label_column")
+)
+
 Pooling = Annotated[
     Literal["mean", "cls", "last-four"],
     typer.Option(help="Mean of the last layer, its first position, or mean of four layers."),
@@ -128,7 +133,7 @@ def export_hf(
 @options.predict_options()
 def embed(
     settings: options.PredictOptions,
-    pooling: Pooling = "mean",
+    pooling: Pooling | None = None,
     tokens: Annotated[
         bool, typer.Option("--tokens", help="Write vectors of word pieces, not of lines.")
     ] = False,
@@ -169,6 +174,7 @@ def attention(
 
 
 @commands.command()
+@options.config_options(FinetuneConfig, only=READ_BY)
 def augment(
     data: options.Data,
     output: Annotated[Path, typer.Option("--output", help="TSV file.")],
@@ -185,11 +191,14 @@ def augment(
         typer.Option(help="Probability of replacing a word that has candidates.", min=0, max=1),
     ] = 0.4,
     seed: Annotated[int, typer.Option(help="Seed of the random choices.", min=0)] = 1,
+    overrides=None,
 ):
     """Write labelled sentences with some words replaced, to distil on (TinyBERT)."""
     from apps.bert.distillation.tools import augment_data
 
-    augment_data(data, output, masked_model, vectors, copies, candidates, probability, seed)
+    augment_data(
+        data, output, masked_model, vectors, copies, candidates, probability, seed, overrides
+    )
 
 
 @commands.command()

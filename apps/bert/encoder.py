@@ -72,7 +72,9 @@ class BertEncoder(keras.layers.Layer):
         self.segment_embedding = self._embedding(
             config.num_segments, config.hidden_dim, "segment_embedding"
         )
-        self.positions = LearnedPositions(config.max_positions, dtype=policy, name="positions")
+        self.positions = LearnedPositions(
+            config.max_positions, bert_initializer(), dtype=policy, name="positions"
+        )
         self.positions.build(shape)
         self.embedding_norm = LayerNormalization(
             config.epsilon, dtype=policy, name="embedding_norm"
@@ -88,7 +90,7 @@ class BertEncoder(keras.layers.Layer):
 
     def _embedding(self, count: int, width: int, name: str) -> keras.layers.Embedding:
         layer = keras.layers.Embedding(
-            count, width, _initializer(), dtype=self.dtype_policy, name=name
+            count, width, bert_initializer(), dtype=self.dtype_policy, name=name
         )
         layer.build()
         return layer
@@ -97,7 +99,7 @@ class BertEncoder(keras.layers.Layer):
         return keras.layers.Dense(
             self.config.hidden_dim,
             activation,
-            kernel_initializer=_initializer(),
+            kernel_initializer=bert_initializer(),
             dtype=self.dtype_policy,
             name=name,
         )
@@ -114,6 +116,7 @@ class BertEncoder(keras.layers.Layer):
             activation=config.activation,
             epsilon=config.epsilon,
             head_dim=config.hidden_dim // config.num_heads,
+            kernel_initializer=bert_initializer(),
             dtype=self.dtype_policy,
             name=f"block_{index}",
         )
@@ -199,6 +202,9 @@ def mean_of_tokens(sequence, padding_mask):
     return ops.sum(sequence * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
 
 
-def _initializer():
-    """The initialiser of the paper's code: a normal distribution cut at two standard deviations."""
+def bert_initializer():
+    """Initializer of all matrices and embeddings: a normal cut at two standard deviations.
+
+    That of the paper's code, `truncated_normal_initializer(stddev=0.02)`.
+    """
     return keras.initializers.TruncatedNormal(stddev=0.02)

@@ -10,10 +10,12 @@ import tensorflow as tf
 from apps.embeddings import data
 from apps.embeddings.algorithm import build_model
 from apps.embeddings.config import EmbedConfig
+from apps.embeddings.corpus.encoded_corpus import EncodedCorpus
 from apps.embeddings.corpus.vocabulary import Vocabulary
 from apps.embeddings.evaluator import EmbeddingEvaluator, Judgements
-from apps.embeddings.predictor import DocumentPredictor
+from apps.embeddings.predictor import DocumentPredictor, Weighting
 from apps.embeddings.serving import EmbeddingServing
+from apps.embeddings.vectors.document_vectors import common_component, sif_weights
 from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common import config as configs
 from shared.common import stream
@@ -100,10 +102,14 @@ class EmbedApp(App):
         extra = {data.VOCABULARY: (run.folder / data.VOCABULARY).read_text(encoding="utf-8")}
         if phrases_file.is_file():
             extra[data.PHRASES] = phrases_file.read_text(encoding="utf-8")
-        vectors = self.word_vectors(model)
-        return {"": EmbeddingServing(vectors, self.vocabulary, words_file, extra)}
+        vectors, weights = self.word_vectors(model), sif_weights(self.vocabulary.counts)
+        corpus = EncodedCorpus.open(run.folder / data.TOKENS).sample()
+        sif = weights, common_component(corpus, vectors.vectors, weights)
+        return {"": EmbeddingServing(vectors, *sif, words_file, extra)}
 
-    def predictor(self, saved_model: Path, weighting: str = "mean", **_: Any) -> DocumentPredictor:
+    def predictor(
+        self, saved_model: Path, weighting: Weighting = "mean", **_: Any
+    ) -> DocumentPredictor:
         config = configs.load(EmbedConfig, saved_model / "assets.extra" / "config.yaml")
         phrases = saved_model / "assets.extra" / data.PHRASES
         return DocumentPredictor(data.text_words(config, phrases), weighting)

@@ -1,7 +1,7 @@
 """Commands of `kerasuite embed`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,7 +19,11 @@ Vectors = Annotated[
 ]
 Top = Annotated[int, typer.Option("--top", help="Number of results to show.", min=1)]
 Weighting = Annotated[
-    str, typer.Option(help="mean, or sif: rare words count more (Arora et al., 2017).")
+    Literal["mean", "sif"],
+    typer.Option(
+        help="Mean of the words' vectors, or sif: rare words count more, and what the training "
+        "documents have in common is subtracted (Arora et al., 2017)."
+    ),
 ]
 
 commands = TaskCommands("Word embeddings: word2vec (skip-gram, CBOW) and GloVe, from plain text.")

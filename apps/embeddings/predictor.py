@@ -2,15 +2,15 @@
 
 import io
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from apps.embeddings.vectors.document_vectors import remove_first_component
 from shared.common.errors import KerasuiteError
 from shared.engine.prediction.predictor import Predictor
 
 VECTORS = "vectors.npy"
+Weighting = Literal["mean", "sif"]
 
 
 class DocumentPredictor(Predictor):
@@ -18,17 +18,19 @@ class DocumentPredictor(Predictor):
 
     Args:
         text_words: function of name and content of a file to its words, see `data.text_words`.
-        weighting: str. "mean", or "sif": words weighted by a / (a + p), and the first principal
-            component of all documents removed from `vectors.npy` (Arora et al., 2017).
+        weighting: "mean" of the word vectors, or "sif": words weighted by a / (a + p), and what the
+            training documents have in common subtracted (Arora et al., 2017).
     """
 
     suffixes = (".txt", ".md", ".gz")
     inputs = ("text",)
     outputs = ("vector", "known")
 
-    def __init__(self, text_words: Callable[[str, bytes], list[str]], weighting: str = "mean"):
+    def __init__(
+        self, text_words: Callable[[str, bytes], list[str]], weighting: Weighting = "mean"
+    ):
         self.text_words, self.weighting = text_words, weighting
-        self.signature = "document" if weighting == "mean" else "sif_document"
+        self.signature = {"mean": "document", "sif": "sif_document"}[weighting]
 
     def settings(self):
         return {"weighting": self.weighting}
@@ -54,9 +56,6 @@ class DocumentPredictor(Predictor):
         vectors = [np.array(row["vector"], np.float32) for row in rows if "vector" in row]
         if not vectors:
             return {}
-        matrix = np.stack(vectors)
-        if self.weighting == "sif":
-            matrix = remove_first_component(matrix)
         out = io.BytesIO()
-        np.save(out, matrix)
+        np.save(out, np.stack(vectors))
         return {VECTORS: [out.getvalue()]}

@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.embeddings.corpus.vocabulary import Vocabulary
-from apps.embeddings.vectors.document_vectors import sif_weights
 from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.engine.app import ServingModule
 from shared.text.line_tables import line_by_number, number_by_line
@@ -22,11 +20,13 @@ class EmbeddingServing(ServingModule):
             and 0 for an unknown word. At most V - 1 columns.
         document: `text` string [N], tokens separated by spaces, to `vector` f32 [N, D], the mean
             of the known ones (zeros without any), and `known` int32 [N], their number.
-        sif_document: the same, each token weighted by a / (a + p).
+        sif_document: the same, each token weighted by a / (a + p), less the projection on what the
+            training documents have in common: algorithm 1 of the paper.
 
     Args:
         word_vectors: the vectors.
-        vocabulary: the same words with their counts.
+        sif_weights: float32 (V,), see `document_vectors.sif_weights`.
+        common_component: float32 (D,), see `document_vectors.common_component`.
         words_file: path of a file with one word per line; becomes an asset.
         extra: dict of file name to text. Files for `assets.extra/`: vocabulary and phrases.
 
@@ -37,7 +37,8 @@ class EmbeddingServing(ServingModule):
     def __init__(
         self,
         word_vectors: WordVectors,
-        vocabulary: Vocabulary,
+        sif_weights: np.ndarray,
+        common_component: np.ndarray,
         words_file: Path,
         extra: dict[str, str],
     ):
@@ -48,7 +49,8 @@ class EmbeddingServing(ServingModule):
         lengths = np.linalg.norm(word_vectors.vectors, axis=1)
         scale = (1 / np.where(lengths == 0, 1, lengths)).astype(np.float32)
         self.inverse_lengths = tf.Variable(scale, trainable=False, name="inverse_lengths")
-        self.sif_weights = tf.Variable(sif_weights(vocabulary.counts), trainable=False, name="sif")
+        self.sif_weights = tf.Variable(sif_weights, trainable=False, name="sif")
+        self.common = tf.Variable(common_component, trainable=False, name="common")
         self.ids = number_by_line(words_file, default=len(self.words))
         self.names = line_by_number(words_file)
 
@@ -80,7 +82,10 @@ class EmbeddingServing(ServingModule):
         return self._weighted_mean(text, tf.ones(len(self.words)))
 
     def sif_document(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._weighted_mean(text, self.sif_weights)
+        found = self._weighted_mean(text, self.sif_weights)
+        vector = found["vector"]
+        projection = tf.linalg.matvec(vector, self.common)[:, None] * self.common
+        return found | {"vector": vector - projection}
 
     def _weighted_mean(self, text, weights):
         """Sum of weight times vector over the known tokens, divided by their number."""
@@ -109,7 +114,8 @@ class EmbeddingServing(ServingModule):
         }
 
     def trackables(self):
-        return [self.vectors, self.inverse_lengths, self.sif_weights, self.ids, self.names]
+        variables = [self.vectors, self.inverse_lengths, self.sif_weights, self.common]
+        return [*variables, self.ids, self.names]
 
     def examples(self):
         some = [*self.words[:3], self.words[-1], "", "not-a-word"]

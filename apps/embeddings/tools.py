@@ -6,7 +6,7 @@ import numpy as np
 from rich.table import Table
 
 from apps.embeddings.evaluator import WORDS_PLOTTED, Judgements, detailed_scores, shown_words
-from apps.embeddings.vectors.document_vectors import first_component, rank, remove_component
+from apps.embeddings.vectors.document_vectors import rank
 from apps.embeddings.vectors.vector_files import FORMATS, read_vectors, write_vectors
 from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common.console import console
@@ -149,7 +149,7 @@ def search(
         query: str. Words to look for.
         inputs: files, folders or globs.
         top: int. Number of files to print.
-        weighting: str. See `DocumentPredictor`.
+        weighting: "mean" or "sif". See `DocumentPredictor`.
     """
     import_tensorflow()
     from shared.common.inputs import find_inputs
@@ -166,11 +166,7 @@ def search(
     if not answer["known"]:
         raise KerasuiteError(f"QUERY '{query}': holds no word that the model knows; use others")
     names, vectors = _document_vectors(find_inputs(inputs, predictor.suffixes), predictor, loaded)
-    target = answer["vector"]
-    if weighting == "sif":
-        common = first_component(vectors)
-        vectors, target = remove_component(vectors, common), remove_component(target, common)
-    for index, cosine in rank(target, vectors, top):
+    for index, cosine in rank(answer["vector"], vectors, top):
         console.print(f"{cosine:.3f}  {names[index]}", markup=False)
 
 

@@ -122,7 +122,8 @@ class TranslateApp(App):
 
     def evaluator(self, run: Run) -> TranslationEvaluator:
         pairs, _ = self._validation_pairs(run)
-        return TranslationEvaluator(self.tokenizers.target, pairs, run.artifacts["target_language"])
+        language = run.artifacts["target_language"]
+        return TranslationEvaluator(self.tokenizers.target, pairs, language, run.config.decoding)
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, TranslatorServing]:
         pairs, _ = self._validation_pairs(run)

@@ -26,7 +26,10 @@ commands.add_train(
     APP, TranslateConfig, "Train a translator on two line-aligned files, TSV or a folder of them."
 )
 commands.add_evaluate(
-    APP, "Score a run: BLEU and chrF with their signatures, by length, with samples."
+    APP,
+    "Score a run: BLEU and chrF with their signatures, by length, with samples.",
+    TranslateConfig,
+    only=("decoding",),
 )
 commands.add_export(
     APP, "Export a run as a SavedModel: sentence in, sentence out, beam search included."

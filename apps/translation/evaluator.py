@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from sacrebleu.metrics import BLEU, CHRF
 
+from apps.translation.config import DecodingConfig
 from apps.translation.languages import main_language
 from apps.translation.length_plot import plot_by_length
 from apps.translation.pairs.pair_files import SentencePairs
@@ -35,11 +36,18 @@ class TranslationEvaluator(Evaluator):
         tokenizer: of the target language.
         pairs: the validation data, to which the batches' `index` points.
         target_language: str, such as "de" or "zh-CN"; chooses sacreBLEU's tokenizer.
+        decoding: the search that found the translations, for the report.
     """
 
-    def __init__(self, tokenizer: SubwordTokenizer, pairs: SentencePairs, target_language: str):
+    def __init__(
+        self,
+        tokenizer: SubwordTokenizer,
+        pairs: SentencePairs,
+        target_language: str,
+        decoding: DecodingConfig,
+    ):
         self.tokenizer, self.pairs = tokenizer, pairs
-        self.target_language = target_language
+        self.target_language, self.decoding = target_language, decoding
         self._found: dict[int, str] = {}
 
     def update(self, batch: Any, outputs: dict[str, np.ndarray]) -> None:
@@ -69,6 +77,8 @@ class TranslationEvaluator(Evaluator):
         return {
             **{f"{name}_signature": self._signature(each) for name, each in metrics.items()},
             "pairs": len(rows),
+            "beam_size": self.decoding.beam_size,
+            "length_penalty": self.decoding.length_penalty,
             "by_length": by_length,
         }
 

@@ -23,8 +23,8 @@ class TranslatorServing(ServingModule):
             log-probability over the length penalty, with the search of the run's configuration.
         with_options: the same, with `beam_size` int32 scalar, which is taken as one of 1 to 256,
             and `length_penalty` f32 scalar.
-        n_best: `text` and `n` int32 scalar to `translations` string [N, n] and `scores` f32
-            [N, n], best first; n is at most 256.
+        n_best: the inputs of `with_options` and `n` int32 scalar to `translations` string [N, n]
+            and `scores` f32 [N, n], best first; n is at most 256, and the beam at least n.
         sample: `text`, `temperature` f32, `top_k` int32, `top_p` f32 and `seed` int32 scalars to
             `translation`, drawn at random (see `shared.decoding.sampling`), and `score`, its
             log-probability. The draws depend on seed and text alone: the same text has the same
@@ -81,15 +81,14 @@ class TranslatorServing(ServingModule):
 
     def with_options(self, text, beam_size, length_penalty) -> dict[str, tf.Tensor]:
         if not isinstance(beam_size, int):
-            beam_size = tf.clip_by_value(beam_size, 1, MAX_BEAM)
+            beam_size = _beam(beam_size)
         tokens, scores = self._found(text, beam_size, length_penalty)
         translation = self.tokenizers.target.detokenize(tokens[:, 0])
         return {"translation": translation, "score": scores[:, 0]}
 
-    def n_best(self, text, n) -> dict[str, tf.Tensor]:
-        n = tf.clip_by_value(n, 1, MAX_BEAM)
-        beam_size = tf.maximum(n, self.decoding.beam_size)
-        tokens, scores = self._found(text, beam_size, self.decoding.length_penalty, n)
+    def n_best(self, text, n, beam_size, length_penalty) -> dict[str, tf.Tensor]:
+        n = _beam(n)
+        tokens, scores = self._found(text, tf.maximum(n, _beam(beam_size)), length_penalty, n)
         flat = self.tokenizers.target.detokenize(tf.reshape(tokens, [-1, tf.shape(tokens)[2]]))
         return {"translations": tf.reshape(flat, tf.shape(scores)), "scores": scores}
 
@@ -153,7 +152,7 @@ class TranslatorServing(ServingModule):
         signatures = {
             "serving_default": (text, self.translate),
             "with_options": (text | options, self.with_options),
-            "n_best": (text | n, self.n_best),
+            "n_best": (text | n | options, self.n_best),
             "sample": (text | draws, self.sample),
             "score": (text | target, self.score),
             "count_tokens": (text | target, self.count_tokens),
@@ -173,7 +172,12 @@ class TranslatorServing(ServingModule):
                 "beam_size": np.int32(2),
                 "length_penalty": np.float32(1.0),
             },
-            "n_best": {"text": texts, "n": np.int32(3)},
+            "n_best": {
+                "text": texts,
+                "n": np.int32(3),
+                "beam_size": np.int32(4),
+                "length_penalty": np.float32(0.6),
+            },
             # The likeliest tokens: a draw from several may fall otherwise by a rounding.
             "sample": {
                 "text": texts,
@@ -194,7 +198,13 @@ class TranslatorServing(ServingModule):
         return (
             'A request is `{"inputs": {"text": ["A sentence.", "Another one."]}}`, one sentence an '
             'entry; `{"signature_name": "with_options", "inputs": {"text": ["A sentence."], '
-            '"beam_size": 8, "length_penalty": 1.0}}` searches otherwise, and '
+            '"beam_size": 8, "length_penalty": 1.0}}` searches otherwise (`n_best` takes `n` as '
+            "well), and "
             '`{"signature_name": "sample", "inputs": {"text": ["A sentence."], "temperature": 0.8, '
             '"top_k": 0, "top_p": 0.95, "seed": 1}}` draws a translation at random.'
         )
+
+
+def _beam(size: tf.Tensor) -> tf.Tensor:
+    """The nearest possible size of a beam."""
+    return tf.clip_by_value(size, 1, MAX_BEAM)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from shared.layers.initializers import fresh_initializer
+
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class FeedForward(keras.layers.Layer):
@@ -15,6 +17,7 @@ class FeedForward(keras.layers.Layer):
         hidden_dim: int. Width D of the output.
         activation: str. Name of a Keras activation, or "gelu_tanh", the approximation of GELU
             that BERT's first code has (Hendrycks and Gimpel, 2016).
+        kernel_initializer: str or `keras.initializers.Initializer`.
 
     Call arguments:
         inputs: float tensor (B, T, E).
@@ -30,23 +33,32 @@ class FeedForward(keras.layers.Layer):
         intermediate_dim: int,
         hidden_dim: int,
         activation: str = "relu",
+        kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.intermediate_dim = intermediate_dim
         self.hidden_dim = hidden_dim
         self.activation = activation
+        self.kernel_initializer = kernel_initializer
         self.supports_masking = True
 
     def build(self, input_shape):
-        policy = self.dtype_policy
-        self.expand = keras.layers.Dense(
-            self.intermediate_dim, _activation(self.activation), name="expand", dtype=policy
-        )
+        activation = _activation(self.activation)
+        self.expand = self._dense("expand", self.intermediate_dim, activation)
         self.expand.build(input_shape)
-        self.reduce = keras.layers.Dense(self.hidden_dim, name="reduce", dtype=policy)
+        self.reduce = self._dense("reduce", self.hidden_dim, None)
         self.reduce.build((*input_shape[:-1], self.intermediate_dim))
         self.built = True
+
+    def _dense(self, name: str, width: int, activation) -> keras.layers.Dense:
+        return keras.layers.Dense(
+            width,
+            activation,
+            kernel_initializer=fresh_initializer(self.kernel_initializer),
+            name=name,
+            dtype=self.dtype_policy,
+        )
 
     def call(self, inputs):
         rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
@@ -61,6 +73,7 @@ class FeedForward(keras.layers.Layer):
             "intermediate_dim": self.intermediate_dim,
             "hidden_dim": self.hidden_dim,
             "activation": self.activation,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
 
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from shared.layers import first_position
 from shared.layers.dropout import Dropout
+from shared.layers.initializers import fresh_initializer, joint_initializer
 
 
 class Attention(NamedTuple):
@@ -43,6 +44,8 @@ class MultiHeadAttention(keras.layers.Layer):
         dropout: float. Dropout of the attention weights.
         head_dim: int. Width d of a head, by default D / H; a layer whose heads were pruned has
             fewer than D / d.
+        kernel_initializer: str or `keras.initializers.Initializer`. Of W_Q, W_K, W_V and W_O, each
+            as a matrix of its own.
 
     Call arguments:
         inputs: float tensor (B, T, D).
@@ -67,6 +70,7 @@ class MultiHeadAttention(keras.layers.Layer):
         hidden_dim: int,
         dropout: float = 0.0,
         head_dim: int | None = None,
+        kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -76,6 +80,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.hidden_dim = hidden_dim
         self.dropout = dropout
         self.head_dim = head_dim or hidden_dim // num_heads
+        self.kernel_initializer = kernel_initializer
 
     def build(self, inputs_shape, memory_shape=None):
         self.is_self_attention = memory_shape is None
@@ -85,7 +90,10 @@ class MultiHeadAttention(keras.layers.Layer):
             self.query = self._projection("query", 1, inputs_shape)
             self.key_value = self._projection("key_value", 2, memory_shape)
         self.output_dense = keras.layers.Dense(
-            self.hidden_dim, name="output", dtype=self.dtype_policy
+            self.hidden_dim,
+            kernel_initializer=fresh_initializer(self.kernel_initializer),
+            name="output",
+            dtype=self.dtype_policy,
         )
         self.output_dense.build((*inputs_shape[:-1], self.num_heads * self.head_dim))
         self.weights_dropout = Dropout(self.dropout, dtype=self.dtype_policy)
@@ -93,12 +101,12 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _projection(self, name: str, parts: int, input_shape) -> keras.layers.Dense:
         """W_Q, W_K and W_V, or some of them, side by side in one matrix."""
-        inputs, width = input_shape[-1], self.num_heads * self.head_dim
-        # Each part is initialised as a matrix of its own: Glorot's fan-out counts one part.
-        scale = (inputs + parts * width) / (inputs + width)
+        width = self.num_heads * self.head_dim
         dense = keras.layers.Dense(
             parts * width,
-            kernel_initializer=keras.initializers.VarianceScaling(scale, "fan_avg", "uniform"),
+            kernel_initializer=joint_initializer(
+                self.kernel_initializer, input_shape[-1], width, parts
+            ),
             name=name,
             dtype=self.dtype_policy,
         )
@@ -213,6 +221,7 @@ class MultiHeadAttention(keras.layers.Layer):
             "hidden_dim": self.hidden_dim,
             "dropout": self.dropout,
             "head_dim": self.head_dim,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
 
 

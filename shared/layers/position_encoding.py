@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from shared.layers.initializers import fresh_initializer
+
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class SinusoidalPositions(keras.layers.Layer):
@@ -52,6 +54,7 @@ class LearnedPositions(keras.layers.Layer):
 
     Args:
         max_length: int. Number of positions.
+        embeddings_initializer: str or `keras.initializers.Initializer`.
 
     Call arguments:
         inputs: float tensor (B, T, D).
@@ -63,14 +66,19 @@ class LearnedPositions(keras.layers.Layer):
     Reference: [Gehring et al., 2017](https://arxiv.org/abs/1705.03122)
     """
 
-    def __init__(self, max_length: int = 512, **kwargs):
+    def __init__(self, max_length: int = 512, embeddings_initializer="uniform", **kwargs):
         super().__init__(**kwargs)
         self.max_length = max_length
+        self.embeddings_initializer = embeddings_initializer
         self.supports_masking = True
 
     def build(self, input_shape):
         self.positions = keras.layers.Embedding(
-            self.max_length, input_shape[-1], name="positions", dtype=self.dtype_policy
+            self.max_length,
+            input_shape[-1],
+            fresh_initializer(self.embeddings_initializer),
+            name="positions",
+            dtype=self.dtype_policy,
         )
         self.positions.build()
         self.built = True
@@ -83,4 +91,8 @@ class LearnedPositions(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "max_length": self.max_length}
+        return {
+            **super().get_config(),
+            "max_length": self.max_length,
+            "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
+        }

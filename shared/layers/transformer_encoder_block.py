@@ -26,6 +26,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         activation: str. See `FeedForward`.
         epsilon: float. Added to the variance in the normalisations.
         head_dim: int. Width of an attention head, by default D / H.
+        kernel_initializer: str or `keras.initializers.Initializer`, of all matrices.
 
     Call arguments:
         inputs: float tensor (B, T, D).
@@ -54,6 +55,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         activation: str = "relu",
         epsilon: float = 1e-6,
         head_dim: int | None = None,
+        kernel_initializer="glorot_uniform",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -68,6 +70,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.activation = activation
         self.epsilon = epsilon
         self.head_dim = head_dim
+        self.kernel_initializer = kernel_initializer
 
     def build(self, input_shape):
         policy = self.dtype_policy
@@ -77,6 +80,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
             self.intermediate_dim,
             self.hidden_dim,
             self.activation,
+            self.kernel_initializer,
             name="feed_forward",
             dtype=policy,
         )
@@ -91,6 +95,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
             self.hidden_dim,
             self.attention_dropout,
             self.head_dim,
+            self.kernel_initializer,
             name=name,
             dtype=self.dtype_policy,
         )
@@ -164,4 +169,5 @@ class TransformerEncoderBlock(keras.layers.Layer):
             "activation": self.activation,
             "epsilon": self.epsilon,
             "head_dim": self.head_dim,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }

@@ -10,6 +10,7 @@ Used for the demo page, galleries and the most confident mistakes:
 
 import base64
 import html
+import numbers
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -197,7 +198,8 @@ def data_address(data: bytes) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    # NumPy's numbers are registered with `numbers`.
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return f"<td>{html.escape(str(value))}</td>"
-    shown = f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    shown = f"{value:,}" if isinstance(value, numbers.Integral) else f"{value:.4g}"
     return f'<td class="number">{shown}</td>'

@@ -31,6 +31,11 @@ class LayerTransferConfig:
     attention_weight: float = option(1.0, "Weight of the attention scores' squared error.", ge=0)
     patient_weight: float = option(0.0, "Weight of the first positions' distance (BERT-PKD).", ge=0)
     cosine_weight: float = option(0.0, "Weight of the last layer's cosine loss (DistilBERT).", ge=0)
+    projection: Literal["auto", "on"] = option(
+        "auto",
+        "Learned projection before the losses of BERT-PKD and DistilBERT; auto: only where student "
+        "and teacher have different widths. TinyBERT's losses always have it.",
+    )
 
 
 @config_class

@@ -67,8 +67,24 @@ def needed_outputs(config: LayerTransferConfig, mapping: Sequence[int]) -> list[
     return list(dict.fromkeys(needed))
 
 
+def projected_losses(config: LayerTransferConfig, student_dim: int, teacher_dim: int) -> list[str]:
+    """The losses with a weight that see the student through a learned projection.
+
+    TinyBERT has one in its equations, whatever the widths. BERT-PKD and DistilBERT compare hidden
+    states as they are, which only equal widths allow.
+
+    Args:
+        config: the losses and their weights.
+        student_dim, teacher_dim: int. Widths of both.
+    """
+    names = ["embedding", "hidden"]
+    if config.projection == "on" or student_dim != teacher_dim:
+        names += ["patient", "cosine"]
+    return [name for name in names if getattr(config, f"{name}_weight")]
+
+
 class LayerTransfer(keras.layers.Layer):
-    """Layer-wise losses between a student and a teacher of another width.
+    """Layer-wise losses between a student and a teacher.
 
     Args:
         config: `LayerTransferConfig`. The losses and their weights.
@@ -97,26 +113,31 @@ class LayerTransfer(keras.layers.Layer):
 
     def build(self, student_shape):
         # One projection of the embeddings, and one shared by all other layers.
-        self.projections = [
-            keras.layers.Dense(self.teacher_dim, use_bias=True, name=name)
-            for name in ("embedding_projection", "hidden_projection")
-        ]
-        for projection in self.projections:
-            projection.build(student_shape)
+        self.projected = projected_losses(self.config, student_shape[-1], self.teacher_dim)
+        if "embedding" in self.projected:
+            self.embedding_projection = self._projection("embedding_projection", student_shape)
+        if set(self.projected) - {"embedding"}:
+            self.hidden_projection = self._projection("hidden_projection", student_shape)
         self.built = True
+
+    def _projection(self, name: str, student_shape) -> keras.layers.Dense:
+        projection = keras.layers.Dense(self.teacher_dim, name=name)
+        projection.build(student_shape)
+        return projection
+
+    def _compared(self, loss: str, hidden):
+        """Hidden states of the student as a loss compares them with the teacher's."""
+        return self.hidden_projection(hidden) if loss in self.projected else hidden
 
     def call(self, student, teacher, padding_mask, item_counts):
         config, terms, ours = self.config, {}, student["hidden_states"]
         rows = padding_mask, item_counts
-        embedding_projection, projection = self.projections
         pairs = list(enumerate(self.mapping, 1))
         if config.embedding_weight:
-            loss = hidden_loss(
-                embedding_projection(ours[0]), teacher["hidden_0"], padding_mask, item_counts
-            )
+            loss = hidden_loss(self.embedding_projection(ours[0]), teacher["hidden_0"], *rows)
             terms["embedding"] = config.embedding_weight * loss
         if config.hidden_weight:
-            losses = [hidden_loss(projection(ours[m]), teacher[f"hidden_{n}"], *rows)
+            losses = [hidden_loss(self._compared("hidden", ours[m]), teacher[f"hidden_{n}"], *rows)
                       for m, n in pairs]  # fmt: skip
             terms["hidden"] = config.hidden_weight * sum(losses)
         if config.attention_weight:
@@ -125,12 +146,12 @@ class LayerTransfer(keras.layers.Layer):
                       for m, n in pairs]  # fmt: skip
             terms["attention"] = config.attention_weight * sum(losses)
         if config.patient_weight:
-            losses = [patient_loss(projection(ours[m]), teacher[f"first_{n}"], item_counts)
-                      for m, n in pairs[:-1]]  # fmt: skip
+            losses = [
+                patient_loss(self._compared("patient", ours[m]), teacher[f"first_{n}"], item_counts)
+                for m, n in pairs[:-1]
+            ]
             terms["patient"] = config.patient_weight * sum(losses)
         if config.cosine_weight:
-            loss = cosine_loss(
-                projection(ours[-1]), teacher["hidden_-1"], padding_mask, item_counts
-            )
+            loss = cosine_loss(self._compared("cosine", ours[-1]), teacher["hidden_-1"], *rows)
             terms["cosine"] = config.cosine_weight * loss
         return terms

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.bert.distillation.config import LayerTransferConfig
 from apps.bert.distillation.layer_mapping import map_layers, mapping_note
-from apps.bert.distillation.layer_transfer import LayerOutput, needed_outputs
+from apps.bert.distillation.layer_transfer import LayerOutput, needed_outputs, projected_losses
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.start import SETTINGS, VOCABULARY, check_shape, load_tokenizer, prepare_start
 from shared.common import config as configs
@@ -30,7 +30,8 @@ def prepare_student(
         length: option and value of the longest sequence in word pieces.
 
     Returns:
-        The artifacts of `prepare_start`, and "teacher_dim" and "layer_mapping".
+        The artifacts of `prepare_start`, and "teacher_dim", "layer_mapping" and
+        "projected_losses".
 
     Raises:
         KerasuiteError: if the student cannot learn from this teacher.
@@ -43,7 +44,11 @@ def prepare_student(
         check_shape(encoder, length, name)
     mapping = _mapping(run.config.transfer, *encoders)
     _check_heads(run.config.transfer, mapping, *encoders)
-    return start | {"teacher_dim": encoders[1].hidden_dim, "layer_mapping": mapping}
+    return start | {
+        "teacher_dim": encoders[1].hidden_dim,
+        "layer_mapping": mapping,
+        "projected_losses": _projected(run.config.transfer, *encoders),
+    }
 
 
 def check_layer_losses(options: LayerTransferConfig, mapping: list[int]) -> None:
@@ -85,6 +90,21 @@ def _mapping(
     if note := mapping_note(*depths, options.mapping, mapping):
         warn(note)
     return mapping
+
+
+def _projected(
+    options: LayerTransferConfig, student: EncoderConfig, teacher: EncoderConfig
+) -> list[str]:
+    """The losses with a projection; says so where only the widths require one."""
+    widths = student.hidden_dim, teacher.hidden_dim
+    found = projected_losses(options, *widths)
+    direct = projected_losses(options, teacher.hidden_dim, teacher.hidden_dim)
+    if added := [f"--{name}-weight" for name in found if name not in direct]:
+        warn(
+            f"{' and '.join(added)}: the student is {widths[0]} wide, the teacher {widths[1]}; "
+            f"hidden states are compared through a learned projection"
+        )
+    return found
 
 
 def _check_heads(

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shared.common import config as configs
 from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_path
@@ -25,6 +26,7 @@ def augment_data(
     candidates: int,
     probability: float,
     seed: int,
+    overrides: dict[str, Any] | None = None,
 ) -> None:
     """Writes the training sentences of `data`, and changed copies of each, as a TSV.
 
@@ -35,6 +37,7 @@ def augment_data(
         vectors: word vectors as text, or None; one of both is needed.
         copies, candidates, probability: N_a, K and p_t of the TinyBERT paper.
         seed: seed of the random choices.
+        overrides: leaves of `FinetuneConfig` that say how the data are read.
 
     Raises:
         KerasuiteError: if neither source of words is given, or the data are no sentences.
@@ -43,11 +46,13 @@ def augment_data(
         raise KerasuiteError("augment: no source of words; give --masked-model, --vectors or both")
     import_tensorflow()
     from apps.bert.distillation.augmentation import first_found
+    from apps.bert.finetuning.config import FinetuneConfig
     from apps.bert.finetuning.data import report
     from apps.bert.tasks.read import read_files
     from apps.bert.tasks.splits import training_files, validation_files
 
-    found = read_files(training_files(data))
+    options = configs.resolve(FinetuneConfig, overrides).task_data
+    found = read_files(training_files(data), options.task_type, options.columns)
     if found.task_type not in ("classification", "pair", "regression"):
         raise KerasuiteError(
             f"{data[0]}: holds {found.task_type}; only sentences and pairs are augmented"
@@ -66,9 +71,10 @@ def augment_data(
             file.write("\t".join(" ".join(cell.split()) for cell in row) + "\n")
             count += 1
     held_out = [str(path) for path in validation_files(data, [])] or ["DEV"]
+    kind = "" if options.task_type == "auto" else f" --task-type {options.task_type}"
     console.print(
         f"{len(found.examples):,} examples became {count - 1:,} in {output}. Next:\n"
-        f"  kerasuite bert distill {output} --validation {held_out[0]} --teacher RUN",
+        f"  kerasuite bert distill {output} --validation {held_out[0]}{kind} --teacher RUN",
         markup=False,
     )
 

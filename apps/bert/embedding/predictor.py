@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from shared.common.errors import KerasuiteError
+from shared.common.errors import UsageError
 from shared.engine.prediction.line_predictor import LinePredictor
 
 VECTORS = "vectors.npy"
@@ -18,20 +18,28 @@ class EmbeddingPredictor(LinePredictor):
     """A vector for each line of text; all of them also in `vectors.npy`.
 
     Args:
-        pooling: "mean" over the word pieces of the last layer, "cls", its first position, or
-            "last-four", the mean over the last four layers.
+        pooling: "mean" over the word pieces of the last layer (the default), "cls", its first
+            position, or "last-four", the mean over the last four layers.
         tokens: bool. Write the vectors of the word pieces of line n of `a.txt` to
             `tokens/a.txt/n.npz`, as `pieces` and `vectors`, instead of a vector for the line.
+
+    Raises:
+        UsageError: if vectors of word pieces are to be pooled.
     """
 
     suffixes = (".txt", ".md", ".gz")
 
-    def __init__(self, pooling: Literal["mean", "cls", "last-four"] = "mean", tokens: bool = False):
-        if pooling not in POOLING:
-            raise KerasuiteError(f"--pooling {pooling}: unknown; one of {', '.join(POOLING)}")
-        self.pooling, self.tokens = pooling, tokens
+    def __init__(
+        self, pooling: Literal["mean", "cls", "last-four"] | None = None, tokens: bool = False
+    ):
+        if pooling and tokens:
+            raise UsageError(
+                f"--pooling {pooling}: makes one vector of a line; leave it out with --tokens, "
+                f"which writes those of its word pieces"
+            )
+        self.pooling, self.tokens = pooling or "mean", tokens
         self.signature = "tokens" if tokens else "serving_default"
-        self.outputs = ("pieces", "vectors") if tokens else (POOLING[pooling],)
+        self.outputs = ("pieces", "vectors") if tokens else (POOLING[self.pooling],)
 
     def settings(self):
         return {"pooling": self.pooling, "tokens": self.tokens}

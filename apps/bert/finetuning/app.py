@@ -23,6 +23,7 @@ from apps.bert.tasks.read import FoundTask, read_files
 from apps.bert.tasks.splits import validation_files
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
+from shared.common.messages import warn
 from shared.engine.app import App, Evaluator
 from shared.engine.run import Run, read_metrics
 from shared.engine.saved_model.export import EXTRA
@@ -71,8 +72,14 @@ class FinetuneApp(App):
         task_type = task_class(run.config, labels)
         start = self.prepare_start(run, lambda: task_type.texts(train))
         tokenizer = load_tokenizer(run.folder)
-        for examples, name in ((train, TRAIN), (validation, VALIDATION)):
-            task_type.features(examples, tokenizer).save(run.folder / name)
+        for examples, name, purpose in (
+            (train, TRAIN, "training"),
+            (validation, VALIDATION, "validation"),
+        ):
+            features = task_type.features(examples, tokenizer)
+            if note := task_type.cut_note(features, purpose):
+                warn(note)
+            features.save(run.folder / name)
         save_examples(validation, run.folder / EXAMPLES)
         return start | {
             "task_type": found.task_type,
@@ -125,7 +132,10 @@ class FinetuneApp(App):
         options, task_type = run.config.task_data, run.artifacts["task_type"]
         found = read_files(validation_files([], data), task_type, options.columns)
         report(found)
-        self._validation = found.examples, self.task_type.features(found.examples, self.tokenizer)
+        features = self.task_type.features(found.examples, self.tokenizer)
+        if note := self.task_type.cut_note(features, "validation"):
+            warn(note)
+        self._validation = found.examples, features
         self._has_own_validation = False
 
     def check(self, config: FinetuneConfig) -> tuple[list[str], list[str]]:

@@ -31,7 +31,7 @@ def describe(config: FinetuneConfig) -> tuple[list[str], list[str]]:
         f"task type: {found.task_type}",
         f"{len(train):,} examples to train on, {len(validation):,} to validate ({origin})",
         *_labels(found),
-        _lengths(found),
+        *_lengths(found, config.task_data.max_length),
         *found.notes,
     ]
     problems = list(found.problems) + _unseen(found) + _rare(found) + _repeated(train, validation)
@@ -61,10 +61,18 @@ def _label_counts(examples: Sequence[Example]) -> Counter:
     return counts
 
 
-def _lengths(found: FoundTask) -> str:
+def _lengths(found: FoundTask, max_length: int) -> list[str]:
     examples = found.train.examples
     words = [len(text.split()) for text in TASK_TYPES[found.task_type].texts(examples)]
-    return f"{np.median(words):.0f} words a text in the median, {max(words):,} at most"
+    lines = [f"{np.median(words):.0f} words a text in the median, {max(words):,} at most"]
+    # A word is at least one piece; how many exactly, a vocabulary says. Questions have windows.
+    cut = sum(count > max_length - 2 for count in words)
+    if cut and found.task_type != "question-answering":
+        lines.append(
+            f"at least {cut:,} of {len(words):,} texts are longer than --max-length {max_length} "
+            f"word pieces and are cut"
+        )
+    return lines
 
 
 def _unseen(found: FoundTask) -> list[str]:

@@ -47,6 +47,7 @@ class Features:
         labels: (N,) classes, numbers or right choices; (N, 2) first and last token of answers; or
             the tags of all rows, IGNORED where there is none.
         choices: int. Rows of an example.
+        cut: int. Examples of which the end is not read; not kept in the file.
         more: arrays that only the evaluation needs, by name. Tagged sentences have "words", the
             index of the word of each piece between [CLS] and [SEP]; see also `question_features`.
     """
@@ -55,6 +56,7 @@ class Features:
     labels: np.ndarray | Sentences
     choices: int = 1
     more: dict[str, np.ndarray | Sentences] = dataclasses.field(default_factory=dict)
+    cut: int = 0
 
     def __len__(self) -> int:
         return len(self.rows) // self.choices

@@ -10,7 +10,7 @@ Reference: [Devlin et al., 2019, section 4](https://arxiv.org/abs/1810.04805)
 import keras
 from keras import ops
 
-from apps.bert.encoder import IGNORED, mean_of_tokens
+from apps.bert.encoder import IGNORED, bert_initializer, mean_of_tokens
 from shared.layers import Dropout
 from shared.losses.softened_cross_entropy import softened_cross_entropy
 
@@ -52,7 +52,7 @@ class Head(keras.layers.Layer):
         # In float32, as losses are; mixed precision ends here.
         self.dense = keras.layers.Dense(
             self.num_outputs,
-            kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            kernel_initializer=bert_initializer(),
             dtype="float32",
             name="dense",
         )

@@ -15,6 +15,7 @@ from apps.bert.finetuning.questions.evaluator import QuestionEvaluator
 from apps.bert.finetuning.questions.features import question_features
 from apps.bert.finetuning.questions.predictor import QuestionPredictor
 from apps.bert.finetuning.questions.serving import QuestionServing
+from apps.bert.finetuning.questions.spans import longest_question
 from apps.bert.finetuning.serving import FineTunedServing
 from apps.bert.finetuning.tagging.evaluator import TaggingEvaluator
 from apps.bert.finetuning.tagging.features import tagging_features
@@ -67,6 +68,20 @@ class TaskType(abc.ABC):
     @abc.abstractmethod
     def features(self, examples: Sequence[Any], tokenizer: WordPieceTokenizer) -> Features:
         """The features of examples."""
+
+    def cut_note(self, features: Features, name: str) -> str:
+        """A line about examples of which the end is not read; empty where there are none.
+
+        Args:
+            features: the features of examples.
+            name: what the examples are for, "training" or "validation".
+        """
+        if not features.cut:
+            return ""
+        return (
+            f"{features.cut:,} of {len(features):,} {name} examples are longer than --max-length "
+            f"{self.config.task_data.max_length} word pieces and are cut"
+        )
 
     @property
     def num_outputs(self) -> int:
@@ -203,6 +218,16 @@ class QuestionTask(TaskType):
     def features(self, examples, tokenizer):
         options = self.config.task_data
         return question_features(examples, tokenizer, options.max_length, options.stride)
+
+    def cut_note(self, features, name):
+        """Of long contexts all is read, in windows; of questions the beginning."""
+        if not features.cut:
+            return ""
+        longest = longest_question(self.config.task_data.max_length)
+        return (
+            f"{features.cut:,} of {len(features.more['starts']):,} {name} questions have more than "
+            f"{longest} word pieces and are cut"
+        )
 
     def evaluator(self, examples, features):
         return QuestionEvaluator(examples, features, self.config.task_data.max_answer_length)

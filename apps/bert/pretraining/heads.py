@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from apps.bert.encoder import bert_initializer
 from shared.layers import LayerNormalization
 
 
@@ -42,7 +43,9 @@ class MaskedLanguageHead(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, sequence_shape):
-        self.transform = keras.layers.Dense(self.width, name="transform")
+        self.transform = keras.layers.Dense(
+            self.width, kernel_initializer=bert_initializer(), name="transform"
+        )
         self.transform.build(sequence_shape)
         self.norm = LayerNormalization(self.epsilon, name="norm")
         self.norm.build((None, None, self.width))

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import keras
 from keras import ops
 
-from apps.bert.encoder import IGNORED, BertEncoder
+from apps.bert.encoder import IGNORED, BertEncoder, bert_initializer
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.pretraining.heads import MaskedLanguageHead
 from shared.common import config as configs
@@ -45,7 +45,9 @@ class Pretrainer(keras.Model):
             config.epsilon,
             name="masked",
         )
-        self.next_sentence = keras.layers.Dense(2, dtype="float32", name="next_sentence")
+        self.next_sentence = keras.layers.Dense(
+            2, kernel_initializer=bert_initializer(), dtype="float32", name="next_sentence"
+        )
 
     def build(self, input_shape=None):
         self.encoder.build()

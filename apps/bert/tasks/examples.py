@@ -42,7 +42,9 @@ class QuestionExample:
     """A question about a context.
 
     Attributes:
-        answers: (text, start) of each right answer; `context[start:start + len(text)] == text`.
+        answers: (text, start) of each right answer; `context[start:start + len(text)] == text`, or
+            the start is None where the context does not have the text. Those come last: they are
+            scored, but say nothing about a span.
         is_impossible: bool. Whether the context does not answer it (SQuAD 2.0).
         title: title of the article of the context.
     """
@@ -50,9 +52,14 @@ class QuestionExample:
     id: str
     question: str
     context: str
-    answers: tuple[tuple[str, int], ...] = ()
+    answers: tuple[tuple[str, int | None], ...] = ()
     is_impossible: bool = False
     title: str = ""
+
+    @property
+    def has_span(self) -> bool:
+        """Whether it can be learnt: the place of an answer is known, or there is no answer."""
+        return self.is_impossible or any(start is not None for _, start in self.answers)
 
 
 Example = TextExample | ChoiceExample | TaggedSentence | QuestionExample

@@ -64,10 +64,11 @@ def find_task(
     train = read_files(training_files(data), task_type, columns)
     files = validation_files(data, validation)
     if files:
-        return FoundTask(train, read_files(files, train.task_type, columns), from_split=False)
+        validation = read_files(files, train.task_type, columns)
+        return FoundTask(_learnable(train), validation, from_split=False)
     parts = hold_out(train.examples, share, seed)
-    both = [dataclasses.replace(train, examples=part) for part in parts]
-    return FoundTask(*both, from_split=True)
+    train, validation = (dataclasses.replace(train, examples=part) for part in parts)
+    return FoundTask(_learnable(train), validation, from_split=True)
 
 
 def read_files(
@@ -126,6 +127,16 @@ def read_file(path: Path, task_type: str = "auto", columns: Columns = Columns())
     if not found.examples:
         raise KerasuiteError(f"no row of it can be used; {_first(found, path)}")
     return found
+
+
+def _learnable(train: Examples) -> Examples:
+    """Without the questions whose answers have no place in their context."""
+    if train.task_type != QUESTIONS:
+        return train
+    examples = [example for example in train.examples if example.has_span]
+    if not examples:
+        raise KerasuiteError(f"no question to train on; {train.notes[-1]}")
+    return dataclasses.replace(train, examples=examples)
 
 
 def _choices(found: Examples) -> int:

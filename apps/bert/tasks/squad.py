@@ -4,8 +4,10 @@
 [2018](https://arxiv.org/abs/1806.03822).
 """
 
+import dataclasses
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,34 +25,35 @@ def read_squad(path: Path, labelled: bool = True) -> Examples:
         path: the file.
         labelled: bool. Whether each question needs an answer or `is_impossible`.
 
+    Answers are kept by their text, as the official script scores them; the notes count those whose
+    offset does not fit it.
+
     Raises:
         KerasuiteError: if the file is no such JSON.
     """
-    examples, problems, seen = [], [], set()
+    examples, problems, seen, offsets = [], [], set(), _Offsets(path)
     for location, article, context, question in _questions(path):
         name = question.get("id")
         text = question.get("question")
         if not isinstance(text, str) or not isinstance(name, str | int):
             problems.append(f"{path}: {location}: no question or no id; check the file")
             continue
-        answers, wrong = _answers(question, context)
-        impossible = bool(question.get("is_impossible", False))
         if str(name) in seen:
             # Predictions and scores are by id.
             problems.append(f"{path}: question {name}: another question has this id; rename it")
             continue
         seen.add(str(name))
-        if wrong:
-            problems.append(f"{path}: question {name}: {wrong}")
-        elif labelled and not answers and not impossible:
+        impossible = bool(question.get("is_impossible", False))
+        answers = () if impossible else _answers(f"question {name}", question, context, offsets)
+        if labelled and not answers and not impossible:
             problems.append(f"{path}: question {name}: no answer, and is_impossible is not true")
         else:
-            answers = () if impossible else answers
             examples.append(QuestionExample(str(name), text, context, answers, impossible, article))
+            offsets.unplaced += bool(answers) and not examples[-1].has_span
     if not examples:
         first = f"; {problems[0]}" if problems else ""
         raise KerasuiteError(f"{path}: no questions in it{first}; give a SQuAD file")
-    return Examples(QUESTIONS, examples, tuple(problems))
+    return Examples(QUESTIONS, examples, tuple(problems), offsets.notes())
 
 
 def write_predictions(path: Path, answers: Mapping[str, Any]) -> None:
@@ -58,21 +61,78 @@ def write_predictions(path: Path, answers: Mapping[str, Any]) -> None:
     write_json(path, dict(answers))
 
 
-def _answers(question: dict, context: str) -> tuple[tuple[tuple[str, int], ...], str]:
-    """The answers, and their problem or ""."""
-    answers = []
+@dataclasses.dataclass
+class _Offsets:
+    """Answers of a file that are not where the file says, as "question q1: 'Rome'".
+
+    Attributes:
+        path: the file.
+        moved: their text stands elsewhere in the context.
+        missing: their text is nowhere in the context.
+        empty: they have no text.
+        unplaced: int. Questions all of whose answers are missing.
+    """
+
+    path: Path
+    moved: list[str] = dataclasses.field(default_factory=list)
+    missing: list[str] = dataclasses.field(default_factory=list)
+    empty: list[str] = dataclasses.field(default_factory=list)
+    unplaced: int = 0
+
+    def notes(self) -> tuple[str, ...]:
+        kinds = (
+            (self.moved, "not at their offset were moved to the nearest place of their text"),
+            (self.missing, "not in their context; they are scored, not trained on"),
+            (self.empty, "without a text are left out"),
+        )
+        notes = [
+            f"{self.path}: {len(found):,} answers {kind}; the first: {found[0]}"
+            for found, kind in kinds
+            if found
+        ]
+        if self.unplaced:
+            notes.append(
+                f"{self.path}: {self.unplaced:,} questions have no answer that is in their "
+                f"context; they are scored, not trained on"
+            )
+        return tuple(notes)
+
+
+def _answers(
+    name: str, question: dict, context: str, offsets: _Offsets
+) -> tuple[tuple[str, int | None], ...]:
+    """The answers of a question: those at their offset first, those without a place last.
+
+    Args:
+        name: of the question, for the notes.
+        question: an item of "qas".
+        context: the context.
+        offsets: takes the answers that are not at their offset.
+    """
+    exact, moved, missing = [], [], []
     for answer in question.get("answers") or ():
         text, start = answer.get("text"), answer.get("answer_start")
-        if not isinstance(text, str) or not isinstance(start, int) or not text:
-            return (), "an answer without text or answer_start; mend it"
-        found = context[start : start + len(text)] if start >= 0 else ""
-        if found != text:
-            return (), (
-                f"the answer {_short(text)} is not at its offset {start}, there is "
-                f"{_short(found)}; offsets count characters from 0"
-            )
-        answers.append((text, start))
-    return tuple(answers), ""
+        if not isinstance(text, str) or not text:
+            offsets.empty.append(name)
+            continue
+        place = _nearest(text, start if isinstance(start, int) else 0, context)
+        if place is None:
+            missing.append((text, None))
+            offsets.missing.append(f"{name}: {_short(text)}")
+        elif place == start:
+            exact.append((text, place))
+        else:
+            moved.append((text, place))
+            offsets.moved.append(f"{name}: {_short(text)} from {start} to {place}")
+    return (*exact, *moved, *missing)
+
+
+def _nearest(text: str, start: int, context: str) -> int | None:
+    """The place of a text in a context that is nearest to an offset; None where it has none."""
+    if context.startswith(text, max(start, 0)) and start >= 0:
+        return start
+    places = (match.start() for match in re.finditer(f"(?={re.escape(text)})", context))
+    return min(places, key=lambda place: abs(place - start), default=None)
 
 
 def _questions(path: Path) -> Iterator[tuple[str, str, str, dict]]:

@@ -1,7 +1,7 @@
 """The corpus as word ids in one file, which training maps into memory."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
 
@@ -44,6 +44,16 @@ class EncodedCorpus:
                 f"{path}: {size} bytes are no sequence of int32 word ids; start the training again"
             )
         return cls(np.memmap(path, TOKEN, mode="r"))
+
+    def sample(self, size: int = 1_000_000, parts: int = 100) -> Iterator[np.ndarray]:
+        """Yields parts from all over the corpus: int32 (n,) with boundaries, up to `size` together.
+
+        A document that a part cuts is one by itself.
+        """
+        length = max(size // parts, 1)
+        count = min(parts, -(-len(self.tokens) // length))
+        for begin in np.linspace(0, max(len(self.tokens) - length, 0), count).astype(np.int64):
+            yield np.array(self.tokens[begin : begin + length])
 
 
 def encode(

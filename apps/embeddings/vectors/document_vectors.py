@@ -1,7 +1,10 @@
 """Document vectors: smooth inverse frequency (SIF) and ranking."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from apps.embeddings.corpus.encoded_corpus import BOUNDARY
 from apps.embeddings.vectors.word_vectors import normalized
 
 
@@ -22,28 +25,43 @@ def sif_weights(counts: np.ndarray, a: float = 1e-3) -> np.ndarray:
     return (a / (a + shares)).astype(np.float32)
 
 
-def first_component(matrix: np.ndarray) -> np.ndarray:
-    """Computes the first principal component of rows (N, D), not centred.
+def common_component(
+    corpus: Iterable[np.ndarray], vectors: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """First principal component of weighted document vectors, not centred.
+
+    Documents have it in common, whatever they are about: algorithm 1 subtracts the projection on it
+    from each.
+
+    Args:
+        corpus: int (n,) arrays of word ids, with BOUNDARY between documents.
+        vectors: float (V, D). Word vectors.
+        weights: float (V,). See `sif_weights`.
 
     Returns:
-        float32 (D,) of length 1, or zeros if all rows are.
+        float32 (D,) of length 1; zeros if there are no two documents, which have nothing in common.
     """
-    if not np.any(matrix):
-        return np.zeros(matrix.shape[1], np.float32)
     # The eigenvectors of the small D x D product are the right singular vectors of the rows.
-    wide = np.asarray(matrix, np.float64)
-    _, directions = np.linalg.eigh(wide.T @ wide)
+    product, count = np.zeros((vectors.shape[1], vectors.shape[1])), 0
+    for tokens in corpus:
+        rows = _weighted_means(tokens, vectors, weights)
+        product += rows.T @ rows
+        count += len(rows)
+    if count < 2 or not np.any(product):
+        return np.zeros(vectors.shape[1], np.float32)
+    _, directions = np.linalg.eigh(product)
     return directions[:, -1].astype(np.float32)
 
 
-def remove_component(matrix: np.ndarray, component: np.ndarray) -> np.ndarray:
-    """Subtracts the projection on a unit vector from rows (N, D), or from one vector (D,)."""
-    return matrix - np.multiply.outer(matrix @ component, component)
-
-
-def remove_first_component(matrix: np.ndarray) -> np.ndarray:
-    """Subtracts the projection on the first principal component from rows (N, D)."""
-    return remove_component(matrix, first_component(matrix))
+def _weighted_means(tokens: np.ndarray, vectors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean of weight times vector over the words of each document, float64 (documents, D)."""
+    is_word = tokens != BOUNDARY
+    words, document = tokens[is_word], np.cumsum(~is_word)[is_word]
+    if not len(words):
+        return np.zeros((0, vectors.shape[1]))
+    starts = np.flatnonzero(np.diff(document, prepend=-1))
+    sums = np.add.reduceat(weights[words, None] * vectors[words], starts, axis=0, dtype=np.float64)
+    return sums / np.diff(starts, append=len(words))[:, None]
 
 
 def rank(

@@ -42,9 +42,10 @@ class Search:
         penalty = self.length_penalty
         if penalty is not None and not (math.isfinite(penalty) and penalty >= 0):
             raise UsageError(f"--length-penalty {penalty}: give a number from 0 on, such as 0.6")
-        if self.n_best and self._has_options:
+        if self.beam_size is not None and self.n_best > self.beam_size:
             raise UsageError(
-                "--n-best has a search of its own; leave out --beam-size and --length-penalty"
+                f"--n-best {self.n_best}: a beam of {self.beam_size} finds no more than that; "
+                f"raise --beam-size or leave it out"
             )
         if self.sample and (self.n_best or self._has_options):
             raise UsageError(
@@ -103,12 +104,11 @@ class Search:
         """The inputs of the signature beside texts; options not given are the model's own."""
         if self.signature == "sample":
             return self.draws
-        if self.signature == "n_best":
-            return {"n": self.n_best}
         if self.signature == "serving_default":
             return {}
         given = {name: getattr(self, name) for name in ("beam_size", "length_penalty")}
-        return {name: getattr(own, name) if v is None else v for name, v in given.items()}
+        search = {name: getattr(own, name) if v is None else v for name, v in given.items()}
+        return search | ({"n": self.n_best} if self.n_best else {})
 
     def settings(self) -> dict[str, Any]:
         """The options that change results, as JSON."""

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from apps.bert.encoder import PAD, BertEncoder
 from apps.bert.encoder_config import EncoderConfig
+from apps.bert.pretraining.pretrainer import Pretrainer
 from shared.testing.layer_test import run_layer_test
 
 WORDS, LAYERS, HEADS, WIDTH = 40, 3, 4, 16
@@ -247,6 +248,22 @@ def test_factorised_embeddings_equal_their_product():
 def test_bad_shapes(more):
     with pytest.raises(ValueError):
         new_encoder(**more)
+
+
+def test_everything_starts_from_the_truncated_normal_of_the_paper():
+    """Normal of deviation 0.02, cut at two of them: 0.8796 of it is left."""
+    config = EncoderConfig(
+        **SHAPE | {"hidden_dim": 64, "intermediate_dim": 96, "embedding_dim": 32}
+    )
+    model = Pretrainer(config, 500, paired=True)
+    model.build()
+    for weight in model.trainable_weights:
+        values, name = np.array(weight), weight.path.rpartition("/")[2]
+        if name in ("bias", "beta", "gamma"):
+            np.testing.assert_array_equal(values, float(name == "gamma"))
+        else:
+            assert np.abs(values).max() <= 0.04, weight.path
+            assert values.std() == pytest.approx(0.0176, rel=5 / values.size**0.5), weight.path
 
 
 def test_config_has_every_argument():

@@ -23,6 +23,7 @@ from shared.engine import verbs
 from shared.engine.run import load_best, open_run
 from shared.engine.training.train import train
 from shared.testing.app_test import read_lines
+from tests.apps.embeddings.vectors.test_document_vectors import sif_by_hand
 from tests.in_process import run_command
 
 TOPICS = ("red green blue pink grey", "one two three four five", "cat dog cow hen pig")
@@ -159,10 +160,10 @@ def test_own_judgements(tmp_path, run):
 def serving(tmp_path_factory):
     words = ["the", "cat", "sat", "käse", "猫"]
     vectors = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
-    vocabulary = Vocabulary(words, np.array([50, 20, 10, 5, 5]))
+    weights, common = sif_weights(np.array([50, 20, 10, 5, 5])), np.eye(4, dtype="float32")[2]
     words_file = tmp_path_factory.mktemp("words") / "words.txt"
     words_file.write_text("\n".join(words) + "\n", encoding="utf-8")
-    return EmbeddingServing(WordVectors(words, vectors), vocabulary, words_file, {})
+    return EmbeddingServing(WordVectors(words, vectors), weights, common, words_file, {})
 
 
 def test_lookup(serving):
@@ -201,7 +202,11 @@ def test_documents_are_means(serving):
     weights = sif_weights(np.array([50, 20, 10, 5, 5]))[:, None]
     expected[0] = (vectors[:5] * weights)[[0, 1]].mean(0)
     expected[2] = (vectors[:5] * weights)[[4, 4, 0]].mean(0)
-    np.testing.assert_allclose(serving.sif_document(texts)["vector"], expected, rtol=1e-5)
+    # Without its third dimension, the common direction of this module.
+    expected = np.array(expected) * [1, 1, 0, 1]
+    np.testing.assert_allclose(
+        serving.sif_document(texts)["vector"], expected, rtol=1e-5, atol=1e-7
+    )
 
 
 # === Commands ===
@@ -251,6 +256,31 @@ def test_predict_and_search(run, saved_model, kerasuite, tmp_path):
     code, found, errors = kerasuite("embed", "search", *arguments)
     assert code == 0, errors
     assert found.splitlines()[0].endswith("2.txt")
+    for arguments in (("predict", run.folder, texts), ("search", run.folder, "cow", texts)):
+        code, _, errors = kerasuite("embed", *arguments, "--weighting", "tfidf")
+        assert code == 2 and "'tfidf' is not one of" in errors
+
+
+def test_document_vectors_are_the_papers(corpus, run, saved_model, kerasuite, tmp_path):
+    """SIF of the training documents, from the command line and by hand."""
+    lines = corpus.read_text().splitlines()
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for index, line in enumerate(lines[:3]):
+        (texts / f"{index}.txt").write_text(line)
+    output = tmp_path / "out"
+    arguments = (saved_model, texts, "--weighting", "sif", "--output", output)
+    code, _, errors = kerasuite("embed", "predict", *arguments)
+    assert code == 0, errors
+    vectors = tools.load_vectors(run.folder)
+    counts = Vocabulary.load(run.folder / VOCABULARY).counts
+    documents = [[vectors.index(word) for word in line.split() if word in vectors.words]
+                 for line in lines]  # fmt: skip
+    rows, common = sif_by_hand([words for words in documents if words], vectors.vectors, counts)
+    expected = rows - np.outer(rows @ common, common)
+    np.testing.assert_allclose(np.load(output / "vectors.npy"), expected[:3], atol=1e-5)
+    rows = [row["vector"] for row in read_lines(output / "predictions.jsonl")]
+    np.testing.assert_allclose(rows, expected[:3], atol=1e-5)
 
 
 @pytest.mark.parametrize(

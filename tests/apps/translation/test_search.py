@@ -16,7 +16,12 @@ OWN = DecodingConfig(beam_size=3, length_penalty=0.25)
         ({}, "serving_default", {}),
         ({"beam_size": 7}, "with_options", {"beam_size": 7, "length_penalty": 0.25}),
         ({"length_penalty": 0.0}, "with_options", {"beam_size": 3, "length_penalty": 0.0}),
-        ({"n_best": 5}, "n_best", {"n": 5}),
+        ({"n_best": 5}, "n_best", {"n": 5, "beam_size": 3, "length_penalty": 0.25}),
+        (
+            {"n_best": 5, "beam_size": 8, "length_penalty": 1.0},
+            "n_best",
+            {"n": 5, "beam_size": 8, "length_penalty": 1.0},
+        ),
         (
             {"sample": True, "top_k": 4, "seed": 0},
             "sample",
@@ -40,7 +45,7 @@ def test_options_choose_the_signature(options, signature, inputs):
         ({"length_penalty": -1.0}, "--length-penalty -1.0: "),
         ({"length_penalty": float("inf")}, "--length-penalty inf: "),
         ({"length_penalty": float("nan")}, "--length-penalty nan: "),
-        ({"n_best": 3, "beam_size": 2}, "--n-best has a search of its own"),
+        ({"n_best": 3, "beam_size": 2}, "--n-best 3: a beam of 2 finds no more"),
         ({"sample": True, "n_best": 3}, "--sample draws at random; leave out"),
         ({"sample": True, "beam_size": 3}, "--sample draws at random; leave out"),
         ({"temperature": 1.0}, "--temperature is for random draws; add --sample"),

@@ -7,6 +7,7 @@ import pytest
 import sacrebleu
 from PIL import Image
 
+from apps.translation.config import DecodingConfig
 from apps.translation.evaluator import TranslationEvaluator
 from apps.translation.pairs.sentence_pairs import SentencePairs
 from shared.text.subword_tokenizer import END, PAD, SubwordTokenizer, train_tokenizer
@@ -34,7 +35,8 @@ def tokenizer():
 
 def evaluate(tokenizer, targets, translations, language, batch_size=2, seed=0):
     """Feeds translations in shuffled batches, as padded tokens."""
-    evaluator = TranslationEvaluator(tokenizer, make_pairs(targets), language)
+    decoding = DecodingConfig(beam_size=7, length_penalty=0.25)
+    evaluator = TranslationEvaluator(tokenizer, make_pairs(targets), language, decoding)
     order = np.random.default_rng(seed).permutation(len(targets))
     for begin in range(0, len(order), batch_size):
         chosen = order[begin : begin + batch_size]
@@ -77,6 +79,7 @@ def test_equals_sacrebleu_in_any_order(tokenizer, targets, language, tokenize):
 def test_signatures_say_what_was_computed(tokenizer, tmp_path):
     for language, tokenize in (("de", "13a"), ("zh", "zh"), ("ja", "(ja-mecab.*|char)")):
         report = evaluate(tokenizer, GERMAN, GERMAN, language).report(tmp_path)
+        assert (report["beam_size"], report["length_penalty"]) == (7, 0.25)
         assert re.fullmatch(
             rf"nrefs:1\|case:mixed\|eff:no\|tok:{tokenize}\|smooth:exp\|version:.+",
             report["bleu_signature"],
@@ -98,7 +101,7 @@ def test_one_pair_and_empty_translations(tokenizer, tmp_path):
 
 
 def test_rows_of_nothing_but_padding(tokenizer):
-    evaluator = TranslationEvaluator(tokenizer, make_pairs(["a", "b"]), "de")
+    evaluator = TranslationEvaluator(tokenizer, make_pairs(["a", "b"]), "de", DecodingConfig())
     for index, tokens in ((1, np.zeros((1, 0), np.int32)), (0, np.full((1, 3), PAD, np.int32))):
         evaluator.update((None, {"index": np.array([index])}), {"tokens": tokens})
     assert evaluator.result()["exact"] == 0.0
@@ -127,7 +130,7 @@ def test_by_length_scores_each_class_alone(tokenizer, tmp_path):
 
 def test_lengths_beyond_the_last_class(tokenizer, tmp_path):
     pairs = SentencePairs(["w " * 60, "w " * 61], GERMAN[:2], ["a:1", "a:2"])
-    evaluator = TranslationEvaluator(tokenizer, pairs, "de")
+    evaluator = TranslationEvaluator(tokenizer, pairs, "de", DecodingConfig())
     tokens = tokenizer(GERMAN[:2]).to_tensor().numpy()
     evaluator.update((None, {"index": np.array([0, 1])}), {"tokens": tokens})
     assert list(evaluator.report(tmp_path)["by_length"]) == ["41-60", "61 and more"]

@@ -251,6 +251,7 @@ def test_scores_are_the_same_in_both_formats(toy, tmp_path):
         ({"length_penalty": 0.0}, "4 0"),
         ({"sample": True, "temperature": 0.5, "top_p": 0.25, "seed": 7}, "0.5 0 0.25 7"),
         ({"sample": True}, "1 0 1 1"),
+        ({"n_best": 3, "beam_size": 7, "length_penalty": 0.5}, "7 0.5/0"),
     ],
 )
 def test_options_reach_the_model(toy, tmp_path, options, shown):

@@ -62,13 +62,17 @@ def test_options_are_used(serving):
 
 def test_n_best_begins_with_the_best(serving):
     text = tf.constant(TEXTS[:2])
-    found = serving.n_best(text, tf.constant(4))
+    found = serving.n_best(text, tf.constant(4), tf.constant(4), tf.constant(0.6))
     assert found["translations"].shape == (2, 4)
     np.testing.assert_array_equal(
         found["translations"][:, 0], serving.translate(text)["translation"]
     )
     scores = found["scores"].numpy()
     assert (np.diff(scores, axis=1) <= 1e-6).all()
+    # Searched with another beam and penalty, they are what the model finds with these.
+    found = serving.n_best(text, tf.constant(2), tf.constant(5), tf.constant(0.0))
+    again = serving.model.translate(serving._source(text), 5, 0.0, num_best=2)
+    np.testing.assert_allclose(found["scores"], again.scores, atol=1e-5)
 
 
 def test_score_is_the_sum_of_log_probabilities(serving):
@@ -143,7 +147,8 @@ def test_absurd_beams_are_taken_as_the_nearest_possible(serving, size, monkeypat
     found = serving.with_options(text, tf.constant(size), tf.constant(0.6))
     expected = serving.with_options(text, tf.constant(nearest), tf.constant(0.6))
     np.testing.assert_array_equal(found["translation"], expected["translation"])
-    assert serving.n_best(text, tf.constant(size))["scores"].shape == (1, nearest)
+    options = tf.constant(size), tf.constant(0.6)
+    assert serving.n_best(text, tf.constant(size), *options)["scores"].shape == (1, nearest)
 
 
 # Random draws

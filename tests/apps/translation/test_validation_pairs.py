@@ -4,13 +4,17 @@ import types
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from apps.translation import data
 from apps.translation.app import VALIDATION_TOKENS, TranslateApp
+from apps.translation.commands import commands
 from apps.translation.config import MAX_TOKENS, TranslateConfig
 from apps.translation.data import Tokenizers
 from apps.translation.pairs.encoded_pairs import EncodedPairs
 from apps.translation.pairs.sentence_pairs import SentencePairs
+from shared.common import config as configs
+from shared.engine import verbs
 from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
 
 WORDS = ["the cat sat", "a small dog", "birds fly away"]
@@ -80,6 +84,20 @@ def test_evaluation_data_with_a_long_line(tokenizers, tmp_path, capsys):
         found += y["index"].numpy().tolist()
     assert sorted(found) == list(range(81))
     assert app.evaluator(run).pairs.source[80] == LONG
+
+
+def test_evaluation_takes_another_search(tokenizers, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(verbs, "evaluate", lambda *arguments: given.append(arguments[-1]))
+    options = ["--beam-size", "7", "--length-penalty", "0.25"]
+    done = CliRunner().invoke(commands, ["evaluate", str(tmp_path), *options])
+    assert done.exit_code == 0, done.output
+    app, run = opened_run(tokenizers, source_vocabulary=290, target_vocabulary=290)
+    small = {"model.num_layers": 1, "model.hidden_dim": 8, "model.num_heads": 2}
+    run.config, run.total_steps = configs.replaced(run.config, given[0] | small), 1
+    app._validation = SentencePairs(WORDS, WORDS, WORDS), None
+    for decoding in (app.build(run).decoding_config, app.evaluator(run).decoding):
+        assert (decoding.beam_size, decoding.length_penalty) == (7, 0.25)
 
 
 def test_evaluation_data_in_another_script(tokenizers, tmp_path, capsys):

@@ -46,9 +46,19 @@ class ToyTranslator(tf.Module):
         options = tf.strings.format(" {} {}", (beam_size, length_penalty))
         return {"translation": translation + options, "score": score}
 
-    @tf.function(input_signature=[TEXT, tf.TensorSpec([], tf.int32, name="n")])
-    def n_best(self, text, n):
+    @tf.function(
+        input_signature=[
+            TEXT,
+            tf.TensorSpec([], tf.int32, name="n"),
+            tf.TensorSpec([], tf.int32, name="beam_size"),
+            tf.TensorSpec([], tf.float32, name="length_penalty"),
+        ]
+    )
+    def n_best(self, text, n, beam_size, length_penalty):
         translation, score, _ = self._translate(text)
+        # The defaults of the configuration are not shown.
+        options = tf.strings.format(" {} {}", (beam_size, length_penalty))
+        translation += tf.where((beam_size == 4) & (length_penalty == 0.6), "", options)
         rank = tf.range(n)
         # The second way to write "twice" gives the same text.
         shown = tf.where((text == "twice")[:, None] & (rank == 1), 0, rank)

@@ -34,10 +34,13 @@ def random(*shape):
         (MultiHeadAttention, {"num_heads": 2, "hidden_dim": 8, "dropout": 0.1}),
         (FeedForward, {"intermediate_dim": 12, "hidden_dim": 8, "activation": "gelu"}),
         (SinusoidalPositions, {"max_wavelength": 100.0}),
-        (LearnedPositions, {"max_length": 3}),
+        (LearnedPositions, {"max_length": 3, "embeddings_initializer": "glorot_normal"}),
         (LayerNormalization, {"epsilon": 1e-6}),
         (TransformerEncoderBlock, BLOCK | {"norm": "pre", "dropout": 0.1}),
-        (TransformerEncoderBlock, BLOCK | {"norm": "post", "epsilon": 1e-3}),
+        (
+            TransformerEncoderBlock,
+            BLOCK | {"norm": "post", "epsilon": 1e-3, "kernel_initializer": "he_uniform"},
+        ),
     ],
 )
 def test_layers_of_one_input(layer, arguments):
@@ -218,6 +221,34 @@ def test_each_part_is_initialised_as_a_matrix_of_its_own(parts):
     bound = np.sqrt(6 / (256 + 128))
     assert np.abs(kernel).max() == pytest.approx(bound, rel=0.01)
     assert kernel.std() == pytest.approx(bound / np.sqrt(3), rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("initializer", "deviation"),
+    [
+        (keras.initializers.RandomNormal(stddev=0.3), 0.3),
+        ("he_normal", np.sqrt(2 / 64)),
+        ("lecun_uniform", np.sqrt(1 / 64)),
+    ],
+)
+def test_every_matrix_is_drawn_anew_from_the_given_initializer(initializer, deviation):
+    """One instance of Keras repeats its numbers at every call."""
+    block = TransformerEncoderBlock(4, 64, 64, kernel_initializer=initializer)
+    block.build((None, None, 64))
+    attention, feed_forward = block.attention, block.feed_forward
+    kernels = [
+        *np.split(np.array(attention.query_key_value.kernel), 3, axis=1),
+        *(np.array(layer.kernel) for layer in (
+            attention.output_dense, feed_forward.expand, feed_forward.reduce,
+        )),
+    ]  # fmt: skip
+    for index, kernel in enumerate(kernels):
+        assert kernel.std() == pytest.approx(deviation, rel=0.05)
+        assert not any(np.array_equal(kernel, other) for other in kernels[:index])
+    # The initializer survives saving.
+    again = TransformerEncoderBlock.from_config(block.get_config())
+    again.build((None, None, 64))
+    assert np.array(again.feed_forward.expand.kernel).std() == pytest.approx(deviation, rel=0.05)
 
 
 def test_dropped_weights_of_the_first_position_drop_its_bias():

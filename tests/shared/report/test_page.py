@@ -46,13 +46,19 @@ def test_a_page_is_well_formed_and_loads_nothing_from_elsewhere(tmp_path):
     page.heading("Part one")
     page.text("A line.\nAnother.")
     page.code("kerasuite classify train DATA")
-    page.table([("cat", 3, 0.98765), ("dog", 12345, float("nan"))], ["class", "count", "score"])
+    rows = [
+        ("cat", 3, 0.98765),
+        ("dog", 12345, float("nan")),
+        ("cow", np.int64(4321), np.float32(0.1)),
+    ]
+    page.table(rows, ["class", "count", "score"])
     page.pictures([(file, "from a file"), (picture("JPEG"), "from bytes")], large=True)
     page.write(tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     checked = Checker(text)
     assert {"h1", "h2", "p", "pre", "table", "figure"} <= set(checked.tags)
     assert "12,345" in checked.text and "0.9877" in checked.text and "nan" in checked.text
+    assert "4,321" in checked.text and "0.1" in checked.text and "0.10" not in checked.text
     assert len(checked.sources) == 2 and all(s.startswith("data:image/") for s in checked.sources)
     encoded = checked.sources[0].partition("base64,")[2]
     assert base64.b64decode(encoded) == picture()

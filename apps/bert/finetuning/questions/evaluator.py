@@ -86,7 +86,7 @@ class QuestionEvaluator(TaskEvaluator):
         def row(index):
             example = self.examples[index]
             right = " / ".join(dict.fromkeys(text for text, _ in example.answers))
-            return [example.question, right, answers[example.id], f1s[index]]
+            return [example.question, right, answers[example.id], round(f1s[index], 3)]
 
         self.write_mistakes(folder, wrong, ("question", "right", "answer", "F1"), row)
         return {}

@@ -6,7 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from apps.bert.finetuning.features import Features, PackedRows
-from apps.bert.finetuning.questions.spans import Windows, answer_positions, make_windows
+from apps.bert.finetuning.questions.spans import (
+    Windows,
+    answer_positions,
+    longest_question,
+    make_windows,
+)
 from apps.bert.tasks.examples import QuestionExample
 from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
@@ -26,6 +31,9 @@ def question_features(
 ) -> Features:
     """Windows of questions; the labels are the first and last token of the first answer.
 
+    Those of an answer that has no place are 0, 0, as where there is none: such questions are only
+    scored, by text.
+
     Args:
         examples: the questions.
         tokenizer: tokenizer of the run.
@@ -36,13 +44,15 @@ def question_features(
         Features with R windows; `more` has "windows", int64 (R, 4), see `COLUMNS`, and "starts"
         and "ends", the character offsets of the word pieces of each context.
     """
-    rows, labels, windows_of_all, starts, ends = [], [], [], [], []
+    rows, labels, windows_of_all, starts, ends, cut = [], [], [], [], [], 0
+    longest = longest_question(max_length)
     for begin in range(0, len(examples), CHUNK):
         part = examples[begin : begin + CHUNK]
         questions = tokenizer(as_strings(example.question for example in part))
         contexts, *offsets = tokenizer.tokenize_with_offsets(
             as_strings(example.context for example in part)
         )
+        cut += int((questions.row_lengths().numpy() > longest).sum())
         windows = make_windows(tokenizer, questions, contexts, max_length, stride)
         labels.append(answer_positions(windows, *offsets, [_first_answer(e) for e in part]))
         columns = np.stack([getattr(windows, name).numpy() for name in COLUMNS], axis=1)
@@ -64,7 +74,7 @@ def question_features(
         "starts": Sentences.of(starts),
         "ends": Sentences.of(ends),
     }
-    return Features(packed, np.concatenate(labels), more=more)
+    return Features(packed, np.concatenate(labels), more=more, cut=cut)
 
 
 def read_windows(features: Features) -> Windows:
@@ -86,7 +96,7 @@ def _first_answer(example: QuestionExample) -> tuple[int, int] | None:
     if not example.answers:
         return None
     text, start = example.answers[0]
-    return start, start + len(text)
+    return None if start is None else (start, start + len(text))
 
 
 def _split(values: tf.RaggedTensor) -> list[np.ndarray]:

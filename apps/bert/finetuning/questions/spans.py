@@ -71,7 +71,7 @@ def make_windows(
     Returns:
         The `Windows`, those of a question next to each other.
     """
-    max_question = tf.constant(min(MAX_QUESTION, (max_length - 3) // 2), tf.int64)
+    max_question = tf.constant(longest_question(max_length), tf.int64)
     questions = keep_first(questions, tf.fill([questions.nrows()], max_question))
     room = max_length - 3 - questions.row_lengths()
     step = room - tf.minimum(tf.constant(stride, tf.int64), room // 2)
@@ -94,6 +94,11 @@ def make_windows(
         first_token,
         num_tokens,
     )
+
+
+def longest_question(max_length: int) -> int:
+    """Word pieces of a question that are read, in rows of `max_length`."""
+    return min(MAX_QUESTION, (max_length - 3) // 2)
 
 
 def answer_positions(

@@ -36,9 +36,10 @@ def tagging_features(
         KerasuiteError: if a tag is none of `labels`.
     """
     number = {name: index for index, name in enumerate(labels)}
-    rows, tags, numbers = [], [], []
+    rows, tags, numbers, cut = [], [], [], 0
     for sentence, pieces in zip(sentences, word_pieces(sentences, tokenizer), strict=True):
         token_ids, words, starts = pieces.cut(max_length - 2)
+        cut += len(pieces.token_ids) > max_length - 2
         row_tags = np.full(len(token_ids) + 2, IGNORED, np.int32)
         for piece in np.flatnonzero(starts):
             tag = sentence.tags[words[piece]]
@@ -54,7 +55,8 @@ def tagging_features(
         tags.append(row_tags)
         numbers.append(words)
     packed = PackedRows(Sentences.of(rows), np.array([len(row) for row in rows], np.int32))
-    return Features(packed, Sentences.of(tags), more={"words": Sentences.of(numbers)})
+    more = {"words": Sentences.of(numbers)}
+    return Features(packed, Sentences.of(tags), more=more, cut=cut)
 
 
 @dataclasses.dataclass(frozen=True)

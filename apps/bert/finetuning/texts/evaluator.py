@@ -55,7 +55,7 @@ class ClassificationEvaluator(TaskEvaluator):
                 " | ".join(texts),
                 example.label,
                 self.labels[predicted[index]],
-                confidence[index],
+                round(float(confidence[index]), 3),
             ]
 
         self.write_mistakes(folder, wrong, ("text", "label", "prediction", "probability"), row)

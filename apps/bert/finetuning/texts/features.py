@@ -20,7 +20,7 @@ def pack_rows(
     pairs: Sequence[str] | None,
     tokenizer: WordPieceTokenizer,
     max_length: int,
-) -> PackedRows:
+) -> tuple[PackedRows, np.ndarray]:
     """Packs texts or pairs with the same operations as the SavedModel.
 
     Args:
@@ -28,8 +28,11 @@ def pack_rows(
         pairs: the second texts of pairs, or None.
         tokenizer: tokenizer of the run.
         max_length: int. Longest row in word pieces.
+
+    Returns:
+        The rows, and which of them were cut: bool (R,).
     """
-    rows, starts = [], []
+    rows, starts, cut = [], [], []
     for begin in range(0, len(texts), CHUNK):
         part = slice(begin, begin + CHUNK)
         first = tokenizer(as_strings(texts[part]))
@@ -39,7 +42,10 @@ def pack_rows(
         lengths = (token_ids != 0).sum(axis=1)
         rows += [row[:length] for row, length in zip(token_ids, lengths, strict=True)]
         starts.append(lengths - segment_ids.sum(axis=1))
-    return PackedRows(Sentences.of(rows), np.concatenate(starts).astype(np.int32))
+        whole = sum(tokens.row_lengths() + 1 for tokens in (first, second) if tokens is not None)
+        cut.append(whole.numpy() + 1 > max_length)
+    packed = PackedRows(Sentences.of(rows), np.concatenate(starts).astype(np.int32))
+    return packed, np.concatenate(cut)
 
 
 def text_features(
@@ -58,10 +64,12 @@ def text_features(
     """
     paired = any(example.text_pair is not None for example in examples)
     pairs = [example.text_pair or "" for example in examples] if paired else None
-    rows = pack_rows([example.text for example in examples], pairs, tokenizer, max_length)
+    rows, cut = pack_rows([example.text for example in examples], pairs, tokenizer, max_length)
     if labels is None:
-        return Features(rows, np.array([example.label for example in examples], np.float32))
-    return Features(rows, class_numbers(examples, labels))
+        targets = np.array([example.label for example in examples], np.float32)
+    else:
+        targets = class_numbers(examples, labels)
+    return Features(rows, targets, cut=int(cut.sum()))
 
 
 def choice_features(
@@ -77,8 +85,9 @@ def choice_features(
     choices = len(examples[0].choices)
     contexts = [example.context for example in examples for _ in range(choices)]
     endings = [choice for example in examples for choice in example.choices]
-    rows = pack_rows(contexts, endings, tokenizer, max_length)
-    return Features(rows, np.array([example.label for example in examples], np.int32), choices)
+    rows, cut = pack_rows(contexts, endings, tokenizer, max_length)
+    labels = np.array([example.label for example in examples], np.int32)
+    return Features(rows, labels, choices, cut=int(cut.reshape(-1, choices).any(axis=1).sum()))
 
 
 def class_numbers(examples: Sequence[TextExample], labels: Sequence[str]) -> np.ndarray:

@@ -12,6 +12,7 @@ from apps.bert.pretraining.app import PretrainApp
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.engine.run import Run, load_best, open_run, read_metrics
+from shared.engine.training.card import card_text
 from shared.engine.training.evaluate import evaluate
 from shared.engine.training.history import read_csv
 from shared.engine.training.train import train
@@ -151,6 +152,19 @@ def test_other_numbers_of_heads_without_attention(data, teacher, tmp_path):
     run = Run(config_of(data, teacher, **more), tmp_path)
     GeneralDistillApp().prepare(run)
     assert run.artifacts["layer_mapping"] == [2]
+
+
+def test_a_projection_that_only_the_widths_require_is_said(data, teacher, tmp_path, capsys):
+    for width, projected in ((16, []), (12, ["cosine"])):
+        losses = {f"transfer.{name}_weight": 0.0 for name in LOSSES}
+        more = losses | {"transfer.cosine_weight": 1.0, "encoder.hidden_dim": width}
+        run = Run(config_of(data, teacher, **more), tmp_path / str(width))
+        run.folder.mkdir()
+        GeneralDistillApp().prepare(run)
+        assert run.artifacts["projected_losses"] == projected
+        said = "--cosine-weight: the student is 12 wide, the teacher 16" in capsys.readouterr().err
+        assert said == bool(projected)
+    assert "| projected losses | 1 (cosine) |" in card_text(GeneralDistillApp(), run, {})
 
 
 def test_a_fine_tuned_teacher_is_for_the_task(sentences, data, tmp_path):

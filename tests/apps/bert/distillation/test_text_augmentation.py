@@ -1,10 +1,14 @@
 """Augmented sentences: only what fits, never the same twice."""
 
 import numpy as np
+import pytest
 
 from apps.bert.distillation.augmentation import augmented, first_found
 from apps.bert.distillation.tools import augmented_rows
+from apps.bert.embedding.predictor import EmbeddingPredictor
 from apps.bert.tasks.read import read_file
+from shared.common.errors import UsageError
+from shared.testing.app_test import expect_success, kerasuite
 
 
 def fruit(words):
@@ -53,3 +57,25 @@ def test_numbers_stay_numbers(tmp_path):
     rows, found = table_of(tmp_path / "scores.tsv", text)
     assert found.task_type == "regression" and len(rows) > 3
     assert {example.label for example in found.examples} == {1.0, 3.0}
+
+
+def test_the_table_is_read_as_fine_tuning_reads_it(tmp_path, capsys):
+    """Columns and type are options; numbers are classes, and the next command says so."""
+    data, vectors, output = (tmp_path / name for name in ("data.csv", "words.txt", "out.tsv"))
+    data.write_text("number,body,tone\n1,an apple,3\n2,a pear,4.5\n")
+    vectors.write_text("apple 1 0\nplum 0.9 0.1\n")
+    options = ["--text-column", "body", "--label-column", "tone", "--task-type", "classification"]
+    done = kerasuite(
+        "bert", "augment", data, "--output", output, "--vectors", vectors, "--probability", 1,
+        *options,
+    )  # fmt: skip
+    expect_success(done)
+    rows = [line.split("\t") for line in output.read_text().splitlines()]
+    assert rows == [["sentence", "label"], ["an apple", "3"], ["an plum", "3"], ["a pear", "4.5"]]
+    assert "--task-type classification --teacher RUN" in done.stdout.replace("\n", " ")
+
+
+def test_word_pieces_are_not_pooled():
+    with pytest.raises(UsageError, match="--pooling cls: .* leave it out with --tokens"):
+        EmbeddingPredictor("cls", tokens=True)
+    assert EmbeddingPredictor(tokens=True).settings() == {"pooling": "mean", "tokens": True}

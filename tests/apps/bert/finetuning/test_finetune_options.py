@@ -7,12 +7,21 @@ import pytest
 
 from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.finetuning.data import balanced_weights
+from apps.bert.finetuning.task_types import TASK_TYPES
+from apps.bert.finetuning.texts.evaluator import ClassificationEvaluator
+from apps.bert.tasks.examples import (
+    ChoiceExample,
+    QuestionExample,
+    TaggedSentence,
+    TextExample,
+)
 from shared.common import config as configs
 from shared.common.errors import UsageError
 from shared.common.inputs import Source
-from shared.engine.run import load_best, open_run
+from shared.engine.run import Run, load_best, open_run
 from shared.engine.training.evaluate import evaluate
 from shared.engine.training.train import train
+from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS, WordPieceTokenizer
 from tests.apps.bert.distillation.runs import write_untrained_run
 
 
@@ -83,3 +92,82 @@ def test_choices_of_another_number_are_evaluated(tmp_path):
     assert metrics["accuracy"] == np.mean(chosen)
     saved = json.loads((run.folder / "metrics.json").read_text())
     assert saved["accuracy"] == metrics["accuracy"]
+
+
+# === Texts that are longer than a row ===
+
+LETTERS = WordPieceTokenizer([*SPECIAL_TOKENS, *"abcdefgh"], True)
+
+
+def letters(count):
+    return " ".join("abcdefgh"[number % 8] for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("task_type", "examples", "note"),
+    [
+        # Of 8 pieces a text has 6, a pair 5 together.
+        (
+            "classification",
+            [TextExample(letters(n), label="x") for n in (6, 7, 40)],
+            "2 of 3 validation examples are longer than --max-length 8 word pieces and are cut",
+        ),
+        (
+            "pair",
+            [TextExample(letters(n), letters(2), "x") for n in (3, 4)],
+            "1 of 2 validation examples are longer than",
+        ),
+        ("pair", [TextExample(letters(2), letters(3), "x")], ""),
+        (
+            "choice",
+            [ChoiceExample(letters(3), (letters(n), letters(2)), 0) for n in (1, 2, 3)],
+            "1 of 3 validation examples are longer than",
+        ),
+        (
+            "tagging",
+            [TaggedSentence(tuple(letters(n).split()), ("O",) * n) for n in (6, 7)],
+            "1 of 2 validation examples are longer than",
+        ),
+        # Contexts of any length are read in windows, questions of 2 pieces.
+        (
+            "question-answering",
+            [QuestionExample(str(n), letters(n), letters(50), (("a", 0),)) for n in (2, 3)],
+            "1 of 2 validation questions have more than 2 word pieces and are cut",
+        ),
+    ],
+)
+def test_texts_that_are_cut_are_counted_over_pieces(task_type, examples, note):
+    config = configs.resolve(FinetuneApp.config_class, {"task_data.max_length": 8})
+    task = TASK_TYPES[task_type](config, ["O"] if task_type == "tagging" else ["x"])
+    found = task.cut_note(task.features(examples, LETTERS), "validation")
+    assert found.startswith(note) if note else found == ""
+
+
+def test_cut_texts_are_said_in_training_evaluation_and_check(tmp_path, capsys):
+    rows = [f"{'word ' * (30 if number < 5 else 3)}{number}\t{'ab'[number % 2]}"
+            for number in range(12)]  # fmt: skip
+    path = write(tmp_path / "rows.tsv", "text\tlabel", *rows)
+    more = write(tmp_path / "more.tsv", "text\tlabel", *rows[:7])
+    values = {"preset": "test", "data": (str(path),), "task_data.validation": (str(more),)}
+    values["task_data.max_length"] = 24
+    config = configs.resolve(FinetuneApp.config_class, values)
+    app, run = FinetuneApp(), Run(config, tmp_path / "run")
+    run.folder.mkdir()
+    app.prepare(run)
+    said = capsys.readouterr().err
+    for count in ("5 of 12 training", "5 of 7 validation"):
+        assert f"warning: {count} examples are longer than --max-length 24" in said
+    app.replace_validation_data(run, [str(more)])
+    assert "warning: 5 of 7 validation examples are longer" in capsys.readouterr().err
+    assert "at least 5 of 12 texts are longer than --max-length 24" in " ".join(
+        app.check(config)[0]
+    )
+
+
+def test_mistakes_are_shown_with_three_digits(tmp_path):
+    evaluator = ClassificationEvaluator([TextExample("a text", label="no")], ["no", "yes"])
+    y = {"index": np.array([0])}
+    evaluator.update((None, y), np.array([[0.0, 6.3506]], np.float32))
+    evaluator.report(tmp_path)
+    page = (tmp_path / "samples" / "mistakes.html").read_text()
+    assert '<td class="number">0.998</td>' in page and "0.99825" not in page

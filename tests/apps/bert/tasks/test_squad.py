@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from apps.bert.metrics.squad import answer_metrics
+from apps.bert.tasks.read import find_task
 from apps.bert.tasks.squad import read_squad, write_predictions
 from shared.common.errors import KerasuiteError
 
@@ -51,26 +53,60 @@ def test_an_id_that_two_questions_have(tmp_path):
     assert len(found.problems) == 1 and "q1: another question has this id" in found.problems[0]
 
 
-def test_answers_that_are_not_there(tmp_path):
+def test_answers_that_are_not_at_their_offset(tmp_path):
+    """The question stays: answers are scored by their text; those in place are trained on."""
     content = squad(
         question("good", ("Rome", 21)),
-        question("moved", ("Rome", 22)),
-        question("bytes", ("Rome", 25)),
-        question("none"),
+        question("one", ("pizza", 0), ("Rome", 22), ("Milan", 3), ("in Rome", 18)),
         question("before", ("Rome", -5)),
-        question("empty", ("", 0)),
+        question("nearest", ("a", 14)),
+        question("nowhere", ("Paris", 21)),
+        question("empty", ("", 0), ("Rome", None)),
+        question("none"),
+        question("nothing", ("", 0)),
         {"id": "asks nothing"},
+        question("impossible", ("Paris", 0), is_impossible=True),
     )
     path = write(tmp_path / "a.json", content)
-    examples = read_squad(path)
-    assert [example.id for example in examples.examples] == ["good"]
-    assert len(examples.problems) == 6
-    assert examples.problems[0] == (
-        f"{path}: question moved: the answer 'Rome' is not at its offset 22, there is 'ome.'; "
-        f"offsets count characters from 0"
+    found = read_squad(path)
+    assert {example.id: example.answers for example in found.examples} == {
+        "good": (("Rome", 21),),
+        "one": (("in Rome", 18), ("pizza", 12), ("Rome", 21), ("Milan", None)),
+        "before": (("Rome", 21),),
+        "nearest": (("a", 16),),
+        "nowhere": (("Paris", None),),
+        "empty": (("Rome", 21),),
+        "impossible": (),
+    }
+    assert found.notes == (
+        f"{path}: 5 answers not at their offset were moved to the nearest place of their text; "
+        f"the first: question one: 'pizza' from 0 to 12",
+        f"{path}: 2 answers not in their context; they are scored, not trained on; the first: "
+        f"question one: 'Milan'",
+        f"{path}: 2 answers without a text are left out; the first: question empty",
+        f"{path}: 1 questions have no answer that is in their context; they are scored, not "
+        f"trained on",
     )
-    assert "question none: no answer" in examples.problems[2]
-    assert len(read_squad(path, labelled=False)) == 2
+    assert [problem.partition(": ")[2] for problem in found.problems] == [
+        "question none: no answer, and is_impossible is not true",
+        "question nothing: no answer, and is_impossible is not true",
+        "'Pizza', question 9 of a paragraph: no question or no id; check the file",
+    ]
+    assert len(read_squad(path, labelled=False)) == 9
+
+
+def test_a_question_without_a_place_is_scored_by_text_and_not_trained_on(tmp_path):
+    content = squad(question("good", ("Rome", 21)), question("nowhere", ("Paris", 21)))
+    path = write(tmp_path / "a.json", content)
+    found = find_task([path], [path])
+    assert [example.id for example in found.train.examples] == ["good"]
+    assert [example.id for example in found.validation.examples] == ["good", "nowhere"]
+    scores = answer_metrics(found.validation.examples, {"good": "rome", "nowhere": "in Paris"})
+    assert scores == {"exact_match": 0.5, "f1": (1 + 2 / 3) / 2}
+    assert any("were moved" in note or "not trained on" in note for note in found.notes)
+    only = write(tmp_path / "b.json", squad(question("nowhere", ("Paris", 21))))
+    with pytest.raises(KerasuiteError, match="no question to train on; .*b.json: 1 questions"):
+        find_task([only], [path])
 
 
 @pytest.mark.parametrize(
@@ -85,7 +121,7 @@ def test_answers_that_are_not_there(tmp_path):
             "paragraph of 'a' has no context",
         ),
         ({"data": []}, "no questions in it; give a SQuAD file"),
-        (squad(question("q", ("Rome", 1))), "no questions in it; .*question q: the answer 'Rome'"),
+        (squad(question("q")), "no questions in it; .*question q: no answer"),
     ],
 )
 def test_what_is_no_squad_file(tmp_path, content, message):
