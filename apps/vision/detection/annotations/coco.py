@@ -1,6 +1,7 @@
 """Reads COCO JSON: images, categories, and boxes as x, y, width, height in pixels from 0.
 
-Category ids are names, not positions: they may have gaps, start anywhere and be 0.
+Category ids are names, not positions: they may have gaps, start anywhere and be 0. The images
+of a file are put in the order of their ids, as pycocotools does: it decides between equal scores.
 
 Reference: [Lin et al., 2014](https://arxiv.org/abs/1405.0312), cocodataset.org/#format-data
 """
@@ -128,8 +129,8 @@ def _categories(file, rows, raw):
 
 
 def _images(file, rows, split, index, raw):
-    """Id to image; None for one whose file is missing."""
-    images = {}
+    """Id to image, in the order of the ids; None for one whose file is missing."""
+    images, ids = {}, {}
     for number, row in enumerate(rows):
         where = f"{file}, images[{number}]"
         name = row.get("file_name") if isinstance(row, dict) else None
@@ -143,8 +144,10 @@ def _images(file, rows, split, index, raw):
         path = _find_image(file, name, index)
         if path is None:
             raw.problems.append(f"{where}: no image '{name}' below {index.root}")
-        images[key] = path and RawImage(path, [], split, _size(row))
-    return images
+        images[key], ids[key] = path and RawImage(path, [], split, _size(row)), row["id"]
+    # Numbers by their value, texts by their letters.
+    order = sorted(images, key=lambda key: (isinstance(ids[key], str), ids[key]))
+    return {key: images[key] for key in order}
 
 
 def _find_image(file, name, index):
