@@ -18,7 +18,7 @@ from apps.vision.classification.app import ClassifyApp
 from apps.vision.classification.classifier import build_classifier
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.evaluator import ClassificationEvaluator
-from apps.vision.classification.explain import GradCam
+from apps.vision.classification.explain import GradCam, explain_inputs
 from apps.vision.classification.files import LabelledFile
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
@@ -412,6 +412,17 @@ def test_grad_cam_equals_its_definition():
     assert probability == pytest.approx(softmax(logits)[index], rel=1e-5)
     expected = np.maximum(maps @ np.asarray(dense.kernel)[:, index], 0)
     np.testing.assert_allclose(heat, expected / expected.max(), atol=1e-5)
+
+
+def test_explanations_are_named_as_other_picture_results(trained, tmp_path):
+    """NAME.png; with the first suffix too where two pictures differ in nothing else."""
+    images, run = trained
+    picture = Image.open(images / "a" / "0.png")
+    for name in ("lone.jpg", "twice.jpg", "twice.png"):
+        picture.save(tmp_path / name)
+    explain_inputs(ClassifyApp(), run.folder, [str(tmp_path)], tmp_path / "out", "", 0)
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["lone.png", "twice.jpg.png", "twice.png.png"]
 
 
 def test_export_answers_a_keras_layer(trained, tmp_path, monkeypatch):
