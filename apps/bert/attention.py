@@ -27,7 +27,7 @@ def draw_attention(
 
     from apps.bert.start import encoder_shape
     from shared.engine.run import load_best, open_run
-    from shared.report.attention_plot import draw_heads, missing_characters
+    from shared.report.attention_plot import draw_heads
 
     if len(texts) > 2:
         raise KerasuiteError(
@@ -44,8 +44,6 @@ def draw_attention(
     weights = model.encoder(x, output_attentions="weights")["attentions"]
     if not 0 <= layer <= len(weights):
         raise KerasuiteError(f"--layer {layer}: the encoder has the layers 1 to {len(weights)}")
-    if missing := missing_characters(pieces):
-        warn(f"no installed font has {missing[:20]}; install one such as Noto Sans CJK")
     output.mkdir(parents=True, exist_ok=True)
     chosen = [layer] if layer else range(1, len(weights) + 1)
     for number in chosen:

@@ -39,7 +39,7 @@ def attention(app_path: str, model: Path, sentence: str, output: Path) -> None:
     from apps.translation.prediction.long_lines import count_words
     from apps.translation.prediction.pieces import cut_lines
     from apps.translation.prediction.signatures import call_signature, require_signature
-    from shared.report.attention_plot import draw, missing_characters
+    from shared.report.attention_plot import draw
     from shared.text.line_files import clean_line
 
     text = clean_line(sentence.encode("utf-8", "replace").decode())
@@ -52,8 +52,6 @@ def attention(app_path: str, model: Path, sentence: str, output: Path) -> None:
     outputs = call_signature(loaded, "align", text=[text], target=[translation])
     found = read_alignment({name: value[0] for name, value in outputs.items()})
     draw(found.source, found.target, found.attention, output)
-    if missing := missing_characters([*found.source, *found.target]):
-        warn(f"no installed font has {missing[:20]}; install one such as Noto Sans CJK")
     console.print(translation, markup=False)
     console.print(f"The attention is drawn in {output}.", markup=False)
 

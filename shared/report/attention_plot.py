@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 
 from shared.common.files import atomic_path
 from shared.report import plots
+from shared.report.fonts import warn_of_missing_characters
 
 # Inches: of a piece, and of all pieces at most; of the bar; of a character of a label.
 CELL, LARGEST, BAR, MARGIN = 0.3, 24.0, 4.0, 0.1
@@ -45,6 +45,7 @@ def draw(
     rows, columns = len(target_pieces), len(source_pieces)
     if attention.shape != (rows, columns):
         raise ValueError(f"attention is {attention.shape} for {rows} and {columns} pieces")
+    warn_of_missing_characters([*source_pieces, *target_pieces])
     sources, targets = ([_label(each) for each in side] for side in (source_pieces, target_pieces))
     cell = min(CELL, LARGEST / max(rows, columns, 1))
     left, top = (MARGIN * max(map(len, side), default=1) for side in (targets, sources))
@@ -70,6 +71,7 @@ def draw_heads(pieces: Sequence[str], weights: np.ndarray, path: str | os.PathLi
         weights: float array (A, T, T), from 0 to 1.
         path: PNG file to write.
     """
+    warn_of_missing_characters(pieces)
     labels = [_label(piece) for piece in pieces]
     across = min(HEADS_ACROSS, len(weights))
     down = math.ceil(len(weights) / across)
@@ -93,17 +95,6 @@ def _heat_map(axes: Axes, attention: np.ndarray):
     # The square root keeps weights of a few per cent visible.
     norm = PowerNorm(0.5, vmin=0, vmax=1)
     return axes.imshow(attention, cmap="Blues", norm=norm, aspect="equal")
-
-
-def missing_characters(texts: Sequence[str]) -> str:
-    """The characters that no font of the pictures has; they are drawn as boxes."""
-    known: set[int] = set()
-    for name in plots.fonts():
-        font = font_manager.get_font(font_manager.findfont(name))
-        known |= font.get_charmap().keys()
-    return "".join(
-        dict.fromkeys(c for text in texts for c in text if ord(c) not in known and c.isprintable())
-    )
 
 
 def _name_pieces(axes: Axes, sources: list[str], targets: list[str], font_size: float) -> None:

@@ -5,19 +5,18 @@ import math
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from shared.common.files import atomic_path
+from shared.report.fonts import families, warn_of_missing_characters
 
 # Columns of history.csv that say when a row was written, not how good the model was.
 NOT_CURVES = {"epoch", "step", "seconds", "time", "items_per_second", "steps_per_second"}
@@ -110,6 +109,7 @@ def confusion_matrix(matrix: Any, labels: Sequence[str], path: str | os.PathLike
         raise ValueError(f"matrix is {matrix.shape} for {count} labels")
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     size = float(np.clip(0.45 * count, 3.5, 16))
+    warn_of_missing_characters(labels)
     names = [_shortened(label, 24) for label in labels]
     margin = 0.08 * max(map(len, names)) * (count <= LABELS_UP_TO)
     with style():
@@ -159,6 +159,7 @@ def image_grid(
         path: PNG file to write.
         columns: pictures in a row.
     """
+    warn_of_missing_characters(captions)
     across = max(1, min(columns, len(images)))
     down = max(1, math.ceil(len(images) / across))
     lines = max([caption.count("\n") + 1 for caption in captions if caption], default=0)
@@ -183,20 +184,13 @@ def _shortened(text: str, length: int) -> str:
 def style() -> Iterator[None]:
     """User text is shown as it is ('$' starts no formula), in fonts that have its characters.
 
-    Characters that no installed font has become boxes, without a warning for each.
+    Characters that no installed font has become boxes, without matplotlib's warning for each;
+    see `warn_of_missing_characters`.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+")
-        with matplotlib.rc_context({"text.parse_math": False, "font.family": fonts()}):
+        with matplotlib.rc_context({"text.parse_math": False, "font.family": families()}):
             yield
-
-
-@cache
-def fonts() -> list[str]:
-    """DejaVu, and behind it the installed fonts with Chinese, Japanese and Korean."""
-    wanted = ("Noto Sans CJK", "Source Han Sans", "WenQuanYi", "PingFang", "Microsoft YaHei")
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return ["DejaVu Sans", *sorted(name for name in installed if name.startswith(wanted))]
 
 
 def _write(figure: Figure, path: str | os.PathLike, dpi: int = 120) -> None:

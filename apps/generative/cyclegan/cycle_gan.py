@@ -35,7 +35,8 @@ class CycleGAN(GANModel):
 
     Returns:
         Dict of float32 (B, H, W, 3): "fake_a", "fake_b", "cycled_a", "cycled_b", "same_a",
-        "same_b". With one side, those that its generator makes.
+        "same_b". With one side, those that its generator makes; in training without identity
+        losses, no "same_a" and "same_b".
 
     Reference: [Zhu et al., 2017](https://arxiv.org/abs/1703.10593)
     """
@@ -69,41 +70,42 @@ class CycleGAN(GANModel):
     def both_sides(self) -> bool:
         return self.loss_config.sides == "both"
 
+    @property
+    def identity_weight(self) -> float:
+        return self.loss_config.cycle * self.loss_config.identity
+
     def call(self, x, training=False):
         real_a, real_b = x["a"], x["b"]
         fake_b = self.a2b(real_a)
-        outputs = {
-            "fake_b": fake_b,
-            "cycled_a": self.b2a(fake_b),
-            "same_b": self.a2b(real_b),
-        }
+        outputs = {"fake_b": fake_b, "cycled_a": self.b2a(fake_b)}
         if self.both_sides:
             fake_a = self.b2a(real_b)
-            outputs |= {
-                "fake_a": fake_a,
-                "cycled_b": self.a2b(fake_a),
-                "same_a": self.b2a(real_a),
-            }
+            outputs |= {"fake_a": fake_a, "cycled_b": self.a2b(fake_a)}
+        # Evaluation measures the identity error of every model.
+        if self.identity_weight or not training:
+            outputs["same_b"] = self.a2b(real_b)
+            if self.both_sides:
+                outputs["same_a"] = self.b2a(real_a)
         return outputs
 
     # === Training ===
 
     def generator_losses(self, batch):
-        """Adversarial, cycle and identity losses."""
+        """Adversarial, cycle and identity losses; of the last none where they weigh nothing."""
         made = self.call(batch, training=True)
-        cycle = self.loss_config.cycle
-        identity = cycle * self.loss_config.identity
+        cycle, identity = self.loss_config.cycle, self.identity_weight
         terms = {
             "adversarial_b": self._generator_loss(self.discriminator_b, made["fake_b"]),
             "cycle_a": cycle * l1(made["cycled_a"], batch["a"]),
-            "identity_b": identity * l1(made["same_b"], batch["b"]),
         }
         if self.both_sides:
             terms |= {
                 "adversarial_a": self._generator_loss(self.discriminator_a, made["fake_a"]),
                 "cycle_b": cycle * l1(made["cycled_b"], batch["b"]),
-                "identity_a": identity * l1(made["same_a"], batch["a"]),
             }
+        for side in ("a", "b"):
+            if f"same_{side}" in made:
+                terms[f"identity_{side}"] = identity * l1(made[f"same_{side}"], batch[side])
         return terms, {name: made[name] for name in ("fake_a", "fake_b") if name in made}
 
     def fakes_to_judge(self, batch, fakes):

@@ -17,6 +17,7 @@ from apps.vision.classification.serving import ClassifierServing
 from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
+from shared.common.messages import warn
 from shared.common.names import read_names
 from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import App
@@ -61,6 +62,7 @@ class ClassifyApp(App):
             config.data_options.fold,
             config.seed,
         )
+        warn_of_absent_classes(split)
         run.artifacts = {
             "class_names": readable.class_names,
             "train_images": len(of_split(split, TRAIN)),
@@ -114,6 +116,7 @@ class ClassifyApp(App):
         run.artifacts["total_pixels"] = found.total_pixels
         self._stores.clear()
         if run.is_chief:
+            warn_of_absent_classes(self.files)
             report_skipped(found.skipped, run.folder / "evaluation" / SKIPPED)
 
     def check(self, config: ClassifyConfig) -> tuple[list[str], list[str]]:
@@ -176,6 +179,15 @@ class ClassifyApp(App):
     def predictor(self, saved_model: Path, max_pixels: int = 100_000_000):
         labels = read_names(Path(saved_model) / "assets.extra" / "labels.txt")
         return ClassificationPredictor(labels, max_pixels)
+
+
+def warn_of_absent_classes(split: list[files.LabelledFile]) -> None:
+    """Names the classes that the means over classes leave out."""
+    if absent := files.not_validated(split):
+        warn(
+            f"no validation image of {', '.join(absent)}; precision, recall and F1 are means over "
+            f"the other classes"
+        )
 
 
 def readable_files(config: ClassifyConfig) -> files.LabelledFiles:

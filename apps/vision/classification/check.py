@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 
 from apps.vision.classification.config import ClassifyConfig
-from apps.vision.classification.files import classes_without_images, find_files
+from apps.vision.classification.files import classes_without_images, find_files, not_validated
 from shared.image.remarks import changed_pixels, unread_pictures
 from shared.image.scan import scan_images
 
@@ -26,6 +26,7 @@ def describe(config: ClassifyConfig) -> tuple[list[str], list[str]]:
     ]
     problems += unread_pictures(config.data) + classes_without_images(config.data)
     problems += _small_classes(found, good)
+    problems += _not_validated([file for file, _ in good])
     problems += _duplicates([file for file, _ in good])
     return contents, problems
 
@@ -60,6 +61,12 @@ def _small_classes(found, good) -> list[str]:
     if len(readable) < 2:
         problems.append(f"{len(readable)} class(es) with readable images, needs at least 2")
     return problems
+
+
+def _not_validated(files) -> list[str]:
+    if absent := not_validated(files):
+        return [f"classes without an image in the validation part: {', '.join(absent)}"]
+    return []
 
 
 def _duplicates(files) -> list[str]:

@@ -17,6 +17,8 @@ MISTAKES_SHOWN = 48
 class ClassificationEvaluator(Evaluator):
     """Top-1, top-5, macro precision, recall and F1; per class in the report.
 
+    The macro means are over the classes that have images here.
+
     Args:
         class_names: names of the classes.
         paths: files in the order of the data set, for the page of mistakes.
@@ -45,7 +47,7 @@ class ClassificationEvaluator(Evaluator):
         predicted = probabilities.argmax(-1)
         labels = range(len(self.class_names))
         precision, recall, f1, _ = sk.precision_recall_fscore_support(
-            targets, predicted, labels=labels, average="macro", zero_division=0
+            targets, predicted, labels=np.unique(targets), average="macro", zero_division=0
         )
         result = {"accuracy": sk.accuracy_score(targets, predicted)}
         if len(self.class_names) > 5:
@@ -63,10 +65,9 @@ class ClassificationEvaluator(Evaluator):
         scores = sk.precision_recall_fscore_support(
             targets, predicted, labels=labels, zero_division=0
         )
-        names = ("precision", "recall", "f1", "support")
         per_class = {
-            label: {name: float(values[index]) for name, values in zip(names, scores, strict=True)}
-            for index, label in enumerate(self.class_names)
+            label: _class_scores(*values)
+            for label, values in zip(self.class_names, zip(*scores, strict=True), strict=True)
         }
         return {"per_class": per_class, "confusion_matrix": matrix.tolist()}
 
@@ -89,6 +90,13 @@ class ClassificationEvaluator(Evaluator):
             ]
         )
         page.write(path)
+
+
+def _class_scores(precision, recall, f1, support) -> dict[str, float | int | None]:
+    """The scores of a class; None without images of it."""
+    scores = {"precision": precision, "recall": recall, "f1": f1}
+    known = {name: float(score) if support else None for name, score in scores.items()}
+    return known | {"support": int(support)}
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

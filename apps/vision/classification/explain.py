@@ -20,6 +20,7 @@ from shared.common.inputs import find_inputs
 from shared.engine.run import load_best, open_run
 from shared.image.decode import decode_image
 from shared.image.reader import IMAGE_SUFFIXES, read_source
+from shared.image.result_name import result_name
 
 
 class GradCam:
@@ -105,7 +106,7 @@ def explain_inputs(app, run_folder: Path, inputs, output: Path, label: str, limi
             continue
         image = evaluation_image(decoded, run.config)
         heat, found, probability = cam(image, index)
-        target = output / f"{source.name}.png"
+        target = output / f"{result_name(source)}.png"
         if source.path and target.exists() and target.samefile(source.path):
             raise KerasuiteError(f"{target}: is an input; choose another --output")
         with atomic_path(target) as temporary:

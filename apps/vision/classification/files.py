@@ -199,6 +199,12 @@ def split_files(
     ]
 
 
+def not_validated(files: list[LabelledFile]) -> list[str]:
+    """Classes without a validation image, which nothing is measured of; none before a split."""
+    validated = {file.label for file in files if file.split == VALIDATION}
+    return sorted({file.label for file in files} - validated) if validated else []
+
+
 def _check_classes(files: list[LabelledFile]) -> None:
     names, counts = np.unique([file.label for file in files], return_counts=True)
     if len(names) < 2:

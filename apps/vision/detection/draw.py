@@ -1,20 +1,22 @@
 """Draws boxes with labels on a picture."""
 
 import colorsys
-import os
 import zlib
+from functools import cache
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-# Carried by matplotlib; knows Latin, Greek, Cyrillic and more, unlike Pillow's own.
-FONT = os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+from shared.report.fonts import font_file, warn_of_missing_characters
+
 GOLDEN_RATIO = 0.618034
 
 
 def draw_boxes(image, boxes, labels, scores=None, class_names=None):
     """Draws boxes, each in the colour of its class, with the label on a plate of that colour.
+
+    Labels are written in an installed font that has their characters; a warning names those that
+    none has.
 
     Args:
         image: uint8 array (H, W, 3) of any size; it stays as it is.
@@ -31,7 +33,9 @@ def draw_boxes(image, boxes, labels, scores=None, class_names=None):
     brush = ImageDraw.Draw(picture)
     width, height = picture.size
     line = max(1, round(max(width, height) / 400))
-    font = ImageFont.truetype(FONT, max(10, round(max(width, height) / 45)))
+    text_size = max(10, round(max(width, height) / 45))
+    font_of = cache(lambda file: ImageFont.truetype(file, text_size))
+    warn_of_missing_characters(labels)
     pixels = np.nan_to_num(np.clip(boxes, 0.0, 1.0)).reshape(-1, 4)
     pixels = pixels * [width, height, width, height]
     # Small ones over large ones, and the text over all.
@@ -43,6 +47,7 @@ def draw_boxes(image, boxes, labels, scores=None, class_names=None):
         text = str(labels[index])
         text = text if scores is None else f"{text} {float(scores[index]):.2f}"
         colour = class_colour(labels[index], class_names)
+        font = font_of(font_file(str(labels[index])))
         _plate(brush, pixels[index], text, font, colour, picture.size)
     return np.asarray(picture)
 

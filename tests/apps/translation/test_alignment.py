@@ -69,9 +69,3 @@ def test_a_darker_cell_is_more_attention(tmp_path):
         for r, c in zip(rows[inside], columns[inside], strict=True)
     }
     assert {(1, 0), (0, 1), (2, 2), (3, 3), (5, 4), (4, 5)} <= found
-
-
-def test_missing_characters():
-    assert alignment_plot.missing_characters(["▁Größe", "naïve", "Ω"]) == ""
-    assert alignment_plot.missing_characters(["a\U0001f9ff", "\U0001f9ffb"]) in ("", "\U0001f9ff")
-    assert alignment_plot.missing_characters(["\U000e0fff", "\n"]) == ""

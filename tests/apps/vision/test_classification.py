@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from sklearn.metrics import f1_score, precision_score, recall_score
 
 from apps.vision.classification import data, files
 from apps.vision.classification.app import ClassifyApp
 from apps.vision.classification.classifier import build_classifier
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.evaluator import ClassificationEvaluator
-from apps.vision.classification.explain import GradCam
+from apps.vision.classification.explain import GradCam, explain_inputs
 from apps.vision.classification.files import LabelledFile
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
@@ -276,6 +277,38 @@ def test_metrics_equal_their_definitions(tmp_path):
     assert f"{wrong} of 60" in page
 
 
+def test_a_class_without_validation_images_is_left_out_of_the_means():
+    """Against scikit-learn over the classes that are there; `c` is taken for one, never true."""
+    targets, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 1])
+    evaluator = ClassificationEvaluator(["a", "b", "c"], [])
+    evaluator.update((None, np.eye(3)[targets]), np.eye(3)[predicted])
+    result = evaluator.result()
+    for name, score in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        expected = score(targets, predicted, labels=[0, 1], average="macro")
+        assert result[name] == pytest.approx(expected), name
+    perfect = ClassificationEvaluator(["a", "b", "c"], [])
+    perfect.update((None, np.eye(3)[targets]), np.eye(3)[targets])
+    assert perfect.result() == dict.fromkeys(("accuracy", "precision", "recall", "f1"), 1.0)
+
+
+def test_a_class_without_validation_images_is_named(tmp_path, capsys):
+    write_images(tmp_path / "train", {"a": 3, "b": 3, "c": 3})
+    write_images(tmp_path / "val", {"a": 2, "b": 2})
+    contents, problems = ClassifyApp().check(config(data=(str(tmp_path),)))
+    assert problems[0] == "classes without an image in the validation part: c"
+    run = Run(config(data=(str(tmp_path),)), tmp_path / "run")
+    run.folder.mkdir()
+    app = ClassifyApp()
+    app.prepare(run)
+    warning = capsys.readouterr().err
+    assert "no validation image of c; precision" in warning and warning.count("\n") == 1
+    per_class = app.evaluator(run)
+    per_class.update((None, np.eye(3)[[0, 0, 1, 1]]), np.eye(3)[[0, 0, 1, 1]])
+    report = per_class.report(tmp_path / "run")["per_class"]
+    assert report["c"] == {"precision": None, "recall": None, "f1": None, "support": 0}
+    assert report["a"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 2}
+
+
 # === Training ===
 
 
@@ -379,6 +412,17 @@ def test_grad_cam_equals_its_definition():
     assert probability == pytest.approx(softmax(logits)[index], rel=1e-5)
     expected = np.maximum(maps @ np.asarray(dense.kernel)[:, index], 0)
     np.testing.assert_allclose(heat, expected / expected.max(), atol=1e-5)
+
+
+def test_explanations_are_named_as_other_picture_results(trained, tmp_path):
+    """NAME.png; with the first suffix too where two pictures differ in nothing else."""
+    images, run = trained
+    picture = Image.open(images / "a" / "0.png")
+    for name in ("lone.jpg", "twice.jpg", "twice.png"):
+        picture.save(tmp_path / name)
+    explain_inputs(ClassifyApp(), run.folder, [str(tmp_path)], tmp_path / "out", "", 0)
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["lone.png", "twice.jpg.png", "twice.png.png"]
 
 
 def test_export_answers_a_keras_layer(trained, tmp_path, monkeypatch):

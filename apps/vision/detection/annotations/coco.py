@@ -1,7 +1,8 @@
 """Reads COCO JSON: images, categories, and boxes as x, y, width, height in pixels from 0.
 
 Category ids are names, not positions: they may have gaps, start anywhere and be 0. An image is
-looked for beside its file and else by its name, always inside the folder of the data.
+looked for beside its file and else by its name, always inside the folder of the data. The images
+of a file are put in the order of their ids, as pycocotools does: it decides between equal scores.
 
 Reference: [Lin et al., 2014](https://arxiv.org/abs/1405.0312), cocodataset.org/#format-data
 """
@@ -137,8 +138,8 @@ def _categories(file, rows, raw):
 
 
 def _images(file, rows, split, index, raw):
-    """Id to image; None for one whose file is missing."""
-    images = {}
+    """Id to image, in the order of the ids; None for one whose file is missing."""
+    images, ids = {}, {}
     for number, row in enumerate(rows):
         where = f"{file}, images[{number}]"
         name = row.get("file_name") if isinstance(row, dict) else None
@@ -149,7 +150,7 @@ def _images(file, rows, split, index, raw):
         if key in images:
             raw.problems.append(f"{where}: the id {key} is there twice; the first is used")
             continue
-        images[key] = None
+        images[key], ids[key] = None, row["id"]
         try:
             path = _find_image(file, name, split, index)
         except ValueError as error:
@@ -157,7 +158,9 @@ def _images(file, rows, split, index, raw):
             continue
         images[key] = RawImage(path, [], split, _size(row))
     _report_other_parts(file, images.values(), split, index, raw)
-    return images
+    # Numbers by their value, texts by their letters.
+    order = sorted(images, key=lambda key: (isinstance(ids[key], str), ids[key]))
+    return {key: images[key] for key in order}
 
 
 def _report_other_parts(file, images, split, index, raw):

@@ -83,6 +83,9 @@ def truth_areas(image, boxes_xywh):
 class BoxEvaluation(COCOeval):
     """COCOeval of arrays instead of JSON files. Image and category ids are positions + 1.
 
+    Of equal scores in several images, that of the first image counts as the better one; COCO's
+    files are read in the order of their ids, which pycocotools goes by.
+
     Args:
         images: list of ImageBoxes. The truth.
         detections: list of Detections, one for each image.

@@ -105,6 +105,33 @@ def test_all_eight_terms_equal_the_definition(kind):
         assert float(terms[name]) == pytest.approx(value, rel=1e-4), name
 
 
+@pytest.mark.parametrize(("sides", "passes"), [("both", 4), ("a2b", 2)])
+def test_without_identity_losses_no_generator_sees_its_own_domain(sides, passes, monkeypatch):
+    model = build(cycle=7.0, identity=0.0, sides=sides, pool_size=0)
+    x = batch()
+    expected = by_hand(model, x, "least_squares", 7.0, 0.0) if sides == "both" else None
+    seen = []
+    for name in ("a2b", "b2a"):
+        network = getattr(model, name)
+
+        def counted(images, network=network, name=name):
+            seen.append(name)
+            return network(images)
+
+        monkeypatch.setattr(model, name, counted)
+    terms, fakes = model.generator_losses(x)
+    terms |= model.discriminator_losses(x, model.fakes_to_judge(x, fakes))
+    assert len(seen) == passes
+    assert not any(name.startswith("identity") for name in terms)
+    if expected:
+        assert all(expected.pop(f"identity_{side}") == 0 for side in ("a", "b"))
+        assert {name: float(value) for name, value in terms.items()} == pytest.approx(
+            expected, rel=1e-4
+        )
+    # Evaluation measures the identity error of every model.
+    assert "same_b" in model(x)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["least_squares", "wasserstein"])
 def test_two_devices_compute_what_one_does(two_devices, kind):

@@ -11,7 +11,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from apps.vision.detection.annotations.convert import convert
 from apps.vision.detection.annotations.image_boxes import ImageBoxes
+from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.evaluation.box_matches import (
     CONFIDENCES,
     ConfidenceCurves,
@@ -198,6 +200,61 @@ def test_areas_of_outlines_decide_on_the_size(tmp_path):
     areas[3] = 0.0  # not said
     known = assert_as_from_files(tmp_path, truth, detections, areas=areas)
     assert known != assert_as_from_files(tmp_path, truth, detections)
+
+
+def test_ties_are_broken_by_the_image_ids_of_the_file(tmp_path):
+    """The rows of a COCO file stand in another order than their ids."""
+    sides = [(64, 48), (37, 41)]
+    truth, detections = random_data(1, tied=True, crowd=0.0, sizes=sides)
+    ids = (np.random.default_rng(3).permutation(12) * 7 + 3).tolist()
+    file = COCO()
+    file.dataset = {
+        "images": [
+            {"id": id, "file_name": f"{row}.png", "width": width, "height": height}
+            for row, (id, (width, height)) in enumerate(zip(ids, sides * 6, strict=True))
+        ],
+        "categories": [{"id": i + 1, "name": f"c{i}"} for i in range(CLASSES)],
+        "annotations": [
+            annotation(row) | {"id": number, "area": float(row[2][2] * row[2][3]), "iscrowd": 0}
+            for number, row in enumerate(truth, start=1)
+        ],
+    }
+    for row in file.dataset["annotations"]:
+        row["image_id"] = ids[row["image_id"] - 1]
+    (tmp_path / "truth.json").write_text(json.dumps(file.dataset))
+    for image in file.dataset["images"]:
+        size = image["width"], image["height"]
+        Image.new("RGB", size, (image["id"], 0, 0)).save(tmp_path / image["file_name"])
+    file.createIndex()
+    results = [
+        annotation(row) | {"image_id": ids[row[0]], "score": float(row[3])} for row in detections
+    ]
+    expected = COCOeval(file, file.loadRes(results), "bbox")
+    expected.evaluate()
+    expected.accumulate()
+    expected.summarize()
+
+    _, found = as_arrays(truth, detections, sides)
+    of_file = {f"{row}.png": one for row, one in enumerate(found)}
+
+    def measured(data):
+        evaluator = DetectionEvaluator(data.class_names, data.images, 64)
+        evaluator._detections = [of_file[Path(image.path).name] for image in data.images]
+        return evaluator.result()
+
+    data = read_annotations([str(tmp_path / "truth.json")])
+    assert [Path(image.path).name for image in data.images] == [
+        f"{row}.png" for row in np.argsort(ids)
+    ]
+    known = {name: expected.stats[i] for i, name in STATS.items() if expected.stats[i] != -1}
+    assert measured(data) == measured(data) | known and len(known) == 7
+    # The data converted have new ids in the same order.
+    convert(data, tmp_path / "out", "coco")
+    again = read_annotations([str(tmp_path / "out")])
+    assert measured(again)["map"] == expected.stats[0]
+    # With the rows in the order of the file it is another number.
+    in_file_order = sorted(data.images, key=lambda image: int(Path(image.path).stem))
+    assert measured(dataclasses.replace(data, images=in_file_order))["map"] != expected.stats[0]
 
 
 def assert_as_from_files(folder, truth, detections, sizes=SIZES, areas=None) -> dict[str, float]:
