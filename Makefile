@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-slow quality bench gpu-check lint format clean
+.PHONY: demo test test-slow quality bench gpu-check docs lint format clean
 
 demo: $(STAMP)
 	$(BIN)/kerasuite demo --output runs/demo
@@ -30,6 +30,10 @@ bench: $(STAMP)
 gpu-check: $(STAMP)
 	$(BIN)/python -m pytest -m gpu -s
 
+# The site in build/site; links, pages and anchors that are wrong end it.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f docs/mkdocs.yml
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,7 +45,7 @@ format: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "kerasuite needs Python 3.11, 3.12 or 3.13 on the PATH" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,docs]'
 	touch $(STAMP)
 
 clean:

@@ -37,8 +37,10 @@ def write_domains(folder: Path) -> str:
         for domain in "AB":
             target = folder / f"{part}{domain}"
             target.mkdir()
+            taken: set[tuple[int, int, int]] = set()
             for index in range(count):
-                pixels = _cut(photographs[index % len(photographs)], domain, generator)
+                number = index % len(photographs)
+                pixels = _cut(photographs, number, domain, generator, taken)
                 shown = pixels if domain == "A" else sepia(pixels)
                 Image.fromarray(shown).save(target / f"{index:03}.png")
     total = " and ".join(f"{count} {part}" for part, count in COUNTS.items())
@@ -51,11 +53,16 @@ def _reduced(package: str, name: str) -> np.ndarray:
     return np.asarray(image.resize((width, HEIGHT), Image.Resampling.BICUBIC))
 
 
-def _cut(photograph: np.ndarray, domain: str, generator) -> np.ndarray:
-    """A random square of the half that belongs to a domain."""
+def _cut(photographs, number: int, domain: str, generator, taken: set) -> np.ndarray:
+    """A random square of the half of a photograph that belongs to a domain, each square once."""
+    photograph = photographs[number]
     middle = photograph.shape[1] // 2
     half = photograph[:, :middle] if domain == "A" else photograph[:, middle:]
-    top, left = (generator.integers(0, side - SIDE + 1) for side in half.shape[:2])
+    while True:
+        top, left = (int(generator.integers(0, side - SIDE + 1)) for side in half.shape[:2])
+        if (number, top, left) not in taken:
+            break
+    taken.add((number, top, left))
     return half[top : top + SIDE, left : left + SIDE]
 
 

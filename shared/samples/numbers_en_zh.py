@@ -4,14 +4,36 @@ import random
 from collections.abc import Iterable
 from pathlib import Path
 
-from num2words import num2words
-
 from shared.common.files import write_text
 
 SEED = 6
 # All numbers below 1,000, and this many with 4 to 7 digits.
 COUNTS = {4: 1200, 5: 1200, 6: 1600, 7: 1600}
 VALIDATION, INPUTS = 500, 20
+SMALL = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+TENS = ("", "", *["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"])
+SIZES = ((10**6, "million"), (1000, "thousand"), (100, "hundred"))
 DIGITS, UNITS = "零一二三四五六七八九", ("", "十", "百", "千")
 
 
@@ -35,14 +57,29 @@ def write_numbers(folder: Path) -> str:
 
 
 def english(number: int) -> str:
-    """12345 as "twelve thousand, three hundred and forty-five"."""
-    return num2words(number, lang="en")
+    """12345 as "twelve thousand, three hundred and forty-five", for 0 <= number < 10**9."""
+    if number < 100:
+        return _below_hundred(number)
+    size, name = next(each for each in SIZES if number >= each[0])
+    upper, rest = divmod(number, size)
+    text = f"{english(upper)} {name}"
+    if not rest:
+        return text
+    joint = " and " if rest < 100 else ", "
+    return text + joint + english(rest)
+
+
+def _below_hundred(number: int) -> str:
+    if number < len(SMALL):
+        return SMALL[number]
+    tens, unit = divmod(number, 10)
+    return TENS[tens] + (f"-{SMALL[unit]}" if unit else "")
 
 
 def chinese(number: int) -> str:
     """12045 as "一万二千零四十五", for 0 <= number < 10**8.
 
-    num2words does not know Chinese. Four digits make a group; 万 stands after the upper one; one
+    Four digits make a group; 万 stands after the upper one; one
     零 stands for any zeros between other digits of a group, and before a lower group that has no
     thousands; a leading 一十 is short for 十.
     """

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import sentencepiece
 import tensorflow as tf
-import tensorflow_text as tf_text
 from sentencepiece import sentencepiece_model_pb2
 
 from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
+from shared.text.tensorflow_text import tf_text
 
 PAD, UNK, START, END = range(4)
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")

@@ -11,11 +11,10 @@ punctuation are those of a newer Unicode.
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text as tf_text
-from tensorflow_text.core.pybinds import pywrap_fast_wordpiece_tokenizer_model_builder as builder
 
 from shared.common.errors import KerasuiteError
 from shared.text.bert_words import Words, WordSplitter
+from shared.text.tensorflow_text import tf_text, wordpiece_model_builder
 from shared.text.token_packing import pack_texts
 
 PAD, UNK, CLS, SEP, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -62,7 +61,9 @@ class WordPieceTokenizer(tf.Module):
         self.tokenize_chinese_chars = tokenize_chinese_chars
         self.pad, self.unk, self.cls, self.sep, self.mask = map(vocabulary.index, SPECIAL_TOKENS)
         self._split = WordSplitter(lowercase, self.strip_accents, tokenize_chinese_chars)
-        model = builder.build_fast_wordpiece_model(vocabulary, _MAX_BYTES, SUFFIX, UNK, True, False)
+        model = wordpiece_model_builder.build_fast_wordpiece_model(
+            vocabulary, _MAX_BYTES, SUFFIX, UNK, True, False
+        )
         # The operation has no kernel for other devices.
         with tf.init_scope(), tf.device("CPU:0"):
             self._wordpiece = tf_text.FastWordpieceTokenizer(

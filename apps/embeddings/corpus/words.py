@@ -5,8 +5,10 @@ import logging
 import re
 import unicodedata
 from collections.abc import Callable
+from types import ModuleType
 
 from shared.common.errors import KerasuiteError
+from shared.common.packages import require_package
 
 PATTERNS = ("words", "whitespace")
 UNSPACED = ("ja", "th", "lo", "km", "my", "bo")
@@ -37,7 +39,7 @@ def word_splitter(language: str = "en", pattern: str = "words") -> Splitter:
         Function of a text to its words.
 
     Raises:
-        KerasuiteError: for another language that is written without spaces.
+        KerasuiteError: for another language that is written without spaces, or without jieba.
     """
     code = language.lower().replace("_", "-").split("-")[0]
     if pattern not in PATTERNS:
@@ -49,7 +51,10 @@ def word_splitter(language: str = "en", pattern: str = "words") -> Splitter:
             f"--language {language}: is written without spaces between words; split the text "
             f"into words first and give --pattern whitespace"
         )
-    return _chinese_words if code == "zh" else _spaced_words
+    if code == "zh":
+        _require_jieba()
+        return _chinese_words
+    return _spaced_words
 
 
 def normalize(text: str) -> str:
@@ -88,7 +93,14 @@ def _chinese_words(text: str) -> list[str]:
 @functools.cache
 def _jieba():
     """jieba with its own dictionary; loading takes a second, once a process."""
-    import jieba
-
+    jieba = _require_jieba()
     jieba.setLogLevel(logging.WARNING)
     return jieba.Tokenizer()
+
+
+def _require_jieba() -> ModuleType:
+    return require_package(
+        "jieba",
+        "--language zh",
+        "`pip install jieba`, or split the text into words first and give --pattern whitespace",
+    )

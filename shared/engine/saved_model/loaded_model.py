@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from shared.common.errors import KerasuiteError
+from shared.common.packages import TENSORFLOW_TEXT_MEND, require_package
 
 
 class WrongModelError(KerasuiteError):
@@ -113,6 +114,8 @@ def _load(path: Path):
     try:
         return tf.saved_model.load(str(path))
     except Exception as error:
+        if "Op type not registered" in str(error):
+            require_package("tensorflow_text", str(path), TENSORFLOW_TEXT_MEND)
         raise KerasuiteError(f"{path} cannot be loaded: {one_line(error)}") from error
 
 

@@ -83,6 +83,11 @@ def format_metrics(metrics: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in shown[:8])
 
 
+# What `tf.summary.scalar` writes; that function imports the package tensorboard, which is only
+# needed to look at the scalars.
+_SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
+
+
 class TensorBoard:
     """Writes the rows of an epoch as scalars."""
 
@@ -94,5 +99,5 @@ class TensorBoard:
         with self._writer.as_default(step=int(row["step"])):
             for name, value in {**row, **extra}.items():
                 if name not in ("epoch", "step"):
-                    tf.summary.scalar(name, value)
+                    tf.summary.write(name, tf.cast(value, tf.float32), metadata=_SCALAR)
         self._writer.flush()

@@ -75,6 +75,11 @@ def test_numerals_are_read_as_their_number():
         assert plain == japanese
 
 
+def test_number_words_are_those_of_num2words():
+    for number in [*range(2101), *range(2101, 10_000_000, 1009), 10**6, 10**6 + 1, 10**7 - 1]:
+        assert english(number) == num2words(number, lang="en")
+
+
 def test_the_sample(tmp_path):
     line = write_sample("numbers-en-zh", tmp_path / "a")
     write_sample("numbers-en-zh", tmp_path / "b")
