@@ -6,7 +6,6 @@ answers at once.
 
 import importlib
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -16,6 +15,7 @@ import typer
 
 from shared.common.command_help import Command, Group
 from shared.common.errors import Interrupted, KerasuiteError, from_os_error
+from shared.common.signals import end_on_signals, signal_of_end
 from shared.common.standard_streams import make_streams_safe, refuse_output_not_utf8
 from shared.engine.distribution.launch import end_with_launcher
 
@@ -194,12 +194,11 @@ def main() -> None:
     # Before Keras is imported: the user's own setting may name another backend.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     make_streams_safe()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    end_on_signals()
     end_with_launcher()
     try:
         refuse_output_not_utf8(sys.argv)
-        app()
+        _run_to_end()
     except (KerasuiteError, Interrupted) as error:
         _fail(str(error), error.exit_code)
     except OSError as error:
@@ -218,8 +217,18 @@ def main() -> None:
         )
 
 
-def _interrupt(number, frame):
-    raise Interrupted(number, "interrupted")
+def _run_to_end() -> None:
+    """Runs the command; a signal ends it, whatever became of its exception on the way."""
+    try:
+        app()
+    except (Interrupted, Exception) as error:
+        if (number := signal_of_end()) is not None and not isinstance(error, Interrupted):
+            raise Interrupted(number, "interrupted") from error
+        raise
+    finally:
+        number = signal_of_end()
+    if number is not None:
+        raise Interrupted(number, "interrupted")
 
 
 def _fail(message: str, exit_code: int) -> None:

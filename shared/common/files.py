@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+PARTIAL = ".partial-"  # begins the name of what is being written
+
 
 def open_file(path: str | os.PathLike, buffering: int = -1) -> BinaryIO:
     """Opens a regular file for reading bytes; a pipe or a device would never end.
@@ -43,7 +45,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PARTIAL, suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -67,7 +69,7 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     if path.exists():
         raise FileExistsError(f"{path} already exists")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".partial-"))
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=PARTIAL))
     try:
         yield temporary
         os.chmod(temporary, 0o777 & ~_umask())

@@ -29,6 +29,45 @@ class CaughtSignal:
             raise Interrupted(self.raised, message)
 
 
+class _Ending:
+    """The signal that ends this command, if any."""
+
+    number: int | None = None
+
+
+def end_on_signals() -> None:
+    """Lets SIGINT and SIGTERM end the command with `Interrupted`, wherever it is.
+
+    Python drops an exception that is raised inside a destructor or a weak-reference callback, and
+    libraries turn it into one of their own. So the signal is remembered, and `Interrupted` is
+    raised again each second until `signal_of_end` is asked. A second signal ends the process.
+    """
+    _Ending.number = None
+    for number in _SIGNALS:
+        signal.signal(number, _end)
+
+
+def signal_of_end() -> int | None:
+    """The signal that asked the command to end, or None; it is not raised again."""
+    if _Ending.number is not None and hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    return _Ending.number
+
+
+def _end(number, frame):
+    if _Ending.number is not None:
+        _exit_at_once(128 + number)
+    _Ending.number = number
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _end_again)
+        signal.setitimer(signal.ITIMER_REAL, 1.0, 1.0)
+    raise Interrupted(number, "interrupted")
+
+
+def _end_again(number, frame):
+    raise Interrupted(_Ending.number, "interrupted")
+
+
 @contextlib.contextmanager
 def catch_signals() -> Iterator[CaughtSignal]:
     """Turns SIGINT and SIGTERM into `.raised`; a second SIGINT ends the process at once.

@@ -1,10 +1,23 @@
-"""What can be said of a run folder without TensorFlow, before a training starts."""
+"""A run folder before and around a training, without TensorFlow: who may write it."""
 
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from shared.common.config import RunConfig
 from shared.common.errors import KerasuiteError
+from shared.common.files import PARTIAL
 from shared.engine.distribution.cluster import find_cluster
+
+try:
+    import fcntl
+except ImportError:  # Windows: two trainings in one folder are not noticed there.
+    fcntl = None
+
+LOCK = ".lock"
 
 
 def was_trained(folder: Path) -> bool:
@@ -38,5 +51,61 @@ def refuse_to_overwrite(folder: Path, resume: bool) -> None:
         raise KerasuiteError(
             f"{folder}: already holds a run; add --resume to continue it or choose another --output"
         )
-    if not exists and folder.is_dir() and any(folder.iterdir()):
+    if not exists and folder.is_dir() and any(map(_is_content, folder.iterdir())):
         raise KerasuiteError(f"{folder}: is not empty and no run; choose another --output")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Makes a run folder and keeps other processes from writing it; cleans up after killed ones.
+
+    Raises:
+        KerasuiteError: if another process writes it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = _lock(folder)
+    try:
+        _remove_leftovers(folder)
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        file.close()
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # If the training failed before it wrote anything.
+
+
+def _lock(folder: Path) -> IO[str]:
+    while True:
+        file = open(folder / LOCK, "w")  # noqa: SIM115
+        if fcntl is None:
+            return file
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise KerasuiteError(
+                f"{folder}: another process trains this run; choose another --output"
+            ) from None
+        except OSError:
+            return file  # A file system without locks.
+        # Who held the lock may have removed the file after it was opened here.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(folder / LOCK), os.fstat(file.fileno())):
+                return file
+        file.close()
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes what a kill in the middle of a write has left."""
+    for path in list(folder.rglob(f"{PARTIAL}*")):
+        if (folder / "export") in path.parents:
+            continue  # Exports have a lock of their own.
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _is_content(path: Path) -> bool:
+    return path.name != LOCK and not path.name.startswith(PARTIAL)

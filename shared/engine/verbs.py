@@ -4,6 +4,7 @@ The command files of the applications call these with the import path of their A
 imported only here: the command line itself stays free of TensorFlow.
 """
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,14 @@ def train(
             raise KerasuiteError(f"{training_command(config.task)}: name the DATA to train on")
         config.refuse_mistakes()
         folder = output or _new_folder(config)
+    try:
+        return _train(app_path, config, folder, resume)
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # If nothing was written into it.
+
+
+def _train(app_path: str, config: RunConfig, folder: Path, resume: bool) -> Path:
     if may_write(config):
         refuse_to_overwrite(folder, resume)
     started = time.perf_counter()
@@ -102,8 +111,19 @@ def _new_folder(config: RunConfig) -> Path:
             )
         return root / config.name
     name = config.preset or "default"
-    taken = (f"{name}-{number}" if number > 1 else name for number in range(1, 10**6))
-    return next(root / candidate for candidate in taken if not (root / candidate).exists())
+    names = (f"{name}-{number}" if number > 1 else name for number in range(1, 10**6))
+    return next(root / name for name in names if _is_free(root / name))
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether a folder was not there; makes it, so that no other process takes the same name."""
+    if find_cluster() is not None:
+        return not folder.exists()
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _existing_run(config_type, output: Path | None, overrides: dict[str, Any]) -> Path:

@@ -30,7 +30,7 @@ from shared.engine.distribution.gpus import use_xla
 from shared.engine.distribution.strategy import set_up
 from shared.engine.distribution.workers import AgreedStop
 from shared.engine.run import Run, save_model
-from shared.engine.run_folder import may_write, refuse_to_overwrite
+from shared.engine.run_folder import locked, may_write, refuse_to_overwrite
 from shared.engine.training.checkpoint import CheckpointFolder, refuse_infinite, training_variables
 from shared.engine.training.checkpoint_clock import CheckpointClock
 from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
@@ -70,11 +70,14 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
     """
     folder = Path(folder)
     CheckpointClock(config.checkpoint_every)  # Refuses a malformed value before it is saved.
-    if may_write(config):
-        refuse_to_overwrite(folder, resume)
-    cpu_data_parallel = enable_cpu_data_parallel(config, app.independent_rows)
-    run = Run(config, folder, strategy=set_up(config), cpu_data_parallel=cpu_data_parallel)
-    with run.workers.report_lost_workers():
+    with contextlib.ExitStack() as stack:
+        if may_write(config):
+            refuse_to_overwrite(folder, resume)
+            stack.enter_context(locked(folder))
+            refuse_to_overwrite(folder, resume)  # Now that nobody else writes it.
+        cpu_data_parallel = enable_cpu_data_parallel(config, app.independent_rows)
+        run = Run(config, folder, strategy=set_up(config), cpu_data_parallel=cpu_data_parallel)
+        stack.enter_context(run.workers.report_lost_workers())
         with nothing_half_made(run, resume):
             prepare(app, run)
             trainer = Trainer(app, run, resume)

@@ -31,6 +31,47 @@ def usual_handler():
     signal.signal(signal.SIGINT, earlier)
 
 
+LOST = """
+import os, signal, sys, time, weakref
+import cli
+from shared.common.errors import KerasuiteError
+
+class Anything: pass
+
+def app():
+    def callback(_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(range(10))
+    thing = Anything()
+    reference = weakref.ref(thing, callback)
+    try:
+        {lose}
+    except BaseException as error:
+        raise KerasuiteError("cannot be loaded") from error
+    print("went on", flush=True)
+    time.sleep({seconds})
+    print("lost", flush=True)
+
+cli.app = app
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("lose", "seconds"),
+    [("del thing", 20), ("del thing", 0), ("os.kill(os.getpid(), signal.SIGTERM)", 20)],
+    ids=["in a callback", "at the very end", "as another error"],
+)
+def test_a_signal_ends_the_command_whatever_became_of_its_exception(lose, seconds):
+    done = subprocess.run(
+        [sys.executable, "-c", LOST.format(lose=lose, seconds=seconds)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 143, done.stderr
+    assert done.stderr.splitlines()[-1] == "kerasuite: interrupted"
+    assert "lost" not in done.stdout or seconds == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_becomes_a_flag(number):
     with catch_signals() as caught:
