@@ -15,6 +15,7 @@ import typer
 
 from shared.common.command_help import Command, Group
 from shared.common.errors import Interrupted, KerasuiteError, from_os_error
+from shared.common.files import printable
 from shared.common.signals import end_on_signals, signal_of_end
 from shared.common.standard_streams import make_streams_safe, refuse_output_not_utf8
 from shared.engine.distribution.launch import end_with_launcher
@@ -234,7 +235,7 @@ def _run_to_end() -> None:
 def _fail(message: str, exit_code: int) -> None:
     if "--debug" in sys.argv:
         traceback.print_exc()
-    print(f"kerasuite: {message}", file=sys.stderr)
+    print(f"kerasuite: {printable(message)}", file=sys.stderr)
     sys.exit(exit_code)
 
 

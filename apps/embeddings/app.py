@@ -19,6 +19,7 @@ from apps.embeddings.vectors.document_vectors import common_component, sif_weigh
 from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common import config as configs
 from shared.common import stream
+from shared.common.checksums import verify_checksum
 from shared.engine.app import LAST_EPOCH, App
 from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
@@ -47,6 +48,9 @@ class EmbedApp(App):
         if "words" not in run.artifacts:
             run.artifacts = data.prepare_corpus(run.config, run.folder)
             run.save_artifacts()
+        elif run.is_training:
+            for path in data.prepared_files(run.folder):
+                verify_checksum(path)
         self.vocabulary = Vocabulary.load(run.folder / data.VOCABULARY)
         self._judgement_files: list[str] = []
 

@@ -16,8 +16,9 @@ from apps.embeddings.corpus.vocabulary import Vocabulary, build_vocabulary
 from apps.embeddings.corpus.words import word_splitter
 from apps.embeddings.glove import cooccurrence_stream
 from apps.embeddings.glove.cooccurrence import count_cooccurrences
-from apps.embeddings.glove.cooccurrence_file import CooccurrenceFile
+from apps.embeddings.glove.cooccurrence_file import COUNTS, CooccurrenceFile
 from apps.embeddings.word2vec import window_blocks
+from shared.common.checksums import write_checksum
 from shared.common.files import write_text
 from shared.common.messages import warn
 from shared.text.text_files import decoded
@@ -67,6 +68,8 @@ def prepare_corpus(config: EmbedConfig, folder: Path) -> dict[str, Any]:
             memory=config.glove.memory,
         )
         found["cooccurrences"] = len(counts)
+    for path in prepared_files(folder):
+        write_checksum(path)
     return found
 
 
@@ -87,6 +90,12 @@ def _report_invalid_bytes(corpus: Corpus) -> None:
             f"{sum(corpus.invalid_bytes.values())} bytes in {len(corpus.invalid_bytes)} file(s) "
             f"are not UTF-8 and were replaced, first in {first}"
         )
+
+
+def prepared_files(folder: Path) -> list[Path]:
+    """The files that training reads, as far as they are there."""
+    names = (VOCABULARY, PHRASES, TOKENS, f"{COOCCURRENCES}/{COUNTS}")
+    return [folder / name for name in names if (folder / name).is_file()]
 
 
 def write_words(vocabulary: Vocabulary, folder: Path) -> Path:

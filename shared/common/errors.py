@@ -44,6 +44,7 @@ def from_os_error(error: OSError) -> KerasuiteError:
     """Turns an operating-system error into one line with a mend."""
     mends = {
         errno.ENOSPC: "free some space or choose another --output",
+        errno.EFBIG: "it is over the limit of this system or shell; choose another --output",
         errno.EDQUOT: "free some space or choose another --output",
         errno.EACCES: "check the permissions or choose another --output",
         errno.EPERM: "check the permissions or choose another --output",

@@ -7,9 +7,12 @@ import os
 import shutil
 import stat
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from shared.common.errors import KerasuiteError
 
 PARTIAL = ".partial-"  # begins the name of what is being written
 
@@ -54,6 +57,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # "No space left" alone names nothing.
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -95,6 +101,20 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=plain) + "\n")
 
 
+def read_json(path: str | os.PathLike) -> Any:
+    """Reads a JSON file that a program wrote.
+
+    Raises:
+        KerasuiteError: if it is damaged.
+        OSError: if it cannot be read.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        shown = printable(os.fspath(path))
+        raise KerasuiteError(f"{shown}: is damaged, or no JSON file ({error})") from None
+
+
 def plain(value: Any) -> Any:
     """The plain Python form of a numpy scalar or array, for `json.dumps(default=plain)`."""
     if hasattr(value, "tolist"):
@@ -106,10 +126,22 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
-def printable(path: str) -> str:
-    r"""A path as it can be shown and written: bytes that are no UTF-8 become escapes.
+def printable(text: str) -> str:
+    r"""A text of a user as it can be shown on one line of a terminal.
 
-    >>> printable("a\udcff.png")
-    'a\\udcff.png'
+    Control characters, ends of lines, marks that turn the direction of writing and bytes that are
+    no UTF-8 become escapes.
+
+    >>> printable("a\udcff\x1b.png")
+    'a\\udcff\\x1b.png'
     """
-    return path.encode("utf-8", "backslashreplace").decode()
+    return "".join(_escaped(c) if _is_hidden(c) else c for c in text)
+
+
+def _is_hidden(character: str) -> bool:
+    is_direction = character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return is_direction or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

@@ -1,7 +1,6 @@
 """A run: its configuration, its folder and the artifacts of its data."""
 
 import contextlib
-import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import tensorflow as tf
 from shared.common import config as configs
 from shared.common.config import RunConfig
 from shared.common.errors import KerasuiteError
-from shared.common.files import atomic_path, write_json
+from shared.common.files import atomic_path, read_json, write_json
 from shared.common.messages import warn
 from shared.common.task_names import training_command
 from shared.engine.distribution.strategy import set_kernels, set_precision
@@ -36,6 +35,7 @@ class Run:
         steps_per_epoch: optimiser steps in one pass over the training data.
         cpu_data_parallel: whether two micro-batches are trained at once, see
             `enable_cpu_data_parallel`.
+        is_training: whether it is being trained, and not evaluated or exported.
         workers: the processes of the strategy.
     """
 
@@ -45,6 +45,7 @@ class Run:
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     steps_per_epoch: int = 0
     cpu_data_parallel: bool = False
+    is_training: bool = False
     workers: Workers = field(init=False)
 
     def __post_init__(self):
@@ -73,7 +74,7 @@ class Run:
         """Reads what an earlier `prepare` saved, if there was one."""
         path = self.folder / "artifacts.json"
         if path.is_file():
-            self.artifacts = json.loads(path.read_text(encoding="utf-8"))
+            self.artifacts = read_json(path)
 
 
 def config_of(app, folder: str | Path) -> RunConfig:
@@ -114,7 +115,7 @@ def open_run(app, folder: str | Path, strategy: tf.distribute.Strategy | None = 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
     """The metrics.json of a run."""
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return read_json(folder / "metrics.json")
 
 
 def save_model(model: keras.Model, path: Path) -> None:

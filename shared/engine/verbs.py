@@ -272,7 +272,7 @@ def check(app_path: str, config_type: type[RunConfig], data: list[str], override
     app = load_app(app_path)
     contents, problems = app.check(config)
     for line in contents:
-        console.print(line, markup=False)
+        console.print(printable(line), markup=False)
     if not problems:
         console.print("No problems found.")
     report_problems(problems)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from shared.common.checksums import verify_checksum, write_checksum
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
 
@@ -44,12 +45,22 @@ F = TypeVar("F", bound=ImageFile)
 def write_images(files: Iterable[ImageFile], path: Path) -> None:
     """Writes one JSON object a line."""
     write_text(path, "".join(json.dumps(file.to_json()) + "\n" for file in files))
+    write_checksum(path)
 
 
 def read_images(file_type: type[F], path: Path) -> list[F]:
     """Reads what `write_images` wrote of records of one type."""
+    verify_checksum(path)
     with open(path, encoding="utf-8") as lines:
         return [file_type.from_json(json.loads(line)) for line in lines]
+
+
+def read_paths(path: Path) -> list[str]:
+    """The paths of the images alone, and of the low-resolution images of pairs."""
+    with open(path, encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    lows = [row["low"] for row in rows if row.get("low")]
+    return [row["path"] for row in rows + lows]
 
 
 def of_split(files: Iterable[F], split: str) -> list[F]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from shared.common.files import atomic_path
 from shared.common.messages import warn
+from shared.common.spreadsheets import inert
 
 
 def report_skipped(skipped: list[tuple[str, str]], path: Path, remarks: Sequence[str] = ()) -> None:
@@ -24,5 +25,7 @@ def report_skipped(skipped: list[tuple[str, str]], path: Path, remarks: Sequence
         atomic_path(path) as temporary,
         open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as out,
     ):
-        csv.writer(out, lineterminator="\n").writerows([("path", "reason"), *skipped])
+        csv.writer(out, lineterminator="\n").writerows(
+            [("path", "reason"), *((inert(path), reason) for path, reason in skipped)]
+        )
     warn(f"{len(skipped)} images cannot be used and are left out; they are listed in {path}")

@@ -44,24 +44,27 @@ def meet(cluster: Cluster, plan: dict[str, Any]) -> None:
         "addresses": list(cluster.addresses),
         "plan": json.loads(json.dumps(plan)),
     }
-    with _listen(host, int(port)) as server:
+    with _listen(cluster, int(port)) as server:
         if cluster.is_chief:
             _welcome(server, cluster, hello)
             return
     _report(cluster, hello)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(cluster: Cluster, port: int) -> socket.socket:
     """Takes the worker's own port, which shows that TensorFlow will get it."""
+    hosts = {address.rpartition(":")[0] for address in cluster.addresses}
+    only_here = hosts <= {"localhost", "127.0.0.1"}
     server = socket.socket()
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        server.bind(("", port))
+        server.bind(("127.0.0.1" if only_here else "", port))
         server.listen(64)
     except OSError as error:
         server.close()
         raise KerasuiteError(
-            f"{host}:{port}: this worker's port cannot be used ({error.strerror}); "
+            f"{cluster.addresses[cluster.index]}: this worker's port cannot be used "
+            f"({error.strerror}); "
             f"choose another in TF_CONFIG or --hosts"
         ) from error
     return server
@@ -100,7 +103,7 @@ def _accept(server: socket.socket, guests: dict[int, socket.socket], own: dict) 
         return ""
     guest.settimeout(10.0)
     hello = _receive(guest)
-    if hello is None or "index" not in hello:
+    if hello is None or not _is_hello(hello):
         guest.close()  # A port scanner or a health check, none of ours.
         return ""
     problem = _disagreement(own, hello)
@@ -112,6 +115,13 @@ def _accept(server: socket.socket, guests: dict[int, socket.socket], own: dict) 
     else:
         guests[hello["index"]] = guest
     return problem
+
+
+def _is_hello(hello: dict[str, Any]) -> bool:
+    """Whether a message is one of a worker: its number, the addresses that it knows, its plan."""
+    index, addresses, plan = (hello.get(name) for name in ("index", "addresses", "plan"))
+    is_index = isinstance(index, int) and not isinstance(index, bool) and index > 0
+    return is_index and isinstance(addresses, list) and isinstance(plan, dict)
 
 
 def _disagreement(chief: dict[str, Any], worker: dict[str, Any]) -> str:
@@ -174,6 +184,6 @@ def _receive(connection: socket.socket) -> dict[str, Any] | None:
     try:
         with connection.makefile("rb") as file:
             value = json.loads(file.readline(MAX_LINE))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -31,6 +31,14 @@ class Line:
         return self.row["file"], self.row.get("line")
 
 
+def _is_result(row: Any) -> bool:
+    """Whether a line of the log names its source."""
+    if not isinstance(row, dict) or not isinstance(row.get("file"), str):
+        return False
+    line = row.get("line")
+    return line is None or (isinstance(line, int) and not isinstance(line, bool))
+
+
 class AppendLog:
     """An append-only file that never ends in half a line, whatever fails.
 
@@ -68,12 +76,26 @@ class AppendLog:
                 written = self.open().write(self._pending)
                 self._size += written
                 del self._pending[:written]
+            self._require_path()
         except OSError as error:
             error.filename = error.filename or str(self.path)
             self._pending.clear()
             if self._file is not None:
                 self._cut_torn_line()
             raise from_os_error(error) from error
+
+    def _require_path(self) -> None:
+        """Makes sure that what was written is still to be found under its name."""
+        if self._file is None:
+            return
+        try:
+            if os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno())):
+                return
+        except FileNotFoundError:
+            pass
+        raise KerasuiteError(
+            f"{self.path}: is no longer there; what was predicted is lost, start again"
+        )
 
     def open(self) -> io.FileIO:
         """Opens the file for appending unless it is open; creates it if it is missing."""
@@ -118,7 +140,7 @@ class AppendLog:
                 row = json.loads(data)
             except ValueError:
                 row = None
-            if not isinstance(row, dict) or "file" not in row:
+            if not _is_result(row):
                 raise KerasuiteError(
                     f"{self.path}: line {number} is not one of its results; choose another --output"
                 )

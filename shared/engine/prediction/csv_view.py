@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from shared.common.spreadsheets import inert
 from shared.engine.prediction.append_log import to_json
 from shared.engine.prediction.prediction_files import PredictionFiles
 from shared.engine.prediction.prediction_logs import PredictionLogs
@@ -51,6 +52,6 @@ def _line(values: Iterable[Any]) -> bytes:
 
 
 def _cell(value: Any) -> str:
-    """A text as it is, nothing for None, and JSON for all else: numbers, lists, dicts."""
-    text = value if isinstance(value, str) else "" if value is None else to_json(value)
+    """A text, nothing for None, and JSON for all else: numbers, lists, dicts."""
+    text = inert(value) if isinstance(value, str) else "" if value is None else to_json(value)
     return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text

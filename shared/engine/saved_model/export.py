@@ -11,7 +11,6 @@ and only then renamed: a version folder that exists is complete and right.
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import tempfile
@@ -25,7 +24,7 @@ import tensorflow as tf
 
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError, from_os_error
-from shared.common.files import atomic_folder, write_text
+from shared.common.files import atomic_folder, read_json, write_text
 from shared.engine.app import App, ServingModule
 from shared.engine.run import Run
 from shared.engine.saved_model.saved_models import EXTRA, versions
@@ -212,4 +211,4 @@ def _write_extra(run: Run, module: ServingModule, card: str, folder: Path) -> No
 
 def _metrics(run: Run) -> dict[str, Any]:
     file = run.folder / "metrics.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return read_json(file) if file.is_file() else {}

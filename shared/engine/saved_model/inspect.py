@@ -1,7 +1,6 @@
 """Describes a SavedModel or a run folder, without building or loading the model."""
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
+from shared.common.files import read_json
 
 SHOWN_LINES = 5
 # Their first lines say nothing; the configuration has a table of its own.
@@ -178,12 +178,7 @@ def _describe_run(folder: Path) -> dict[str, Any]:
 
 
 def _read_json(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise KerasuiteError(f"{file}: is not valid JSON; run evaluate again") from error
+    return read_json(file) if file.is_file() else {}
 
 
 def _history(file: Path) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Model cards: what a model is, how good it is and how to go on with it, in Markdown."""
 
+import html
 import json
 import platform
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ from urllib.parse import quote
 from shared.common import config as configs
 from shared.common.config import RunConfig
 from shared.common.environment import PACKAGES, installed_version
-from shared.common.files import plain, write_text
+from shared.common.files import plain, printable, write_text
 from shared.engine.app import LAST_EPOCH, App, ServingModule
 from shared.engine.run import Run
 from shared.engine.training.next_steps import name_of, next_commands, typed, usual_target
@@ -227,4 +229,6 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    return str(text).replace("|", "\\|").replace("\n", " ")
+    """A text in which neither HTML nor the links and pictures of Markdown work."""
+    text = html.escape(printable(str(text)), quote=False)
+    return re.sub(r"([|\[\]!])", r"\\\1", text)

@@ -68,7 +68,10 @@ def write_csv(rows: list[dict[str, Any]], path: Path) -> None:
 def read_csv(path: Path) -> list[dict[str, float]]:
     """The rows that `write_csv` wrote, without their empty fields."""
     with open(path, encoding="utf-8", newline="") as file:
-        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+        try:
+            return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise KerasuiteError(f"{path}: is damaged ({error})") from None
 
 
 def format_metrics(metrics: dict[str, float]) -> str:

@@ -10,6 +10,7 @@ step, so that it needs no state at all.
 
 import contextlib
 import dataclasses
+import math
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from shared.common import config as configs
 from shared.common.config import RunConfig
 from shared.common.environment import write_environment
 from shared.common.errors import Interrupted, KerasuiteError
+from shared.common.messages import warn
 from shared.common.progress import Progress
 from shared.common.signals import catch_signals
 from shared.engine.app import LAST_EPOCH, App
@@ -31,6 +33,7 @@ from shared.engine.distribution.strategy import set_up
 from shared.engine.distribution.workers import AgreedStop
 from shared.engine.run import Run, save_model
 from shared.engine.run_folder import locked, may_write, refuse_to_overwrite
+from shared.engine.training.changed_data import changed_since, damaged_images_named
 from shared.engine.training.checkpoint import CheckpointFolder, refuse_infinite, training_variables
 from shared.engine.training.checkpoint_clock import CheckpointClock
 from shared.engine.training.cpu_data_parallel import enable_cpu_data_parallel
@@ -76,14 +79,27 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
             stack.enter_context(locked(folder))
             refuse_to_overwrite(folder, resume)  # Now that nobody else writes it.
         cpu_data_parallel = enable_cpu_data_parallel(config, app.independent_rows)
+        began = _beginning(folder)
         run = Run(config, folder, strategy=set_up(config), cpu_data_parallel=cpu_data_parallel)
+        run.is_training = True
         stack.enter_context(run.workers.report_lost_workers())
         with nothing_half_made(run, resume):
             prepare(app, run)
             trainer = Trainer(app, run, resume)
-        trainer.fit()
-        finish(app, run)
+        if resume and run.is_chief:
+            for line in changed_since(config.data, began):
+                warn(line)
+        with damaged_images_named(folder):
+            trainer.fit()
+            finish(app, run)
     return run
+
+
+def _beginning(folder: Path) -> float:
+    """When a run that is resumed read its data: artifacts.json is written then, and once."""
+    with contextlib.suppress(OSError):
+        return (folder / "artifacts.json").stat().st_mtime
+    return math.inf
 
 
 def prepare(app: App, run: Run) -> None:
