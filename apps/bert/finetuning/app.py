@@ -153,7 +153,8 @@ class FinetuneApp(App):
         if config.head.layer_decay < 1:
             paths = [variable.path for variable in model.trainable_variables]
             layers = encoder_shape(run).num_layers
-            scale_rates(optimizer, layer_factors(paths, layers, config.head.layer_decay))
+            factors = layer_factors(paths, layers, config.head.layer_decay)
+            scale_rates(optimizer, factors, config.head.scale_weight_decay)
         model.compile(optimizer=optimizer)
         return model
 

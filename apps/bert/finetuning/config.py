@@ -62,6 +62,9 @@ class HeadConfig:
     layer_decay: float = option(
         1.0, "Learning rate of each block relative to the block above it.", gt=0, le=1
     )
+    scale_weight_decay: bool = option(
+        False, "Scale the weight decay of each block like its learning rate, as PyTorch does."
+    )
     freeze_layers: int = option(
         0, "Freeze the embeddings and this many blocks; -1 trains the head only.", ge=-1
     )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 import keras
+from keras import ops
 
 
 def layer_factors(paths: Sequence[str], num_layers: int, decay: float) -> list[float]:
@@ -30,17 +31,30 @@ def _distance(path: str, num_layers: int) -> int:
     return num_layers - int(block[1]) if block else num_layers + 1
 
 
-def scale_rates(optimizer: keras.optimizers.Optimizer, factors: Sequence[float]) -> None:
+def scale_rates(
+    optimizer: keras.optimizers.Optimizer, factors: Sequence[float], scale_decay: bool = False
+) -> None:
     """Scales the learning rate of an optimiser for each variable.
+
+    Keras multiplies the decoupled weight decay with the rate of the optimiser, not with that of the
+    variable. With `scale_decay` it is the variable's, as with a parameter group for each layer in
+    PyTorch: each step begins with `variable -= factor * learning_rate * weight_decay * variable`.
 
     Args:
         optimizer: an optimiser that is not built yet.
         factors: factors of the variables that it will be built with, in their order.
+        scale_decay: bool. Scales the weight decay as well.
     """
     update = optimizer.update_step
+    decay = optimizer.weight_decay if scale_decay else None
+    if scale_decay:
+        # Keras's own step of the decay.
+        optimizer.weight_decay = None
 
     def scaled(gradient, variable, learning_rate):
-        factor = factors[optimizer._get_variable_index(variable)]
-        update(gradient, variable, learning_rate * factor)
+        rate = learning_rate * factors[optimizer._get_variable_index(variable)]
+        if decay and optimizer._use_weight_decay(variable):
+            variable.assign_sub(variable * ops.cast(rate * decay, variable.dtype))
+        update(gradient, variable, rate)
 
     optimizer.update_step = scaled
