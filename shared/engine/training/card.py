@@ -3,7 +3,6 @@
 import html
 import json
 import platform
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -230,5 +229,5 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     """A text in which neither HTML nor the links and pictures of Markdown work."""
-    text = html.escape(printable(str(text)), quote=False)
-    return re.sub(r"([|\[\]!])", r"\\\1", text)
+    text = html.escape(printable(str(text).replace("\n", " ")), quote=False)
+    return text.replace("|", "\\|").replace("](", "]\\(")

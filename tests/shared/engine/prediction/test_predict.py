@@ -91,15 +91,15 @@ def test_csv_columns_are_those_of_all_rows(model, inputs, tmp_path):
         def record(self, source, outputs):
             if source.name.startswith("0"):
                 return {"score": float("nan"), "names": ["a", 'b "c"']}
-            return {"names": [], "first\nline": True, "text": "a,\r\nb"}
+            return {"names": [], "first\nline": True, "text": "a,\r\nb", "formula": "=1+1"}
 
     for format in ("jsonl", "csv"):
         predict(model, find_inputs([inputs]), Uneven(), tmp_path / format, format=format, **QUIET)
     with open(tmp_path / "csv/predictions.csv", newline="", encoding="utf-8") as file:
         found = list(csv.DictReader(file))
-    assert list(found[0]) == ["file", "score", "names", "first\nline", "text"]
-    assert list(found[0].values())[1:] == ["", '["a", "b \\"c\\""]', "", ""]
-    assert list(found[-1].values())[1:] == ["", "[]", "true", "a,\r\nb"]
+    assert list(found[0]) == ["file", "score", "names", "first\nline", "text", "formula"]
+    assert list(found[0].values())[1:] == ["", '["a", "b \\"c\\""]', "", "", ""]
+    assert list(found[-1].values())[1:] == ["", "[]", "true", "a,\r\nb", "'=1+1"]
     assert [row["file"] for row in found] == [
         row["file"] for row in rows(tmp_path / "jsonl/predictions.jsonl")
     ]

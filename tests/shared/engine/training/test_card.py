@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from shared.engine.app import LAST_EPOCH
+from shared.engine.training import card
 from shared.engine.training.card import card_text, write_card
 from tests.shared.engine.toy_export_app import ToyApp, ToyServing, make_run
 
@@ -113,3 +114,10 @@ def test_a_pipe_in_a_value_does_not_break_the_table(made):
     run, _ = made
     run.artifacts["separator"] = "a|b\nc"
     assert "| separator | a\\|b c |" in card_text(ToyApp(), run, {})
+
+
+def test_texts_of_users_are_no_html_and_no_markdown():
+    """A viewer would run the one and load the other."""
+    text = card._cell('<img src=x onerror=alert(1)> ![p](http://x) [l](javascript:x) \x1b[31m\n"a"')
+    assert "<" not in text and "\x1b" not in text and "\n" not in text
+    assert r"![p]\(http://x) [l]\(" in text and '"a"' in text
