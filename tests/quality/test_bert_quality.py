@@ -7,6 +7,7 @@ import time
 import pytest
 
 from shared.testing.app_test import expect_success, kerasuite
+from tests.quality.results import write_result
 
 pytestmark = pytest.mark.quality
 
@@ -49,6 +50,12 @@ def sentiment_run(phrases, tmp_path_factory):
         "--layer-decay", "0.9", "--output", run,
     )  # fmt: skip
     report("sst2", metrics_of(run), seconds)
+    write_result(
+        "bert-sst2",
+        "kerasuite bert finetune sst2 --init minilm --preset sentences --epochs 2 "
+        "--layer-decay 0.9",
+        "SST-2, development set", "accuracy", f"{metrics_of(run)['accuracy']:.3f}", seconds,
+    )  # fmt: skip
     return run
 
 
@@ -74,6 +81,11 @@ def test_fine_tuning(real_data, tmp_path, name, metric, floor, options):
         "finetune", real_data / name, "--init", "minilm", *options, "--output", run
     )
     report(name, metrics_of(run), seconds)
+    write_result(
+        f"bert-{name}",
+        f"kerasuite bert finetune {name} --init minilm {' '.join(options)}",
+        f"{name}, development set", metric, f"{metrics_of(run)[metric]:.3f}", seconds,
+    )  # fmt: skip
     if floor is not None:
         assert metrics_of(run)[metric] >= floor
 
@@ -90,6 +102,13 @@ def test_questions(real_data, tmp_path):
         "--init", "minilm", "--preset", "questions", "--output", run,
     )  # fmt: skip
     report("squad", metrics_of(run), seconds)
+    write_result(
+        "bert-squad",
+        "kerasuite bert finetune train.json --validation dev.json --init minilm "
+        "--preset questions",
+        "SQuAD 1.1's development set: 40 articles to train on, 8 to test on", "F1",
+        f"{metrics_of(run)['f1']:.3f}", seconds, "0.885 (BERT-base, trained on all of SQuAD)",
+    )  # fmt: skip
     assert metrics_of(run)["f1"] >= 0.60
 
 
@@ -100,6 +119,12 @@ def test_chinese_from_scratch(real_data, tmp_path):
         "--output", run,
     )  # fmt: skip
     report("chnsenticorp", metrics_of(run), seconds)
+    write_result(
+        "bert-chnsenticorp",
+        "kerasuite bert finetune chnsenticorp --preset demo --vocabulary-size 6000",
+        "ChnSentiCorp (reviews in Chinese), without a pretrained encoder", "accuracy",
+        f"{metrics_of(run)['accuracy']:.3f}", seconds,
+    )  # fmt: skip
     # The larger class has 607 of 1,200 reviews.
     assert metrics_of(run)["accuracy"] > 607 / 1200
 
@@ -123,6 +148,13 @@ def test_distillation(phrases, sentiment_run, tmp_path):
     scores = [metrics_of(run)["accuracy"] for run in (sentiment_run, student, alone)]
     print(f"\nteacher {scores[0]:.4f}, student {scores[1]:.4f} in {seconds:.0f} s, "
           f"without a teacher {scores[2]:.4f}")  # fmt: skip
+    write_result(
+        "bert-sst2-tinybert4",
+        "kerasuite bert distill sst2 --teacher runs/teacher --preset tinybert4 --epochs 6 "
+        "--intermediate-epochs 4 --cache-teacher",
+        "SST-2, development set, distilled from the row `bert finetune sst2`", "accuracy",
+        f"{scores[1]:.3f} ({scores[2]:.3f} on the labels alone)", seconds,
+    )  # fmt: skip
     assert scores[1] >= 0.95 * scores[0]
     assert scores[1] >= scores[2] + 0.02
 
@@ -134,4 +166,10 @@ def test_pretraining(real_data, tmp_path):
         "--preset", "tiny", "--output", run,
     )  # fmt: skip
     report("wikitext-2", metrics_of(run), seconds)
+    write_result(
+        "bert-wikitext-2",
+        "kerasuite bert pretrain wiki.train.tokens --validation wiki.valid.tokens --preset tiny",
+        "WikiText-2 (2 million words), validation text", "masked pieces guessed",
+        f"{metrics_of(run)['masked_accuracy']:.1%}", seconds,
+    )  # fmt: skip
     assert metrics_of(run)["masked_accuracy"] >= 0.35

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from shared.testing.app_test import expect_success, kerasuite, read_history
+from tests.quality.results import write_result
 
 pytestmark = pytest.mark.quality
 
@@ -27,19 +28,30 @@ def test_cifar10_from_scratch(real_data, tmp_path):
     """1,000 images a class, a tenth held out: at least 75 % in under 40 minutes."""
     accuracy, seconds = train(real_data / "cifar10", tmp_path / "run", "--preset", "cifar")
     print(f"\ncifar10: accuracy {accuracy:.4f} in {seconds / 60:.1f} minutes")
+    write_result(
+        "classify-cifar10", "kerasuite classify train cifar10 --preset cifar",
+        "CIFAR-10, 1,000 images a class, a tenth held out", "accuracy", f"{accuracy:.3f}", seconds,
+    )  # fmt: skip
     assert accuracy >= 0.75
     assert seconds < 40 * 60
 
 
 def test_cat_or_not_over_five_folds(real_data, tmp_path):
     """209 images of 64x64 pixels: mean of five folds at least 80 %."""
-    scores = []
+    scores, total = [], 0.0
     for fold in range(5):
         options = ("--preset", "few", "--validation-split", "0.2", "--fold", fold)
         accuracy, seconds = train(real_data / "cat_noncat", tmp_path / str(fold), *options)
         scores.append(accuracy)
+        total += seconds
         print(f"\ncat_noncat fold {fold}: accuracy {accuracy:.4f} in {seconds:.0f} s")
     print(f"cat_noncat: mean of five folds {statistics.mean(scores):.4f}")
+    write_result(
+        "classify-cat-noncat",
+        "kerasuite classify train cat_noncat --preset few --validation-split 0.2 --fold 0",
+        "209 pictures of 64 x 64 pixels, cat or not", "accuracy, mean of five folds",
+        f"{statistics.mean(scores):.3f}", total,
+    )  # fmt: skip
     assert statistics.mean(scores) >= 0.80
 
 
@@ -50,6 +62,11 @@ def test_photographs_train_export_predict(real_data, tmp_path):
         data, tmp_path / "run", "--preset", "few", "--image-size", "96", "--epochs", "8"
     )
     print(f"\nants_bees_cats_dogs: accuracy {accuracy:.4f} in {seconds:.0f} s")
+    write_result(
+        "classify-ants-bees-cats-dogs",
+        "kerasuite classify train ants_bees_cats_dogs --preset few --image-size 96 --epochs 8",
+        "photographs of four classes, from scratch", "accuracy", f"{accuracy:.3f}", seconds,
+    )  # fmt: skip
     assert accuracy > 0.3  # four classes
     root = tmp_path / "saved_models"
     expect_success(kerasuite("classify", "export", tmp_path / "run", "--output", root))

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from shared.testing.app_test import expect_success, kerasuite, read_history
+from tests.quality.results import write_result
 
 pytestmark = pytest.mark.quality
 
@@ -31,6 +32,13 @@ def test_blood_cells_from_scratch(real_data, tmp_path):
         f"\nbccd: mAP@.5 {last['val_map50']:.4f}, mAP@[.5:.95] {last['val_map']:.4f} "
         f"in {seconds:.0f} s"
     )
+    write_result(
+        "detect-bccd",
+        "kerasuite detect train bccd --preset nano --image-size 320 --epochs 40 "
+        "--validate-every 5",
+        "BCCD (blood cells), its validation part, from scratch", "mAP@.5; mAP@[.5:.95]",
+        f"{last['val_map50']:.3f}; {last['val_map']:.3f}", seconds,
+    )  # fmt: skip
     assert last["val_map50"] > 0.792
     assert last["val_map"] > 0.485
     assert seconds <= 950

@@ -6,8 +6,11 @@ import time
 import pytest
 
 from shared.testing.app_test import expect_success, kerasuite
+from tests.quality.results import write_result
 
 pytestmark = pytest.mark.quality
+
+PUBLISHED = "41.0 (Transformer-Tiny, tokenised and lower-cased); 31 to 36 in tutorials"
 
 
 def train(folder, *arguments):
@@ -44,6 +47,16 @@ def test_captions(real_data, tmp_path, preset, source, target, floor):
         f"\n{preset} {source}-{target}: BLEU {metrics['bleu']:.2f}, chrF {metrics['chrf']:.2f} "
         f"in {seconds:.0f} s; {metrics['bleu_signature']}"
     )
+    languages = {"en": "English", "de": "German", "fr": "French"}
+    write_result(
+        f"translate-multi30k-{source}-{target}-{preset}",
+        f"kerasuite translate train multi30k --source {source} --target {target} "
+        f"--preset {preset}",
+        f"Multi30k (29,000 captions), {languages[source]} to {languages[target]}, "
+        "test_2016_flickr",
+        "BLEU (sacreBLEU 13a, cased)", f"{metrics['bleu']:.1f}", seconds,
+        PUBLISHED if (source, target) == ("en", "de") else "",
+    )  # fmt: skip
     if floor is not None:
         assert metrics["bleu"] >= floor
         assert seconds <= 3600
@@ -62,6 +75,13 @@ def test_sentences_in_chinese(real_data, tmp_path, reverse):
         f"{seconds:.0f} s; "
         f"{metrics['bleu_signature']}"
     )
+    write_result(
+        f"translate-tatoeba-{direction}",
+        "kerasuite translate train tatoeba.tsv --preset tiny --source en --target zh"
+        + (" --reverse" if reverse else ""),
+        f"Tatoeba, {direction}, a held-out tenth", "BLEU (sacreBLEU)",
+        f"{metrics['bleu']:.1f}", seconds,
+    )  # fmt: skip
     assert metrics["bleu"] > 5
     for line in (run / "samples" / "translations.tsv").read_text().splitlines()[:6]:
         print(line)
@@ -76,4 +96,9 @@ def test_number_words(tmp_path):
     seconds = train(tmp_path / "run", tmp_path / "numbers", *options)
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     print(f"\nnumbers: {metrics['exact']:.1%} exact in {seconds:.0f} s")
+    write_result(
+        "translate-numbers",
+        "kerasuite translate train numbers --source en --target zh --preset numbers",
+        "the sample numbers-en-zh", "exact translations", f"{metrics['exact']:.1%}", seconds,
+    )  # fmt: skip
     assert metrics["exact"] > 0.95
