@@ -5,7 +5,7 @@
         --output runs/x4
     python docs/hero.py reduce photos/validation/chelsea-01.png small/chelsea-01.png
     kerasuite srgan predict runs/x4 small --output large
-    python docs/hero.py draw found/images/unlabelled-002.jpg small/chelsea-01.png \
+    python docs/hero.py draw found/images/unlabelled-004.jpg small/chelsea-01.png \
         large/chelsea-01.png numbers/input.txt translated/translations/input.txt --font CJK.ttf
 
 The detector and the translator are those of the sessions in docs/pages/tasks.
