@@ -152,7 +152,7 @@ class Page:
             return data_address(source)
         if self.inline:
             return data_address(Path(source).read_bytes())
-        return quote(Path(os.path.relpath(source, folder)).as_posix())
+        return quote(os.fsencode(Path(os.path.relpath(source, folder)).as_posix()))
 
 
 def _grid(figures: Sequence[str], large: bool = False) -> str:
