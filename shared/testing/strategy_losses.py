@@ -64,6 +64,26 @@ def first_losses(
         cpu_data_parallel: whether batches are trained in halves.
     """
     from shared.engine.distribution import replicas
+
+    run, step, dataset = first_step(app, config, folder, cpu_data_parallel)
+    losses = []
+    for batch in dataset.take(steps):
+        value, count = step(replicas.split(run.strategy, batch))["loss"]
+        losses.append(float(value) / float(count))
+    run.workers.barrier()
+    return losses
+
+
+def first_step(app: Any, config: Any, folder: Path, cpu_data_parallel: bool = False) -> tuple:
+    """Prepares a training up to its first step.
+
+    Args:
+        app, config, folder, cpu_data_parallel: see `first_losses`.
+
+    Returns:
+        (the run; the compiled step; the training data).
+    """
+    from shared.engine.distribution import replicas
     from shared.engine.distribution.strategy import set_up
     from shared.engine.run import Run
     from shared.engine.training.train_step import build_train_step, prepare_optimizer
@@ -76,7 +96,7 @@ def first_losses(
         app.init_weights(run, model)
         prepare_optimizer(model)
     app.begin_epoch(run, model, 0)
-    dataset = app.dataset(run, "train").take(steps)
+    dataset = app.dataset(run, "train")
     spec = replicas.batch_spec(run.strategy, dataset)
     step = build_train_step(
         model,
@@ -86,12 +106,7 @@ def first_losses(
         cpu_data_parallel=run.cpu_data_parallel,
         xla=config.xla == "on",
     )
-    losses = []
-    for batch in dataset:
-        value, count = step(replicas.split(run.strategy, batch))["loss"]
-        losses.append(float(value) / float(count))
-    run.workers.barrier()
-    return losses
+    return run, step, dataset
 
 
 if __name__ == "__main__":

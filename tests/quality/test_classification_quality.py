@@ -37,22 +37,27 @@ def test_cifar10_from_scratch(real_data, tmp_path):
 
 
 def test_cat_or_not_over_five_folds(real_data, tmp_path):
-    """209 images of 64x64 pixels: mean of five folds at least 80 %."""
-    scores, total = [], 0.0
+    """209 images of 64x64 pixels: mean of five folds at least 80 %, also of both classes alike.
+
+    A third of them are cats; where most are, the recall of cats decides on the accuracy.
+    """
+    scores, recalls, total = [], [], 0.0
     for fold in range(5):
         options = ("--preset", "few", "--validation-split", "0.2", "--fold", fold)
         accuracy, seconds = train(real_data / "cat_noncat", tmp_path / str(fold), *options)
         scores.append(accuracy)
         total += seconds
+        recalls.append(read_history(tmp_path / str(fold))[-1]["val_recall"])
         print(f"\ncat_noncat fold {fold}: accuracy {accuracy:.4f} in {seconds:.0f} s")
-    print(f"cat_noncat: mean of five folds {statistics.mean(scores):.4f}")
+    mean, recall = statistics.mean(scores), statistics.mean(recalls)
+    print(f"cat_noncat: mean of five folds {mean:.4f}, of the classes' recalls {recall:.4f}")
     write_result(
         "classify-cat-noncat",
         "kerasuite classify train cat_noncat --preset few --validation-split 0.2 --fold 0",
         "209 pictures of 64 x 64 pixels, cat or not", "accuracy, mean of five folds",
-        f"{statistics.mean(scores):.3f}", total,
+        f"{mean:.3f}", total,
     )  # fmt: skip
-    assert statistics.mean(scores) >= 0.80
+    assert mean >= 0.80 and recall >= 0.80
 
 
 def test_photographs_train_export_predict(real_data, tmp_path):

@@ -67,24 +67,31 @@ def cooccurrence_stream(
         Dataset of dicts:
             "blocks": int32 (L, M, 4), first row, number of rows, first column and number of
                 columns of each tile; no rows and columns where a tile is empty.
-            "cooccurrences": string (L, M), the bytes of the tile's records as in the file, so
-                that tiles of any size fit one batch without padding.
+            "cooccurrences": ragged int32 (L, M, None, 3), the tile's records as in the file: row,
+                column, and the bits of the value.
     """
     begin, end = stream.worker_slice(shape.lanes, worker)
 
     def read(step):
         first = int(step) * shape.micro_steps
         steps = [_micro_step(counts, shape, seed, first + i) for i in range(shape.micro_steps)]
-        blocks = np.array([[tile[0] for tile in tiles[begin:end]] for tiles in steps], np.int32)
-        data = np.array([[tile[1] for tile in tiles[begin:end]] for tiles in steps], object)
-        return blocks.swapaxes(0, 1), data.T
+        tiles = [tiles[lane] for lane in range(begin, end) for tiles in steps]
+        blocks = np.array([block for block, _ in tiles], np.int32)
+        lengths = np.array([len(records) for _, records in tiles], np.int64)
+        return blocks, np.concatenate([records for _, records in tiles]), lengths
 
     def load(step):
-        blocks, data = tf.numpy_function(read, [step], [tf.int32, tf.string], stateful=False)
+        types = [tf.int32, tf.int32, tf.int64]
+        blocks, records, lengths = tf.numpy_function(read, [step], types, stateful=False)
         lanes = end - begin
+        records = tf.RaggedTensor.from_row_lengths(
+            tf.ensure_shape(records, (None, 3)),
+            tf.ensure_shape(lengths, (lanes * shape.micro_steps,)),
+            validate=False,
+        )
         return {
-            "blocks": tf.ensure_shape(blocks, (lanes, shape.micro_steps, 4)),
-            "cooccurrences": tf.ensure_shape(data, (lanes, shape.micro_steps)),
+            "blocks": tf.reshape(blocks, (lanes, shape.micro_steps, 4)),
+            "cooccurrences": tf.RaggedTensor.from_uniform_row_length(records, shape.micro_steps),
         }
 
     return tf.data.Dataset.range(start_step, 2**62).map(load).prefetch(2)
@@ -115,14 +122,18 @@ def _micro_step(counts: CooccurrenceFile, shape: StreamShape, seed: int, micro_s
     return [_tile(counts, int(row), int(column)) for row, column in chosen]
 
 
-def _tile(counts: CooccurrenceFile, row_block: int, column_block: int) -> tuple[list[int], bytes]:
+def _tile(
+    counts: CooccurrenceFile, row_block: int, column_block: int
+) -> tuple[list[int], np.ndarray]:
+    """The block of a tile, and its records as int32 (N, 3)."""
     found = counts.tile(row_block, column_block)
+    records = np.ascontiguousarray(found).view(np.int32).reshape(-1, 3)
     if not len(found):
-        return [0, 0, 0, 0], b""
+        return [0, 0, 0, 0], records
     (row, row_end), (column, column_end) = (
         counts.bounds[block : block + 2] for block in (row_block, column_block)
     )
-    return [row, row_end - row, column, column_end - column], found.tobytes()
+    return [row, row_end - row, column, column_end - column], records
 
 
 def _micro_steps_per_epoch(counts: CooccurrenceFile, shape: StreamShape) -> int:

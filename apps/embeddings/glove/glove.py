@@ -102,15 +102,15 @@ class GloVe(keras.Model):
         inside a loop of the graph.
 
         Args:
-            batch: "blocks" int32 (L, M, 4) and "cooccurrences" string (L, M), see
-                `cooccurrence_stream`.
+            batch: "blocks" int32 (L, M, 4) and "cooccurrences" ragged int32 (L, M, None, 3),
+                see `cooccurrence_stream`.
 
         Returns:
             "loss": the sum of f(x) (w . w~ + b + b~ - log x)^2 / 2 and the number of
             co-occurrences.
         """
         rate = tf.cast(self.optimizer.learning_rate, tf.float32)
-        lanes, micro_steps = batch["cooccurrences"].shape
+        lanes, micro_steps, _ = batch["blocks"].shape
         loss, count = tf.constant(0.0), tf.constant(0.0)
         for step in range(micro_steps):
             updates = [
@@ -124,12 +124,12 @@ class GloVe(keras.Model):
         self.optimizer.iterations.assign_add(1)
         return {"loss": (loss, count)}
 
-    def _tile(self, block: tf.Tensor, data: tf.Tensor, rate: tf.Tensor) -> "TileUpdate":
+    def _tile(self, block: tf.Tensor, records: tf.Tensor, rate: tf.Tensor) -> "TileUpdate":
         """See `train_tile`."""
         first_row, num_rows, first_column, num_columns = tf.unstack(block)
         words = _read(self.word_side, first_row, num_rows)
         contexts = _read(self.context_side, first_column, num_columns)
-        return train_tile(words, contexts, block, data, rate, self.x_max, self.alpha)
+        return train_tile(words, contexts, block, records, rate, self.x_max, self.alpha)
 
     def get_config(self):
         return {
@@ -163,7 +163,7 @@ def train_tile(
     words: SideRows,
     contexts: SideRows,
     block: tf.Tensor,
-    data: tf.Tensor,
+    records: tf.Tensor,
     rate: tf.Tensor,
     x_max: float,
     alpha: float,
@@ -174,12 +174,12 @@ def train_tile(
         words: the rows of the tile.
         contexts: its columns.
         block: int32 (4,). First row, number of rows, first column, number of columns.
-        data: string. The records of the tile.
+        records: int32 (N, 3). The co-occurrences, see `read_tile`.
         rate: float32. Learning rate.
         x_max: see `GloVe`.
         alpha: see `GloVe`.
     """
-    tile, x = read_tile(block, data)
+    tile, x = read_tile(block, records)
     w, b = words.vectors[:, :-1], words.vectors[:, -1]
     w_, b_ = contexts.vectors[:, :-1], contexts.vectors[:, -1]
 

@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from apps.embeddings.glove.cooccurrence_file import COOCCURRENCE
-
 # Share of a tile's pairs that co-occur from which matrix products are faster.
 MIN_DENSITY = 1 / 128
 
@@ -103,17 +101,16 @@ class TileMatrix(NamedTuple):
         )
 
 
-def read_tile(block: tf.Tensor, data: tf.Tensor) -> tuple[Tile, tf.Tensor]:
-    """Decodes a tile of `cooccurrence_stream`.
+def read_tile(block: tf.Tensor, records: tf.Tensor) -> tuple[Tile, tf.Tensor]:
+    """Reads a tile of `cooccurrence_stream`.
 
     Args:
         block: int32 (4,). First row, number of rows, first column, number of columns.
-        data: string. The records of the tile.
+        records: int32 (N, 3). Row, column, and the bits of the count of each co-occurrence.
 
     Returns:
         (the tile; float32 (N,), the count of each co-occurrence).
     """
-    records = tf.reshape(tf.io.decode_raw(data, tf.int32), [-1, COOCCURRENCE.itemsize // 4])
     counts = tf.bitcast(records[:, 2], tf.float32)
     first_row, num_rows, first_column, num_columns = tf.unstack(block)
     min_dense = MIN_DENSITY * tf.cast(num_rows * num_columns, tf.float32)

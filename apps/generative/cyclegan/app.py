@@ -59,10 +59,6 @@ class CycleGANApp(App):
 
     def _write_split(self, run: Run, path: Path) -> None:
         options = run.config.data_options
-        if run.config.optimization.micro_batches > 1:
-            raise KerasuiteError(
-                "--micro-batches: cyclegan trains whole batches; lower --batch-size"
-            )
         found = domains.usable_files(domains.find_files(run.config.data), options)
         files = domains.split_files(found, options.validation_split, run.config.seed)
         remarks = image_remarks(run.config.data, found.headers)
@@ -140,7 +136,8 @@ class CycleGANApp(App):
             )
             for name in ("generator", "discriminator")
         }
-        model.compile(optimizers, config.optimization.clip_norm)
+        optimization = config.optimization
+        model.compile(optimizers, optimization.clip_norm, optimization.micro_batches)
         return model
 
     # === Results ===

@@ -5,6 +5,7 @@ import struct
 from shared.engine.prediction.predictor import Predictor
 from shared.image.reader import IMAGE_SUFFIXES, read_source
 from shared.image.result_name import result_name
+from shared.image.thumbnail import input_and_result
 
 
 class TranslationPredictor(Predictor):
@@ -34,3 +35,6 @@ class TranslationPredictor(Predictor):
 
     def files(self, source, outputs):
         return {f"{result_name(source)}.png": outputs["image_bytes"]}
+
+    def pictures(self, row, source, folder):
+        return input_and_result(row, source, folder, self.max_pixels)

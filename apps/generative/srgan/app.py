@@ -135,7 +135,8 @@ class SrganApp(App):
         model.content = content_loss(config.loss)
         model.compile(
             {"generator": optimizer(), "discriminator": optimizer()},
-            clip_norm=config.optimization.clip_norm,
+            config.optimization.clip_norm,
+            config.optimization.micro_batches,
         )
         return model
 

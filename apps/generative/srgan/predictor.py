@@ -9,6 +9,7 @@ from shared.engine.prediction.predictor import Predictor
 from shared.image.full_image import FullImage, read_full_image
 from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES, UnreadableImage
 from shared.image.result_name import result_name
+from shared.image.thumbnail import input_and_result
 
 FACTS = ("scale", "margin", "bytes_per_pixel")
 
@@ -82,3 +83,6 @@ class SuperResolutionPredictor(Predictor):
 
     def files(self, source, outputs):
         return {f"{result_name(source)}.png": outputs["png"]}
+
+    def pictures(self, row, source, folder):
+        return input_and_result(row, source, folder, self.max_pixels)

@@ -41,7 +41,9 @@ class ClassifyApp(App):
     limits = (
         "Scores are the softmax of the network and are not calibrated. An image that shows none "
         "of the classes still gets the label of one. Measured on images like the training data; "
-        "others may fare worse."
+        "others may fare worse, also where the classes have other shares. `accuracy_low` and "
+        "`accuracy_high` are what the number of validation images allows to say (a confidence "
+        "interval of 95 %); the epoch was chosen by the same images, which flatters it."
     )
 
     # === Data ===

@@ -4,20 +4,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from shared.engine.app import Evaluator
-from shared.image.reader import to_rgb
+from shared.image.thumbnail import jpeg_bytes, thumbnail
 from shared.report import plots
 from shared.report.page import Page
 
 MISTAKES_SHOWN = 48
+CONFIDENCE_LEVEL = 0.95
 
 
 class ClassificationEvaluator(Evaluator):
     """Top-1, top-5, macro precision, recall and F1; per class in the report.
 
-    The macro means are over the classes that have images here.
+    The macro means are over the classes that have images here. The report adds the bounds of the
+    accuracy that this number of images allows (Wilson's score interval).
 
     Args:
         class_names: names of the classes.
@@ -56,7 +59,11 @@ class ClassificationEvaluator(Evaluator):
         return {name: float(value) for name, value in result.items()}
 
     def report(self, folder: Path) -> dict[str, Any]:
-        """Writes the confusion matrix and the most confident mistakes; returns per class."""
+        """Writes the confusion matrix and the most confident mistakes; returns per class.
+
+        Beside them "accuracy_low" and "accuracy_high", a confidence interval of 95 %, and the
+        number of images.
+        """
         targets, predicted = self.targets, self.probabilities.argmax(-1)
         labels = range(len(self.class_names))
         matrix = sk.confusion_matrix(targets, predicted, labels=labels)
@@ -69,7 +76,9 @@ class ClassificationEvaluator(Evaluator):
             label: _class_scores(*values)
             for label, values in zip(self.class_names, zip(*scores, strict=True), strict=True)
         }
-        return {"per_class": per_class, "confusion_matrix": matrix.tolist()}
+        low, high = accuracy_interval(np.trace(matrix), len(targets))
+        interval = {"accuracy_low": low, "accuracy_high": high, "images": len(targets)}
+        return {**interval, "per_class": per_class, "confusion_matrix": matrix.tolist()}
 
     def _write_mistakes(self, path: Path) -> None:
         targets, probabilities = self.targets, self.probabilities
@@ -81,7 +90,7 @@ class ClassificationEvaluator(Evaluator):
         page.pictures(
             [
                 (
-                    thumbnail(self.paths[index]),
+                    jpeg_bytes(thumbnail(self.paths[index])),
                     f"{self.class_names[targets[index]]} taken for "
                     f"{self.class_names[predicted[index]]} ({confidence[index]:.0%}): "
                     f"{Path(self.paths[index]).name}",
@@ -99,21 +108,16 @@ def _class_scores(precision, recall, f1, support) -> dict[str, float | int | Non
     return known | {"support": int(support)}
 
 
+def accuracy_interval(right: int, count: int) -> tuple[float, float]:
+    """Bounds of the accuracy at a confidence of 95 %, from `right` of `count` images.
+
+    Reference: [Wilson, 1927](https://doi.org/10.1080/01621459.1927.10502953)
+    """
+    interval = binomtest(int(right), count).proportion_ci(CONFIDENCE_LEVEL, "wilson")
+    return float(interval.low), float(interval.high)
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities of logits, (B, C) to (B, C), in float64."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
     return shifted / shifted.sum(-1, keepdims=True)
-
-
-def thumbnail(path: str, side: int = 160) -> bytes:
-    """A small PNG of an image file, upright."""
-    import io
-
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as image:
-        picture = to_rgb(ImageOps.exif_transpose(image))
-        picture.thumbnail((side, side))
-        out = io.BytesIO()
-        picture.save(out, "PNG")
-    return out.getvalue()

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from shared.common.files import printable
 from shared.engine.prediction.predictor import Predictor
 from shared.image.reader import IMAGE_SUFFIXES, read_source
+from shared.image.thumbnail import input_thumbnail, jpeg_bytes
 
 
 class ClassificationPredictor(Predictor):
@@ -37,3 +39,7 @@ class ClassificationPredictor(Predictor):
             "scores": scores,
             "probabilities": dict(zip(self.class_names, probabilities, strict=True)),
         }
+
+    def pictures(self, row, source, folder):
+        picture = jpeg_bytes(input_thumbnail(source, self.max_pixels))
+        return [(picture, f"{printable(row['file'])}\n{row['label']} ({row['score']:.0%})")]

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -9,16 +10,19 @@ import tensorflow as tf
 from PIL import Image
 
 from apps.vision.detection.annotations.orientation import read_orientation
+from apps.vision.detection.draw import draw_boxes
 from apps.vision.detection.prediction import coco_results, result_files
 from apps.vision.detection.prediction.tile_merge import Found
 from apps.vision.detection.prediction.tiles import detect_tiled
 from apps.vision.detection.thresholds import THRESHOLDS, threshold_values
 from shared.common.config import did_you_mean
 from shared.common.errors import KerasuiteError
+from shared.common.files import printable
 from shared.engine.prediction.predictor import Predictor
 from shared.image.decode import decode_image
 from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES, read_source
 from shared.image.result_name import result_name
+from shared.image.thumbnail import input_thumbnail, jpeg_bytes
 
 # Decoded images need memory: at most this many pixels go into one call, and larger images are
 # drawn one at a time.
@@ -26,6 +30,7 @@ PIXELS_OF_CALL = 64_000_000
 LARGE = 16_000_000
 # Asked for when only some classes are kept, so that the others do not take all rows.
 ROOM_FOR_OTHERS = 1000
+PAGE_SIDE = 480
 
 OPTIONS = (
     "max_pixels",
@@ -181,6 +186,20 @@ class DetectionPredictor(Predictor):
         if self.save_crops:
             for path, content in result_files.crops(image, found, self.class_names, name):
                 yield f"crops/{path}", content
+
+    def pictures(self, row, source, folder):
+        picture = input_thumbnail(source, self.max_pixels, PAGE_SIDE)
+        # Small images are enlarged, so that labels do not cover them.
+        factor = PAGE_SIDE / max(picture.size)
+        picture = picture.resize([max(1, round(side * factor)) for side in picture.size])
+        found = row["detections"]
+        size = [row["width"], row["height"]] * 2
+        boxes = np.array([each["box"] for each in found], np.float64).reshape(-1, 4) / size
+        labels, scores = ([each[name] for each in found] for name in ("label", "score"))
+        drawn = draw_boxes(np.asarray(picture), boxes, labels, scores, self.class_names)
+        counts = ", ".join(f"{count} {label}" for label, count in Counter(labels).most_common())
+        caption = f"{printable(row['file'])}\n{counts or 'nothing found'}"
+        return [(jpeg_bytes(Image.fromarray(drawn)), caption)]
 
     def summary(self, rows):
         files: dict[str, Iterable[bytes]] = {

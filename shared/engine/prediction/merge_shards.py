@@ -8,7 +8,7 @@ written elsewhere are copied into one folder first; then the last one is called 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from shared.common.files import write_text
@@ -21,7 +21,7 @@ from shared.engine.prediction.predictor import Predictor
 
 
 def merge_if_last(
-    output: Path, format: str, shard: str, sources: Iterable[Source], predictor: Predictor
+    output: Path, format: str, shard: str, sources: Sequence[Source], predictor: Predictor
 ) -> bool:
     """Notes that a shard is done and merges all, if all are.
 
@@ -42,7 +42,7 @@ def merge_if_last(
         return False
     merge(output, parts, sources)
     with PredictionFiles(output) as files:
-        write_summary(predictor, PredictionLogs(output), files, format)
+        write_summary(predictor, sources, PredictionLogs(output), files, format)
         files.settle()
     return True
 

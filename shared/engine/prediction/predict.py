@@ -23,7 +23,7 @@ from shared.common.files import plain
 from shared.common.inputs import Source, parse_shard
 from shared.common.progress import Progress
 from shared.common.signals import catch_signals
-from shared.engine.prediction import csv_view
+from shared.engine.prediction import csv_view, prediction_page
 from shared.engine.prediction.prediction_files import PredictionFiles
 from shared.engine.prediction.prediction_logs import PredictionLogs
 from shared.engine.prediction.prediction_run import PredictionRun, PredictSummary
@@ -57,7 +57,8 @@ def predict(
         saved_model: folder of the SavedModel; nothing else is loaded.
         sources: what `inputs.find_inputs` gives (already the part of `shard`), or a list.
         predictor: the application's side.
-        output: folder for `predictions.jsonl`, `errors.jsonl`, `predict.json` and files.
+        output: folder for `predictions.jsonl`, `errors.jsonl`, `predict.json` and files; where
+            the predictor has pictures also `index.html`, at the end of a whole run.
         batch_size: int. Examples in one call of the model.
         format: "jsonl", or "csv" for `predictions.csv` as well, at the end of a whole run.
         resume: continue what is in `output`, if anything is.
@@ -85,8 +86,9 @@ def predict(
     if resume and overwrite:
         raise KerasuiteError("--overwrite: begins anew, --resume continues; give one of them")
     if not resume and not overwrite:
-        table = [output / csv_view.NAME] if format == "csv" and not shard else []
-        _refuse_to_overwrite(settings_file, logs.predictions.path, logs.errors.path, *table)
+        views = [] if shard else _views(predictor, format)
+        paths = [settings_file, logs.predictions.path, logs.errors.path]
+        _refuse_to_overwrite(*paths, *(output / name for name in views))
     settings = {
         "model": fingerprint(saved_model),
         "signature": predictor.signature,
@@ -110,18 +112,23 @@ def predict(
         _keep_settings(settings_file, settings, logs, files)
         result = run.all(sources)
         if not shard:
-            write_summary(predictor, logs, files, format)
+            write_summary(predictor, sources, logs, files, format)
         files.settle()
         return result
 
 
 def write_summary(
-    predictor: Predictor, logs: PredictionLogs, files: PredictionFiles, format: str
+    predictor: Predictor,
+    sources: Sequence[Source],
+    logs: PredictionLogs,
+    files: PredictionFiles,
+    format: str,
 ) -> None:
     """Writes what is made of all lines together.
 
     Args:
         predictor: makes the application's files.
+        sources: all of the run, in the order of the log.
         logs: of a whole run.
         files: of the output folder.
         format: "jsonl", or "csv" for `predictions.csv` as well.
@@ -130,6 +137,14 @@ def write_summary(
         csv_view.write_csv(predictor, logs, files)
     for name, chunks in predictor.summary(logs.rows((0, 0))).items():
         files.write(None, name, chunks)
+    if prediction_page.NAME in _views(predictor, format):
+        prediction_page.write_page(predictor, sources, logs, files)
+
+
+def _views(predictor: Predictor, format: str) -> list[str]:
+    """Names of the files that show the log in another way."""
+    table = [csv_view.NAME] if format == "csv" else []
+    return table + [prediction_page.NAME] * predictor.overrides("pictures")
 
 
 def _refuse_to_overwrite(*paths: Path) -> None:

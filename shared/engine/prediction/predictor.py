@@ -11,6 +11,7 @@ a `Predictor` says how one source becomes the model's inputs and one row of outp
 
 import abc
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from shared.common.inputs import Source
 
 if TYPE_CHECKING:
     from shared.engine.saved_model.loaded_model import LoadedModel
+    from shared.report.page import Picture
 
 Example = dict[str, np.ndarray | bytes | str]
 Outputs = dict[str, np.ndarray]
@@ -106,6 +108,19 @@ class Predictor(abc.ABC):
                 disk at each iteration, so that no file has to fit into memory.
         """
         return {}
+
+    def pictures(self, row: dict[str, Any], source: Source, folder: Path) -> "list[Picture]":
+        """Pictures of a result, each with a caption, for the page of the first results.
+
+        If overridden, the run ends with this page. A `KerasuiteError` or `OSError`, for an input
+        that is no longer there, leaves the result without a picture.
+
+        Args:
+            row: of predictions.jsonl.
+            source: what it was made from.
+            folder: the output folder, which holds the files of `files`.
+        """
+        return []
 
     def summary(self, rows: Iterable[dict[str, Any]]) -> Mapping[str, Iterable[bytes]]:
         """Files made of all lines of a finished run: relative path to chunks of content.

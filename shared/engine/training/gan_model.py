@@ -7,7 +7,7 @@
     model.compile({"generator": Adam(2e-4, 0.5), "discriminator": Adam(2e-4, 0.5)})
 
 Both losses are means over the rows that they are given. What several replicas, uneven batches,
-clipping and scaled losses ask for is done here, once.
+micro-batches, clipping and scaled losses ask for is done here, once.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,9 +17,11 @@ import keras
 import tensorflow as tf
 
 from shared.engine.distribution.all_reduce import sum_over_replicas
-from shared.engine.training.train_step import apply_gradients
+from shared.engine.training.train_step import Means, apply_gradients, in_micro_batches
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+# What a side's sum of terms is reported as.
+LOSS_OF = {GENERATOR: "loss", DISCRIMINATOR: "discriminator_loss"}
 
 Terms = dict[str, tf.Tensor]
 
@@ -30,6 +32,9 @@ class GANModel(keras.Model):
     A step first improves the generators; what they made, without its gradient, then serves to
     improve the discriminators. Subclasses build `generators` and `discriminators` in their
     constructor, so that all variables exist before the first step, and write the two losses.
+
+    Micro-batches give the gradients of the whole batch, but for networks with batch
+    normalisation: each micro-batch is then normalised by its own statistics.
 
     Args:
         generators, discriminators: built networks, in any number.
@@ -47,18 +52,22 @@ class GANModel(keras.Model):
         self.optimizer = None
 
     def compile(
-        self, optimizers: Mapping[str, keras.optimizers.Optimizer], clip_norm: float = 0.0
+        self,
+        optimizers: Mapping[str, keras.optimizers.Optimizer],
+        clip_norm: float = 0.0,
+        micro_batches: int = 1,
     ) -> None:
         """Takes an optimiser for each side.
 
         Args:
             optimizers: one for "generator" and one for "discriminator"; never the same object.
             clip_norm: float. Clips the global norm of each side's gradient; 0 is off.
+            micro_batches: int. Parts of a batch whose gradients are summed, to save memory.
         """
         if set(optimizers) != {GENERATOR, DISCRIMINATOR}:
             raise ValueError(f"needs optimisers for generator and discriminator, got {optimizers}")
         self.optimizers = dict(optimizers)
-        self.clip_norm = clip_norm
+        self.clip_norm, self.micro_batches = clip_norm, micro_batches
 
     # === What a GAN writes ===
 
@@ -106,35 +115,57 @@ class GANModel(keras.Model):
 
         "loss" is the generators' and "discriminator_loss" the discriminators' sum of terms.
         """
-        count = tf.cast(tf.shape(tf.nest.flatten(batch)[0])[0], tf.float32)
-        share = count / sum_over_replicas(count)
-
-        terms, fakes = self._improve(GENERATOR, lambda: self.generator_losses(batch), share)
+        total_count = sum_over_replicas(row_count(batch))
+        means, fakes = self._improve(GENERATOR, self.generator_losses, batch, total_count)
         fakes = tf.nest.map_structure(tf.stop_gradient, fakes)
         fakes = self.fakes_to_judge(batch, fakes)
         judged, _ = self._improve(
-            DISCRIMINATOR, lambda: (self.discriminator_losses(batch, fakes), None), share
+            DISCRIMINATOR,
+            lambda rows: (self.discriminator_losses(*rows), ()),
+            (batch, fakes),
+            total_count,
         )
-        means = {"loss": total(terms), **terms, "discriminator_loss": total(judged), **judged}
-        return {name: (mean * count, count) for name, mean in means.items()}
+        return means | judged
 
-    def _improve(self, name: str, losses: Callable[[], tuple[Terms, Any]], share: tf.Tensor):
+    def _improve(
+        self,
+        name: str,
+        losses: Callable[[Any], tuple[Terms, Any]],
+        batch: Any,
+        total_count: tf.Tensor,
+    ) -> tuple[Means, Any]:
         """Moves one side down the gradient of its mean loss over the global batch.
 
         Args:
             name: "generator" or "discriminator".
-            losses: gives (terms, anything else).
-            share: float scalar. This replica's part of the global batch, by which its mean is
-                weighed: the sum over the replicas is then the mean over all rows.
+            losses: function of rows to (terms, tensors with a row for each).
+            batch: this replica's rows.
+            total_count: float scalar. Rows of the global batch. A mean is weighed by its part of
+                them: the sum over micro-batches and replicas is then the mean over all rows.
+
+        Returns:
+            (what to report, the tensors that `losses` gave).
         """
         optimizer, variables = self.optimizers[name], self.variables_of(name)
-        with tf.GradientTape() as tape:
-            terms, rest = losses()
-            terms = {term: tf.cast(value, tf.float32) for term, value in terms.items()}
-            scaled = optimizer.scale_loss(total(terms) * share)
-        gradients = tape.gradient(scaled, [variable.value for variable in variables])
+
+        def compute(rows):
+            count = row_count(rows)
+            with tf.GradientTape() as tape:
+                terms, made = losses(rows)
+                terms = {term: tf.cast(value, tf.float32) for term, value in terms.items()}
+                scaled = optimizer.scale_loss(total(terms) * (count / total_count))
+            gradients = tape.gradient(scaled, [variable.value for variable in variables])
+            means = {LOSS_OF[name]: total(terms), **terms}
+            return gradients, {key: (mean * count, count) for key, mean in means.items()}, made
+
+        gradients, means, made = in_micro_batches(compute, batch, self.micro_batches)
         apply_gradients(optimizer, gradients, variables, self.clip_norm)
-        return terms, rest
+        return means, made
+
+
+def row_count(batch: Any) -> tf.Tensor:
+    """Number of rows of a batch, a float32 scalar."""
+    return tf.cast(tf.shape(tf.nest.flatten(batch)[0])[0], tf.float32)
 
 
 def total(terms: Terms) -> tf.Tensor:

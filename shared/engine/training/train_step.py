@@ -103,12 +103,12 @@ def _default_step(
 
     def step(batch):
         total = sum_over_replicas(item_count(model, batch))
-        if config.micro_batches > 1:
-            gradients, means = _in_micro_batches(model, batch, total, config.micro_batches)
-        elif cpu_data_parallel:
-            gradients, means = _in_micro_batches(model, batch, total, 2, parallel=2)
-        else:
-            gradients, means = gradients_and_means(model, batch, total)
+
+        def compute(rows):
+            return *gradients_and_means(model, rows, total), ()
+
+        count, parallel = (2, 2) if cpu_data_parallel else (config.micro_batches, 1)
+        gradients, means, _ = in_micro_batches(compute, batch, count, parallel)
         apply_gradients(optimizer, gradients, model.trainable_variables, config.clip_norm)
         return means
 
@@ -182,8 +182,23 @@ def apply_gradients(optimizer, gradients, variables, clip_norm: float) -> None:
     optimizer.apply(gradients, [v for _, v in pairs])
 
 
-def _in_micro_batches(model, batch, total, count: int, parallel: int = 1):
-    """Gradients of a batch in micro-batches, one after the other to save memory, or in parallel."""
+def in_micro_batches(
+    compute: Callable[[Any], tuple[list, Means, Any]], batch: Any, count: int, parallel: int = 1
+) -> tuple[list, Means, Any]:
+    """Computes a batch in micro-batches, one after the other to save memory, or in parallel.
+
+    Args:
+        compute: function of a micro-batch to its share of the gradients (None where there is
+            none), its `Means`, and further tensors with a row for each of its own.
+        batch: this replica's rows.
+        count: int. Number of micro-batches; none has fewer rows than one.
+        parallel: int. Number of them that are computed at once.
+
+    Returns:
+        The sums of gradients and means; the further tensors of all rows.
+    """
+    if count == 1:
+        return compute(batch)
     rows = tf.shape(tf.nest.flatten(batch)[0])[0]
     count = tf.minimum(count, rows)
 
@@ -191,25 +206,37 @@ def _in_micro_batches(model, batch, total, count: int, parallel: int = 1):
         begin, end = index * rows // count, (index + 1) * rows // count
         return tf.nest.map_structure(lambda tensor: tensor[begin:end], batch)
 
-    gradients, means = gradients_and_means(model, micro_batch(0), total)
+    gradients, means, made = compute(micro_batch(0))
     gradients = [None if g is None else tf.convert_to_tensor(g) for g in gradients]
     used = [index for index, g in enumerate(gradients) if g is not None]
+    arrays = [_row_array(tensor, count).write(0, tensor) for tensor in tf.nest.flatten(made)]
 
-    def add(index, sums):
-        more, more_means = gradients_and_means(model, micro_batch(index), total)
+    def add(index, sums, arrays):
+        more, more_means, more_made = compute(micro_batch(index))
         more = [tf.convert_to_tensor(more[i]) for i in used]
-        return index + 1, tf.nest.map_structure(tf.add, sums, (more, more_means))
+        rows_made = zip(arrays, tf.nest.flatten(more_made), strict=True)
+        return (
+            index + 1,
+            tf.nest.map_structure(tf.add, sums, (more, more_means)),
+            [array.write(index, tensor) for array, tensor in rows_made],
+        )
 
     sums = ([gradients[i] for i in used], means)
     # The loop begins with the first micro-batch, unless it has to wait for it.
     with tf.control_dependencies(tf.nest.flatten(sums) if parallel == 1 else []):
         second = tf.constant(1)
-    _, (summed, means) = tf.while_loop(
-        lambda index, _: index < count,
+    _, (summed, means), arrays = tf.while_loop(
+        lambda index, *_: index < count,
         add,
-        (second, sums),
+        (second, sums, arrays),
         parallel_iterations=parallel,
     )
     for i, gradient in zip(used, summed, strict=True):
         gradients[i] = gradient
-    return gradients, means
+    return gradients, means, tf.nest.pack_sequence_as(made, [array.concat() for array in arrays])
+
+
+def _row_array(tensor: tf.Tensor, count: tf.Tensor) -> tf.TensorArray:
+    """An array for what micro-batches of unequal numbers of rows make."""
+    shape = tf.TensorShape([None, *tensor.shape[1:]])
+    return tf.TensorArray(tensor.dtype, count, infer_shape=False, element_shape=shape)

@@ -17,7 +17,7 @@ from apps.vision.classification import data, files
 from apps.vision.classification.app import ClassifyApp
 from apps.vision.classification.classifier import build_classifier
 from apps.vision.classification.config import ClassifyConfig
-from apps.vision.classification.evaluator import ClassificationEvaluator
+from apps.vision.classification.evaluator import ClassificationEvaluator, accuracy_interval
 from apps.vision.classification.explain import GradCam, explain_inputs
 from apps.vision.classification.files import LabelledFile
 from shared.common import config as configs
@@ -275,6 +275,38 @@ def test_metrics_equal_their_definitions(tmp_path):
     page = (tmp_path / "run/samples/mistakes.html").read_text()
     wrong = (predicted != targets).sum()
     assert f"{wrong} of 60" in page
+
+
+@pytest.mark.parametrize(("right", "count"), [(17, 20), (20, 20), (0, 7), (960, 1000), (1, 1)])
+def test_accuracy_interval_equals_wilsons_formula(right, count):
+    z = 1.959963984540054
+    share, spread = right / count, z**2 / count
+    centre = (share + spread / 2) / (1 + spread)
+    half = z * np.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
+    low, high = accuracy_interval(right, count)
+    assert (low, high) == pytest.approx((centre - half, centre + half), abs=1e-9)
+    assert 0 <= low < high <= 1
+
+
+def test_a_few_images_are_said_to_tell_little(trained):
+    """In metrics.json and on the model card, which also warns of it."""
+    run = trained[1]
+    metrics = json.loads((run.folder / "metrics.json").read_text())
+    right = round(metrics["accuracy"] * metrics["images"])
+    assert metrics["images"] == 2
+    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == accuracy_interval(right, 2)
+    card = (run.folder / "README.md").read_text()
+    assert f"| accuracy_low | {metrics['accuracy_low']:.4g} |" in card
+    assert "`accuracy_low`" in card.partition("## Limits")[2]
+
+
+def test_few_pictures_are_balanced_and_held_out_by_class():
+    few = configs.resolve(ClassifyConfig, {"preset": "few"})
+    assert few.loss.class_weights == "balanced"
+    found = labelled({"cat": 72, "other": 137})
+    split = files.split_files(found, few.data_options.validation_split, 0, few.seed)
+    held_out = Counter(file.label for file in split if file.split == "validation")
+    assert held_out == {"cat": 7, "other": 13}
 
 
 def test_a_class_without_validation_images_is_left_out_of_the_means():

@@ -167,7 +167,9 @@ def test_a_step_equals_its_definition_tile_by_tile():
     vectors, accumulators = spread_out(model)
     batch = next(iter(streams.cooccurrence_stream(factorisable(), SHAPE, seed=2)))
     loss, count = step(batch)["loss"]
-    tiles = [np.frombuffer(data, COOCCURRENCE) for data in batch["cooccurrences"].numpy().T.ravel()]
+    # Lane after lane of the first micro-step, then of the next one.
+    by_micro_step = zip(*batch["cooccurrences"], strict=True)
+    tiles = [tile.numpy().view(COOCCURRENCE).ravel() for tiles in by_micro_step for tile in tiles]
     expected = sum(
         train_tile_by_definition(vectors, accumulators, tile, rate=0.05) for tile in tiles
     )

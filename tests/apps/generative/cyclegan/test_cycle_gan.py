@@ -33,13 +33,14 @@ def batch(rows=3, seed=0):
     return {name: tf.constant(value, tf.float32) for name, value in images.items()}
 
 
-def build(strategy=None, rate=0.01, **loss):
+def build(strategy=None, rate=0.01, micro_batches=1, **loss):
     keras.utils.clear_session()
     keras.utils.set_random_seed(1)
     with (strategy or tf.distribute.get_strategy()).scope():
         model = CycleGAN(NETWORKS, LossConfig(**loss), SIDE)
         names = ("generator", "discriminator")
-        model.compile({name: keras.optimizers.SGD(rate) for name in names})
+        optimizers = {name: keras.optimizers.SGD(rate) for name in names}
+        model.compile(optimizers, micro_batches=micro_batches)
         prepare_optimizer(model)
     return model
 
@@ -142,6 +143,17 @@ def test_two_devices_compute_what_one_does(two_devices, kind):
     one = steps(build(**loss), tf.distribute.get_strategy(), data)
     two = steps(build(two_devices, **loss), two_devices, data)
     for got, expected in zip(two, one, strict=True):
+        assert got == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_micro_batches_compute_what_the_whole_batch_does():
+    """Instance normalisation knows no other rows; the pool is full after the second batch."""
+    data = [batch(5, seed) for seed in range(3)]
+    single = tf.distribute.get_strategy()
+    whole = steps(build(pool_size=6, rate=1e-3), single, data)
+    parts = steps(build(pool_size=6, rate=1e-3, micro_batches=2), single, data)
+    for got, expected in zip(parts, whole, strict=True):
         assert got == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 

@@ -88,13 +88,6 @@ def test_nan_losses_stop_with_the_name_and_keep_the_checkpoint(folder, tmp_path)
             assert all(np.isfinite(file[name]).all() for name in file.files)
 
 
-def test_accumulation_is_refused(folder, tmp_path):
-    with pytest.raises(KerasuiteError, match="--micro-batches"):
-        train(
-            CycleGANApp(), config_of(folder, **{"optimization.micro_batches": 2}), tmp_path / "run"
-        )
-
-
 @pytest.mark.slow
 def test_starts_from_another_run(run, folder, tmp_path):
     app, second = CycleGANApp(), Run(config_of(folder, init=str(run.folder)), tmp_path)

@@ -14,7 +14,8 @@ from apps.vision.classification.classifier import build_classifier
 from apps.vision.classification.config import ClassifyConfig
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
-from shared.engine.run import save_model
+from shared.engine.run import Run, save_model
+from shared.engine.training.history import read_csv
 from shared.engine.training.train import train
 
 RANDOM = np.random.default_rng(0)
@@ -66,6 +67,23 @@ def test_the_second_stage_starts_from_the_first_and_keeps_its_last_epoch(scenes,
         kernels = [v for k, v in checkpoint.items() if k.startswith("model/") and "/first/k" in k]
     assert len(kernels) == 1
     np.testing.assert_array_equal(saved.generator.get_layer("first").kernel, kernels[0])
+
+
+def test_micro_batches_reach_the_second_stage(scenes, tmp_path):
+    run = Run(config(scenes, **{"optimization.micro_batches": 3}), tmp_path)
+    assert SrganApp().build(run).micro_batches == 3
+
+
+@pytest.mark.slow
+def test_the_second_stage_trains_in_micro_batches(scenes, first, tmp_path):
+    """Batch normalisation takes the statistics of a micro-batch: the losses are near, not equal."""
+    losses = []
+    for parts in (1, 2):
+        options = {"optimization.micro_batches": parts, "learning_rate": 1e-6}
+        run = train(SrganApp(), config(scenes, init=str(first), **options), tmp_path / str(parts))
+        losses.append(read_csv(run.folder / "history.csv")[0])
+    for name in ("content", "adversarial", "discriminator"):
+        assert losses[1][name] == pytest.approx(losses[0][name], rel=0.2), name
 
 
 @pytest.mark.parametrize("scale", [3, 4])

@@ -70,14 +70,14 @@ class ToyGAN(GANModel):
         return [self.judged]
 
 
-def build(strategy, optimizer="sgd", clip_norm=0.0, precision="float32"):
+def build(strategy, optimizer="sgd", clip_norm=0.0, precision="float32", micro_batches=1):
     keras.utils.clear_session()  # Names count from the start, as in a new process.
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(1)
     make = {"sgd": lambda: keras.optimizers.SGD(0.1), "adam": lambda: keras.optimizers.Adam(0.01)}
     with strategy.scope():
         model = ToyGAN()
-        model.compile({name: make[optimizer]() for name in NAMES}, clip_norm)
+        model.compile({name: make[optimizer]() for name in NAMES}, clip_norm, micro_batches)
         prepare_optimizer(model)
     return model
 
@@ -147,6 +147,21 @@ def test_two_devices_compute_what_one_does(two_devices, rows, clip_norm):
         assert got == pytest.approx(wanted, rel=2e-5)
     for left, right in zip(one.weights, two.weights, strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 20])
+@pytest.mark.parametrize("clip_norm", [0.0, 0.05])
+def test_micro_batches_compute_what_the_whole_batch_does(parts, clip_norm):
+    """Seven rows: unequal parts, and no more than rows; the fakes are judged all at once."""
+    single = tf.distribute.get_strategy()
+    one, many = (build(single, clip_norm=clip_norm, micro_batches=count) for count in (1, parts))
+    data = batches(7, 3)
+    losses, expected = train(many, single, data), train(one, single, data)
+    for got, wanted in zip(losses, expected, strict=True):
+        assert got == pytest.approx(wanted, rel=2e-5)
+    for left, right in zip(one.weights, many.weights, strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
+    assert float(many.judged.total) == 3
 
 
 def test_clipping_bounds_the_step_of_each_side():
