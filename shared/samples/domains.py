@@ -1,4 +1,4 @@
-"""Two domains of pictures without pairs: parts of photographs, and others in sepia."""
+"""Two domains of pictures without pairs: parts of photographs, and others by moonlight."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ PHOTOGRAPHS = {
     ),
     "test": (("skimage.data", "chelsea"), ("skimage.data", "coffee")),
 }  # fmt: skip
-# Rows give the red, green and blue of a sepia print from those of the photograph.
-SEPIA = np.array([[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]])
+# Rows give the red, green and blue by moonlight from those of the photograph: dark and blue.
+MOONLIGHT = np.array([[0.30, 0.05, 0.00], [0.05, 0.40, 0.05], [0.10, 0.20, 0.60]])
 
 
 def write_domains(folder: Path) -> str:
     """Writes trainA trainB testA testB: parts of photographs, 72x72 pixels.
 
-    A shows the left halves as they were taken, B the right halves in sepia, so that no picture
+    A shows the left halves as they were taken, B the right halves by moonlight, so that no picture
     of A has a partner in B. Tests are parts of other photographs than training.
 
     Returns:
@@ -41,10 +41,10 @@ def write_domains(folder: Path) -> str:
             for index in range(count):
                 number = index % len(photographs)
                 pixels = _cut(photographs, number, domain, generator, taken)
-                shown = pixels if domain == "A" else sepia(pixels)
+                shown = pixels if domain == "A" else moonlit(pixels)
                 Image.fromarray(shown).save(target / f"{index:03}.png")
     total = " and ".join(f"{count} {part}" for part, count in COUNTS.items())
-    return f"{total} pictures of each domain: A as photographed, B in sepia; nothing is paired"
+    return f"{total} pictures of each domain: A as photographed, B by moonlight; nothing is paired"
 
 
 def _reduced(package: str, name: str) -> np.ndarray:
@@ -66,7 +66,6 @@ def _cut(photographs, number: int, domain: str, generator, taken: set) -> np.nda
     return half[top : top + SIDE, left : left + SIDE]
 
 
-def sepia(pixels: np.ndarray) -> np.ndarray:
-    """The warm brown of old prints: uint8 (H, W, 3) to uint8 (H, W, 3)."""
-    toned = pixels.astype(np.float64) @ SEPIA.T
-    return np.uint8(np.clip(np.round(toned), 0, 255))
+def moonlit(pixels: np.ndarray) -> np.ndarray:
+    """The picture as a camera would take it at night: uint8 (H, W, 3) to uint8 (H, W, 3)."""
+    return np.uint8(np.round(pixels.astype(np.float64) @ MOONLIGHT.T))

@@ -16,7 +16,7 @@ SAMPLES = {
     ),
     "domains": (
         "shared.samples.domains:write_domains",
-        "parts of photographs, and others in sepia, for cyclegan",
+        "parts of photographs, and others by moonlight, for cyclegan",
     ),
     "corpus": ("shared.samples.corpus:write_corpus", "news articles, for embed"),
     "numbers-en-zh": (

@@ -6,7 +6,7 @@ from apps.generative.cyclegan.gallery import side_by_side
 
 
 def demonstrate(demo) -> Path:
-    """Photographs to sepia prints and back: train, evaluate, export, predict both ways."""
+    """Photographs to night scenes and back: train, evaluate, export, predict both ways."""
     data, run = demo.folder / "domains", demo.folder / "cyclegan"
     page = demo.page
     page.text(
