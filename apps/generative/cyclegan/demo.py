@@ -10,7 +10,7 @@ def demonstrate(demo) -> Path:
     data, run = demo.folder / "domains", demo.folder / "cyclegan"
     page = demo.page
     page.text(
-        "A small CycleGAN learns to make sepia prints of photographs, and to colour sepia prints. "
+        "A small CycleGAN learns to turn day into night, and night into day. "
         "No picture of one side has a partner on the other."
     )
     demo.command("samples", "domains", data)
