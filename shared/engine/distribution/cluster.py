@@ -51,14 +51,15 @@ def find_cluster(environment: Mapping[str, str] | None = None) -> Cluster | None
             before SLURM's.
 
     Raises:
-        KerasuiteError: if TF_CONFIG is malformed.
+        KerasuiteError: if TF_CONFIG or SLURM's variables are malformed.
     """
     environment = os.environ if environment is None else environment
     if environment.get("TF_CONFIG", "").strip():
         return parse_tf_config(environment["TF_CONFIG"])
-    if int(environment.get(SLURM_STEP_SIZE) or 1) > 1:
-        return _from_slurm()
-    return None
+    tasks = environment.get(SLURM_STEP_SIZE) or "1"
+    if not tasks.isdecimal():
+        raise KerasuiteError(f"{SLURM_STEP_SIZE}={tasks}: is no number; start with srun")
+    return _from_slurm() if int(tasks) > 1 else None
 
 
 def parse_tf_config(text: str) -> Cluster | None:
@@ -69,7 +70,7 @@ def parse_tf_config(text: str) -> Cluster | None:
     """
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KerasuiteError(
             f"TF_CONFIG: is not JSON ({error}); write it as {_example()} or unset it"
         ) from None
@@ -79,12 +80,17 @@ def parse_tf_config(text: str) -> Cluster | None:
         raise KerasuiteError(
             f"TF_CONFIG: cluster has '{min(unknown)}'; only chief and worker take part in training"
         )
+    for job, listed in cluster.items():
+        if not isinstance(listed, list):
+            raise KerasuiteError(f"TF_CONFIG: cluster's '{job}' is no list; write {_example()}")
     addresses = [_address(a) for job in ("chief", "worker") for a in cluster.get(job, [])]
     if not addresses:
         raise KerasuiteError(f"TF_CONFIG: cluster names no worker; write it as {_example()}")
     task = _part(value, "task", dict)
     kind, index = task.get("type"), task.get("index")
-    if kind not in cluster or not isinstance(index, int) or not 0 <= index < len(cluster[kind]):
+    known = kind if isinstance(kind, str) and kind in cluster else ""
+    is_index = isinstance(index, int) and not isinstance(index, bool)
+    if not known or not is_index or not 0 <= index < len(cluster[known]):
         raise KerasuiteError(
             f"TF_CONFIG: task {json.dumps(task)} is not one of the cluster's; give a type and an "
             f"index that it lists"
@@ -104,7 +110,7 @@ def _part(value: Any, name: str, kind: type) -> Any:
 
 def _address(text: Any) -> str:
     host, _, port = str(text).rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not host or not port.isdecimal() or not port.isascii() or not 0 < int(port) < 65536:
         raise KerasuiteError(f"TF_CONFIG: address {text!r}; write it as host:port")
     return str(text)
 
@@ -123,7 +129,7 @@ def _from_slurm() -> Cluster:
             gpus_per_node=1024, gpus_per_task=1, auto_set_gpu=False
         )
         addresses = resolver.cluster_spec().as_dict()["worker"]
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError, IndexError, TypeError) as error:
         raise KerasuiteError(
             f"SLURM: its variables do not tell the workers ({error}); start with srun or set "
             f"TF_CONFIG"

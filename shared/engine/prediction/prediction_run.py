@@ -1,5 +1,6 @@
 """The stages of batch inference; `predict` explains them and `Predictor` is called by them."""
 
+import contextlib
 import dataclasses
 import itertools
 import logging
@@ -142,9 +143,10 @@ class PredictionRun:
     def _items(self, sources: Iterable[Source]) -> Iterator[_Item]:
         for file in sources:
             try:
-                for source in self._predictor.split(file):
-                    yield _Item(source)
-            except Exception as error:
+                with _faults_named(file):
+                    for source in self._predictor.split(file):
+                        yield _Item(source)
+            except (KerasuiteError, OSError) as error:
                 yield _Item(file, error=_rejection(error))
             if self._finishes:
                 yield _Item(file, end=True)
@@ -191,9 +193,10 @@ class PredictionRun:
 
     def _read(self, source: Source) -> tuple[Example, int] | KerasuiteError:
         try:
-            example = self._predictor.read(source)
-            return example, self._predictor.size(example)
-        except Exception as error:
+            with _faults_named(source):
+                example = self._predictor.read(source)
+                return example, self._predictor.size(example)
+        except (KerasuiteError, OSError) as error:
             return _rejection(error)
 
     def _read_ahead(self) -> int:
@@ -253,9 +256,10 @@ class PredictionRun:
         if isinstance(outputs, KerasuiteError):
             return outputs
         try:
-            record = self._predictor.record(source, outputs)
-            files = self._predictor.files(source, outputs)
-        except Exception as error:
+            with _faults_named(source):
+                record = self._predictor.record(source, outputs)
+                files = self._predictor.files(source, outputs)
+        except (KerasuiteError, OSError) as error:
             return _rejection(error)
         return self._files.write_all(source, files) or record
 
@@ -308,6 +312,17 @@ def _nbytes(example: Example) -> int:
         len(value) if isinstance(value, (bytes, str)) else np.asarray(value).nbytes
         for value in example.values()
     )
+
+
+@contextlib.contextmanager
+def _faults_named(source: Source) -> Iterator[None]:
+    """Adds the source to a fault of the program, which ends the run: it is no fault of the file."""
+    try:
+        yield
+    except (KerasuiteError, OSError):
+        raise
+    except Exception as error:
+        raise RuntimeError(f"{source.name}: {type(error).__name__}: {one_line(error)}") from error
 
 
 def _rejection(error: Exception) -> KerasuiteError:

@@ -30,7 +30,8 @@ class Predictor(abc.ABC):
     """Reads the inputs of one application and reports its outputs.
 
     `read`, `size`, `record` and `files` are called from several threads at once. A
-    `KerasuiteError` (or any other exception) in them rejects this source only.
+    `KerasuiteError` or `OSError` in them rejects this source only; any other exception is a fault
+    of the program and ends the run.
 
     Attributes:
         suffixes: which files of a folder are inputs; empty takes all.

@@ -5,7 +5,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from shared.common.files import write_text
 
@@ -62,7 +62,7 @@ def remove_predictions(output: Path, ending: str = "") -> None:
         ending: removes only what this shard wrote, "-2-of-4"; by default all.
     """
     for noted in output.glob(f"{NAME}{ending or '*'}"):
-        for name in _names(noted):
+        for name in filter(_is_inside, _names(noted)):
             (output / name).unlink(missing_ok=True)
             _remove_empty((output / name).parent, output)
     for path in list(output.iterdir()):
@@ -70,6 +70,12 @@ def remove_predictions(output: Path, ending: str = "") -> None:
             path.unlink()
     for left in output.glob(f".partial-predict{ending or '*'}"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_inside(name: object) -> bool:
+    """Whether a name stays below the folder, whoever wrote the list."""
+    parts = PurePath(name).parts if isinstance(name, str) else ()
+    return bool(parts) and ".." not in parts and not PurePath(name).is_absolute()
 
 
 def _remove_empty(folder: Path, output: Path) -> None:

@@ -53,11 +53,23 @@ def test_tf_config_round_trip():
         (tf_config(worker=["a:1", "a:1"]), "two workers have one address"),
         (tf_config(worker=["a:1", "b:2"], ps=["c:3"]), "'ps'"),
         (tf_config(worker=[]), "is not one of|names no worker"),
+        (tf_config(worker=5), "'worker' is no list"),
+        (tf_config(worker={"0": "a:1"}), "'worker' is no list"),
+        (tf_config(worker=[["a:1"], None]), "write it as host:port"),
+        (tf_config(worker=["a:²", "b:2"]), "write it as host:port"),
+        (tf_config(True), "is not one of the cluster's"),
+        (tf_config(0, ["worker"]), "is not one of the cluster's"),
+        ("[" * 100_000, "is not JSON"),
     ],
 )
 def test_malformed_tf_config(text, message):
     with pytest.raises(KerasuiteError, match=message):
         parse_tf_config(text)
+
+
+def test_malformed_slurm_variables():
+    with pytest.raises(KerasuiteError, match="SLURM.*=many: is no number"):
+        find_cluster({"SLURM_STEP_NUM_TASKS": "many"})
 
 
 def test_slurm_variables(monkeypatch):

@@ -1,4 +1,5 @@
 import csv
+import errno
 import io
 import os
 import shutil
@@ -172,19 +173,32 @@ def test_shapes_are_not_mixed(model, inputs, tmp_path):
         assert (row["nan"], row["nested"]) == (None, {"a": [0, 1]})
 
 
+@pytest.mark.parametrize("stage", ["split", "read", "size", "record", "files"])
+def test_a_fault_of_the_program_is_no_fault_of_the_file(model, inputs, tmp_path, stage):
+    class Faulty(helpers.TextPredictor):
+        pass
+
+    def fail(self, *arguments):
+        raise KeyError("labels")
+
+    setattr(Faulty, stage, fail)
+    with pytest.raises(RuntimeError, match=r"\w+\.txt: KeyError: 'labels'"):
+        predict(model, find_inputs([inputs]), Faulty(), tmp_path / "out", **QUIET)
+
+
 class FailingPredictor(helpers.TextPredictor):
     def read(self, source):
         if source.name.endswith("1.txt"):
-            raise RuntimeError("odd\n  file")
+            raise KerasuiteError("odd file")
         return super().read(source)
 
     def record(self, source, outputs):
         if source.name.endswith("2.txt"):
-            raise KeyError("labels")
+            raise OSError(errno.EIO, "Input/output error", "x")
         return super().record(source, outputs)
 
 
-def test_any_failure_rejects_one_source(model, tmp_path):
+def test_failures_of_a_file_reject_one_source(model, tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(4):
         (tmp_path / f"in/{number}.txt").write_bytes(b"x")
@@ -193,7 +207,7 @@ def test_any_failure_rejects_one_source(model, tmp_path):
     predict(model, find_inputs([tmp_path / "in"]), FailingPredictor(), output, **QUIET)
     assert [row["error"] for row in rows(output / "errors.jsonl")] == [
         "odd file",
-        "'labels'",
+        "x: Input/output error",
         "broken.txt: No such file or directory (check the path)",
     ]
 
