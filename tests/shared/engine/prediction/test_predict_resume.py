@@ -140,9 +140,9 @@ def test_overwrite_removes_what_a_prediction_wrote_and_nothing_else(model, input
     for name, text in own.items():
         (output / name).write_bytes(text)
     with open(output / ".written", "ab") as file:
-        file.write(b'"../expected/new.txt"\n5\n"torn')
+        file.write(b'"../expected/predictions.jsonl"\n5\n"torn')
     helpers.run(model, fewer, output, "file", overwrite=True, **QUIET)
-    assert (tmp_path / "expected" / "new.txt").exists()
+    assert (tmp_path / "expected" / "predictions.jsonl").exists()
     assert tree(output) == tree(tmp_path / "expected") | own
     with pytest.raises(KerasuiteError, match="--overwrite.*give one"):
         helpers.run(model, fewer, output, "file", overwrite=True, resume=True, **QUIET)
