@@ -28,8 +28,8 @@ class Corpus(Iterable[list[str]]):
         pattern: str. See `word_splitter`.
 
     Attributes:
-        invalid_bytes: dict of file name to the number of bytes that are not UTF-8, in the files
-            that the last iteration has read; each was replaced by U+FFFD.
+        invalid_bytes: dict of file name to the number of bytes that are not UTF-8 or zero, in
+            the files that the last iteration has read; each was replaced by U+FFFD.
 
     Raises:
         KerasuiteError: if a path is missing, holds no text or cannot be read; while iterating,

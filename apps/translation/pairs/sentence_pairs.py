@@ -69,7 +69,7 @@ def _read_two(files: PairFiles) -> SentencePairs:
         source.lines,
         target.lines,
         [f"{files.source}:{number}" for number in range(1, len(source.lines) + 1)],
-        _notes(files.source, source) + _notes(files.target, target),
+        source.problems(files.source) + target.problems(files.target),
     )
 
 
@@ -92,7 +92,7 @@ def _read_tsv(path: Path) -> SentencePairs:
         [cells[0] for _, cells in rows],
         [cells[1] for _, cells in rows],
         [f"{path}:{number}" for number, _ in rows],
-        _notes(path, text) + _blank_note(path, text),
+        text.problems(path) + _blank_note(path, text),
     )
 
 
@@ -101,12 +101,3 @@ def _blank_note(path: Path, text: TextLines) -> tuple[str, ...]:
     if not blank:
         return ()
     return (f"{path}:{blank[0]}: {len(blank):,} blank row(s), this is the first; passed over",)
-
-
-def _notes(path: Path, text: TextLines) -> tuple[str, ...]:
-    if not text.invalid:
-        return ()
-    return (
-        f"{path}: {len(text.invalid)} line(s) are not UTF-8, first line {text.invalid[0]}; the "
-        f"invalid bytes were replaced; convert the file",
-    )
