@@ -36,8 +36,9 @@ class Judgements:
             pairs = [Path(file) for file in files if Path(file) not in self.analogies]
             self.pairs = {path.stem: path for path in pairs}
         else:
-            self.pairs = word_similarity.standard_files() if language == "en" else {}
-            self.analogies = word_analogies.standard_files() if language == "en" else []
+            english = main_language(language) == "en"
+            self.pairs = word_similarity.standard_files() if english else {}
+            self.analogies = word_analogies.standard_files() if english else []
 
     def similarity(self, vectors: WordVectors) -> dict[str, word_similarity.SimilarityScore]:
         """Scores of the sets of pairs of which at least `MIN_PAIRS` are known."""

@@ -7,6 +7,7 @@ from typing import BinaryIO
 from apps.embeddings.corpus.words import Splitter, word_splitter
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import find_inputs
+from shared.text.language_codes import main_language
 from shared.text.text_files import SUFFIXES, cut, decoded, open_texts
 
 DOCUMENTS = ("line", "running")
@@ -55,7 +56,7 @@ class Corpus(Iterable[list[str]]):
         self._split = word_splitter(language, pattern)
         self._running = document == "running"
         self._breaks = " \t\r\n"
-        if language.lower().startswith("zh") and pattern == "words":
+        if main_language(language) == "zh" and pattern == "words":
             self._breaks += CHINESE_BREAKS
         self.invalid_bytes: dict[str, int] = {}
 
