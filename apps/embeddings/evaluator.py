@@ -11,6 +11,7 @@ from apps.embeddings.vectors.word_vectors import ANALOGY_METHODS, WordVectors
 from shared.common.errors import KerasuiteError
 from shared.engine.app import Evaluator
 from shared.report.page import Page
+from shared.text.language_codes import main_language
 
 # Words with neighbours on the page, words on the map, and first words left out: mere grammar.
 NEIGHBORS_SHOWN, WORDS_PLOTTED, SKIPPED = 24, 150, 100
