@@ -26,7 +26,10 @@ READ_BY = tuple(
 
 Pooling = Annotated[
     Literal["mean", "cls", "last-four"],
-    typer.Option(help="Mean of the last layer, its first position, or mean of four layers."),
+    typer.Option(
+        help="Mean of the last layer, its first position, or mean of four layers. "
+        "\\[default: as an imported model says, else mean]"
+    ),
 ]
 
 
@@ -149,7 +152,7 @@ def similar(
     query: Annotated[str, typer.Argument(help="Text to look for.", metavar="QUERY")],
     inputs: options.Inputs,
     top: Annotated[int, typer.Option(help="Lines to show.", min=1)] = 10,
-    pooling: Pooling = "mean",
+    pooling: Pooling | None = None,
 ):
     """Print the lines of text files whose meaning is nearest to a query."""
     from apps.bert.embedding.search import search

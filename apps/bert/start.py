@@ -12,14 +12,16 @@ import keras
 
 from apps.bert.checkpoint.resolve import resolve_checkpoint
 from apps.bert.checkpoint.tokenizer_files import (
-    SETTINGS,
-    VOCABULARY,
     make_tokenizer,
     read_settings,
-    read_vocabulary,
-    read_vocabulary_file,
     settings_json,
     settings_of,
+)
+from apps.bert.checkpoint.vocabulary_files import (
+    SETTINGS,
+    VOCABULARY,
+    read_vocabulary,
+    read_vocabulary_file,
     vocabulary_text,
 )
 from apps.bert.checkpoint.weights import load_encoder

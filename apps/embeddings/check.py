@@ -27,7 +27,7 @@ def describe(config: EmbedConfig) -> tuple[list[str], list[str]]:
         + ", ".join(f"{word} {count:,}" for word, count in counts.most_common(FREQUENT_SHOWN)),
     ]
     problems = [
-        f"{name}: {count:,} byte(s) are not UTF-8 and will be replaced; convert the file"
+        f"{name}: {count:,} byte(s) are not UTF-8 or zero and will be replaced; convert the file"
         for name, count in sorted(corpus.invalid_bytes.items())
     ]
     if len(kept) < 2:

@@ -14,7 +14,8 @@ APP = "apps.embeddings.app:EmbedApp"
 Vectors = Annotated[
     Path,
     typer.Argument(
-        help="A run folder, a SavedModel or a file of vectors (word2vec, GloVe).", metavar="MODEL"
+        help="A run folder, a SavedModel or a file of vectors (word2vec, GloVe, fastText).",
+        metavar="MODEL",
     ),
 ]
 Top = Annotated[int, typer.Option("--top", help="Number of results to show.", min=1)]

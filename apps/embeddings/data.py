@@ -88,7 +88,7 @@ def _report_invalid_bytes(corpus: Corpus) -> None:
         first = min(corpus.invalid_bytes)
         warn(
             f"{sum(corpus.invalid_bytes.values())} bytes in {len(corpus.invalid_bytes)} file(s) "
-            f"are not UTF-8 and were replaced, first in {first}"
+            f"are not UTF-8 or zero and were replaced, first in {first}"
         )
 
 

@@ -11,6 +11,7 @@ from apps.embeddings.vectors.word_vectors import ANALOGY_METHODS, WordVectors
 from shared.common.errors import KerasuiteError
 from shared.engine.app import Evaluator
 from shared.report.page import Page
+from shared.text.language_codes import main_language
 
 # Words with neighbours on the page, words on the map, and first words left out: mere grammar.
 NEIGHBORS_SHOWN, WORDS_PLOTTED, SKIPPED = 24, 150, 100
@@ -36,8 +37,9 @@ class Judgements:
             pairs = [Path(file) for file in files if Path(file) not in self.analogies]
             self.pairs = {path.stem: path for path in pairs}
         else:
-            self.pairs = word_similarity.standard_files() if language == "en" else {}
-            self.analogies = word_analogies.standard_files() if language == "en" else []
+            english = main_language(language) == "en"
+            self.pairs = word_similarity.standard_files() if english else {}
+            self.analogies = word_analogies.standard_files() if english else []
 
     def similarity(self, vectors: WordVectors) -> dict[str, word_similarity.SimilarityScore]:
         """Scores of the sets of pairs of which at least `MIN_PAIRS` are known."""

@@ -10,13 +10,13 @@ import tensorflow as tf
 from sacrebleu.metrics import BLEU, CHRF
 
 from apps.translation.config import DecodingConfig
-from apps.translation.languages import main_language
 from apps.translation.length_plot import plot_by_length
 from apps.translation.pairs.pair_files import SentencePairs
 from apps.translation.prediction.long_lines import count_words
 from shared.common.files import write_text
 from shared.engine.app import Evaluator
 from shared.report.page import Page
+from shared.text.language_codes import main_language
 from shared.text.line_files import clean_line
 from shared.text.subword_tokenizer import SubwordTokenizer
 
@@ -140,7 +140,7 @@ def bleu_metric(language: str) -> BLEU:
     into characters otherwise; the signature says which.
     """
     language = main_language(language)
-    tokenize = "zh" if language in ("zh", "cmn", "yue") else "13a"
+    tokenize = "zh" if language in ("zh", "yue", "wuu") else "13a"
     if language in ("ja", "ko"):
         tokenize = f"{language}-mecab"
     # "force": no warning of text that looks tokenised; a bad model's output may.

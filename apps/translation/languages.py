@@ -1,34 +1,24 @@
-"""Properties of languages by their names, and the languages of an exported model."""
+"""The languages of a translator, and what depends on them."""
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shared.text.language_codes import is_unspaced
+
 # A file beside the SavedModel's configuration.
 LANGUAGES = "languages.json"
-# Languages that put no space between words, nor between sentences.
-_UNSPACED = ("zh", "cmn", "yue", "ja", "th", "lo", "my", "km", "bo")
-
-
-def main_language(language: str) -> str:
-    """A language without region and script.
-
-    >>> main_language("zh-CN"), main_language("ZH_Hant"), main_language("de")
-    ('zh', 'zh', 'de')
-    """
-    return re.split(r"[-_.]", language.lower())[0]
 
 
 def separator(language: str) -> str:
     """The separator of two sentences of a language: a space, or nothing.
 
-    >>> separator("zh_TW"), separator("de"), separator("")
+    >>> separator("zho_Hans"), separator("de"), separator("")
     ('', ' ', ' ')
     """
-    return "" if main_language(language) in _UNSPACED else " "
+    return "" if is_unspaced(language) else " "
 
 
 @dataclasses.dataclass(frozen=True)

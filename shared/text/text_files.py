@@ -12,13 +12,15 @@ from typing import BinaryIO
 
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import find_inputs
+from shared.text.text_encoding import is_binary, utf8_stream
 
 TEXT_SUFFIXES = (".txt", ".text", ".tokens", ".cor")
 SUFFIXES = (*TEXT_SUFFIXES, ".gz", ".zip")
 
 PIECE = 1 << 18
 MAX_WORD_LENGTH = 1 << 20
-NOT_UTF8 = re.compile("[\udc80-\udcff]")
+# Zero bytes, and the marks of `surrogateescape` for bytes that are not UTF-8.
+DAMAGED = re.compile("[\0\udc80-\udcff]")
 
 
 def lines_of(data: Sequence[str | os.PathLike], breaks: str = " \t\r\n") -> Iterator[str]:
@@ -61,47 +63,39 @@ def cut(texts: Iterable[str], breaks: str) -> Iterator[str]:
 
 
 def decoded(name: str, stream: BinaryIO) -> Iterator[tuple[str, int]]:
-    """Reads UTF-8 piece by piece, without byte-order mark.
+    """Reads UTF-8, or UTF-16 with a byte-order mark, piece by piece, without that mark.
 
     Yields:
-        (text, number of invalid bytes in it, each replaced by U+FFFD).
+        (text, number of bytes in it that are not UTF-8 or zero, each replaced by U+FFFD).
 
     Raises:
         KerasuiteError: if the file is damaged or no text.
     """
-    # UTF-8 has no surrogates, so that those of this error handler count the invalid bytes.
     decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
-    first = True
+    zero_bytes = size = 0
     for data in _read(name, stream):
-        if first:
-            _check_is_text(name, data)
-        first = False
+        zero_bytes, size = zero_bytes + data.count(0), size + len(data)
+        if is_binary(zero_bytes, size):
+            raise KerasuiteError(f"{name}: is no text file (it has zero bytes); leave it out")
         text = decoder.decode(data, final=not data)
-        if text.isascii():
+        if text.isascii() and "\0" not in text:
             yield text, 0
         else:
-            yield NOT_UTF8.subn("\ufffd", text)
+            yield DAMAGED.subn("\ufffd", text)
 
 
 def _read(name: str, stream: BinaryIO) -> Iterator[bytes]:
     """Yields the content in pieces and at last an empty one."""
+    recoded = None
     while True:
         try:
-            data = stream.read(PIECE)
+            recoded = recoded or utf8_stream(stream)
+            data = recoded.read(PIECE)
         except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
             raise KerasuiteError(f"{name}: is damaged ({error}); fetch or pack it again") from error
         yield data
         if not data:
             return
-
-
-def _check_is_text(name: str, data: bytes) -> None:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise KerasuiteError(
-            f"{name}: is UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 IN > OUT"
-        )
-    if b"\0" in data[:4096]:
-        raise KerasuiteError(f"{name}: is no text file (it has zero bytes); leave it out")
 
 
 def open_texts(path: str) -> Iterator[tuple[str, BinaryIO]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from apps.bert.checkpoint.sentence_transformers import SentenceVectors
 from apps.bert.encoder_config import EncoderConfig
 
 
@@ -57,6 +58,7 @@ class Checkpoint:
         tensors: float32 arrays by the names of Hugging Face's `BertForPreTraining`, without
             "bert."; see `names.py`. There may be tensors of heads too.
         source: the name that the user gave.
+        sentence_vectors: how it makes vectors of texts, where it says so.
     """
 
     config: EncoderConfig
@@ -64,3 +66,4 @@ class Checkpoint:
     settings: TokenizerSettings
     tensors: Mapping[str, np.ndarray]
     source: str
+    sentence_vectors: SentenceVectors | None = None

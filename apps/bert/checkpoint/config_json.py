@@ -42,6 +42,9 @@ SETTINGS = {"bert": BERT, "distilbert": DISTILBERT}
 ACTIVATION_KEYS = {"bert": "hidden_act", "distilbert": "activation"}
 REQUIRED = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim")
 
+# Far beyond any encoder: what exceeds these would only fill the memory.
+MAX_WORDS, MAX_LAYERS, MAX_SIZE = 10_000_000, 1_000, 1_000_000
+
 # Options that change what is computed, with the only value that the encoder has.
 FIXED = {
     "position_embedding_type": "absolute",
@@ -59,7 +62,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KerasuiteError(f"{path}: is no JSON ({error}); fetch it again") from error
     if not isinstance(value, dict):
         raise KerasuiteError(f"{path}: holds no JSON object; fetch it again")
@@ -88,9 +91,17 @@ def vocabulary_size(path: Path, values: Mapping[str, Any]) -> int:
         KerasuiteError: if the file does not have the number.
     """
     size = values.get("vocab_size")
-    if not isinstance(size, int):
+    if not isinstance(size, int) or isinstance(size, bool):
         raise KerasuiteError(f"{path}: has no number 'vocab_size'; fetch it again")
+    _check_limit(path, "vocab_size", size, MAX_WORDS)
     return size
+
+
+def _check_limit(path: Path, name: str, value: Any, limit: int) -> None:
+    if isinstance(value, int | float) and value > limit:
+        raise KerasuiteError(
+            f"{path}: {name} is {_short(value)}, more than {limit:,}; it is damaged: fetch it again"
+        )
 
 
 def to_encoder_config(path: Path, values: Mapping[str, Any]) -> EncoderConfig:
@@ -114,6 +125,9 @@ def to_encoder_config(path: Path, values: Mapping[str, Any]) -> EncoderConfig:
     for ours in REQUIRED:
         if ours not in given:
             raise KerasuiteError(f"{path}: has no '{SETTINGS[family][ours]}'; fetch it again")
+    for ours, value in given.items():
+        limit = MAX_LAYERS if ours == "num_layers" else MAX_SIZE
+        _check_limit(path, SETTINGS[family][ours], value, limit)
     given["activation"] = _activation(path, values, ACTIVATION_KEYS[family])
     config = configs.from_dict(EncoderConfig, given, str(path))
     if config.hidden_dim % config.num_heads:

@@ -13,12 +13,8 @@ import numpy as np
 from apps.bert.checkpoint.checkpoint import Checkpoint, LazyTensors, TokenizerSettings
 from apps.bert.checkpoint.config_json import read_json, to_encoder_config, vocabulary_size
 from apps.bert.checkpoint.names import WORD_EMBEDDINGS, google_name
-from apps.bert.checkpoint.tokenizer_files import (
-    SETTINGS,
-    guess_lowercase,
-    read_settings,
-    read_vocabulary,
-)
+from apps.bert.checkpoint.tokenizer_files import guess_lowercase, read_settings
+from apps.bert.checkpoint.vocabulary_files import SETTINGS, read_vocabulary
 from shared.common.errors import KerasuiteError
 from shared.common.quiet import import_tensorflow
 

@@ -6,13 +6,17 @@ from pathlib import Path
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import CONFIG, read_hugging_face
 from apps.bert.checkpoint.safetensors_files import INDEX, WEIGHTS
-from apps.bert.checkpoint.tokenizer_files import SETTINGS, TOKENIZER, VOCABULARY
+from apps.bert.checkpoint.sentence_transformers import MODULES
+from apps.bert.checkpoint.vocabulary_files import ADDED, SETTINGS, TOKENIZER, VOCABULARY
 from shared.common.errors import KerasuiteError
 
 PREFIX = "hf:"
 NAME = re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
 # Nothing else is downloaded, above all no pickle.
-FILES = (CONFIG, VOCABULARY, TOKENIZER, SETTINGS, WEIGHTS, INDEX, "model-*-of-*.safetensors")
+FILES = (
+    CONFIG, VOCABULARY, TOKENIZER, SETTINGS, WEIGHTS, INDEX, "model-*-of-*.safetensors",
+    ADDED, MODULES, f"*_Pooling/{CONFIG}",
+)  # fmt: skip
 
 
 def read_hub(text: str) -> Checkpoint:

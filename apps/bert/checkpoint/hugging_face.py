@@ -23,12 +23,12 @@ from apps.bert.checkpoint.names import (
     distilbert_name,
 )
 from apps.bert.checkpoint.safetensors_files import WEIGHTS, read_tensors, write_tensors
-from apps.bert.checkpoint.tokenizer_files import (
+from apps.bert.checkpoint.sentence_transformers import read_sentence_vectors
+from apps.bert.checkpoint.tokenizer_files import read_settings, settings_json
+from apps.bert.checkpoint.vocabulary_files import (
     SETTINGS,
     VOCABULARY,
-    read_settings,
     read_vocabulary,
-    settings_json,
     vocabulary_text,
 )
 from apps.bert.checkpoint.weights import encoder_tensors, heads_tensors, whole_config
@@ -62,7 +62,14 @@ def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
     vocabulary = read_vocabulary(folder, vocabulary_size(path, values))
     settings = read_settings(folder, vocabulary)
     readers = _readers(folder, model_type(path, values), config)
-    return Checkpoint(config, vocabulary, settings, LazyTensors(readers), source or str(folder))
+    return Checkpoint(
+        config,
+        vocabulary,
+        settings,
+        LazyTensors(readers),
+        source or str(folder),
+        read_sentence_vectors(folder),
+    )
 
 
 def _readers(

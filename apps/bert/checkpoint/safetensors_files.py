@@ -34,15 +34,10 @@ def read_tensors(folder: Path) -> dict[str, Callable[[], np.ndarray]]:
         KerasuiteError: if the folder holds no safetensors, or a damaged file.
     """
     if (folder / WEIGHTS).is_file():
-        files = [folder / WEIGHTS]
-    elif (folder / INDEX).is_file():
-        files = _shards(folder / INDEX)
-    else:
-        raise _nothing_to_read(folder)
-    readers: dict[str, Callable[[], np.ndarray]] = {}
-    for path in files:
-        readers |= _readers(path)
-    return readers
+        return dict(_readers(folder / WEIGHTS))
+    if (folder / INDEX).is_file():
+        return _of_shards(folder / INDEX)
+    raise _nothing_to_read(folder)
 
 
 def has_tensors(folder: Path) -> bool:
@@ -71,16 +66,25 @@ def _nothing_to_read(folder: Path) -> KerasuiteError:
     )
 
 
-def _shards(index: Path) -> list[Path]:
+def _of_shards(index: Path) -> dict[str, Callable[[], np.ndarray]]:
+    """The tensors that an index names, each from the file that it says; others do not count."""
     names = read_json(index).get("weight_map")
-    if not isinstance(names, dict):
-        raise KerasuiteError(f"{index}: has no weight_map; fetch it again")
-    files = [index.parent / str(name) for name in sorted(set(names.values()))]
-    for path in files:
+    if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
+        raise KerasuiteError(f"{index}: has no weight_map of names to files; fetch it again")
+    shards = {}
+    for file in sorted(set(names.values())):
+        path = index.parent / file
         # A name in the index must not point outside the folder.
         if path.parent != index.parent or not path.is_file():
             raise KerasuiteError(f"{path}: is missing, but {index.name} names it; fetch it again")
-    return files
+        shards[file] = _readers(path)
+    for name, file in names.items():
+        if name not in shards[file]:
+            raise KerasuiteError(
+                f"{index.parent / file}: has no tensor '{name}', which {index.name} says is in it; "
+                f"fetch both again"
+            )
+    return {name: shards[file][name] for name, file in names.items()}
 
 
 def _readers(path: Path) -> Mapping[str, Callable[[], np.ndarray]]:

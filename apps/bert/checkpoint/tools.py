@@ -86,6 +86,8 @@ def describe(
         f"{config.num_heads} heads, {config.max_positions} positions, {size:,} parameters",
         f"{len(checkpoint.vocabulary):,} word pieces, {case}",
     ]
+    if checkpoint.sentence_vectors:
+        lines.append(f"Vectors of sentences, as modules.json says: {checkpoint.sentence_vectors}")
     if missing:
         lines.append(f"It has no {' and no '.join(missing)}; these parts start untrained.")
     unused = [name for name in checkpoint.tensors if name not in tensors and name not in COPIES]

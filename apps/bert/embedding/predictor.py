@@ -18,10 +18,11 @@ class EmbeddingPredictor(LinePredictor):
     """A vector for each line of text; all of them also in `vectors.npy`.
 
     Args:
-        pooling: "mean" over the word pieces of the last layer (the default), "cls", its first
-            position, or "last-four", the mean over the last four layers.
+        pooling: "mean" over the word pieces of the last layer, "cls", its first position, or
+            "last-four", the mean over the last four layers; None for the default.
         tokens: bool. Write the vectors of the word pieces of line n of `a.txt` to
             `tokens/a.txt/n.npz`, as `pieces` and `vectors`, instead of a vector for the line.
+        default: pooling of the model.
 
     Raises:
         UsageError: if vectors of word pieces are to be pooled.
@@ -30,14 +31,17 @@ class EmbeddingPredictor(LinePredictor):
     suffixes = (".txt", ".md", ".gz")
 
     def __init__(
-        self, pooling: Literal["mean", "cls", "last-four"] | None = None, tokens: bool = False
+        self,
+        pooling: Literal["mean", "cls", "last-four"] | None = None,
+        tokens: bool = False,
+        default: Literal["mean", "cls"] = "mean",
     ):
         if pooling and tokens:
             raise UsageError(
                 f"--pooling {pooling}: makes one vector of a line; leave it out with --tokens, "
                 f"which writes those of its word pieces"
             )
-        self.pooling, self.tokens = pooling or "mean", tokens
+        self.pooling, self.tokens = pooling or default, tokens
         self.signature = "tokens" if tokens else "serving_default"
         self.outputs = ("pieces", "vectors") if tokens else (POOLING[self.pooling],)
 

@@ -13,7 +13,7 @@ MAX_SHOWN_LENGTH = 100
 
 
 def search(
-    import_path: str, model: Path, query: str, inputs: list[str], top: int, pooling: str
+    import_path: str, model: Path, query: str, inputs: list[str], top: int, pooling: str | None
 ) -> None:
     """Prints the lines whose vectors have the largest cosine similarity with the query's.
 

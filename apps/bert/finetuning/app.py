@@ -91,7 +91,7 @@ class FinetuneApp(App):
     def labels_of(self, run: Run, task_type: type[TaskType], examples: list) -> list[str]:
         """The names of the classes or tags."""
         labels = task_type.labels_of(examples)
-        if task_type.name == "classification" and len(labels) < 2:
+        if task_type.name in ("classification", "tagging") and len(labels) < 2:
             raise KerasuiteError(
                 f"{' '.join(run.config.data)}: all labels are '{labels[0]}'; give at least two "
                 f"classes, or name the right column with --label-column"

@@ -34,8 +34,8 @@ def describe(config: FinetuneConfig) -> tuple[list[str], list[str]]:
         *_lengths(found, config.task_data.max_length),
         *found.notes,
     ]
-    problems = list(found.problems) + _unseen(found) + _rare(found) + _repeated(train, validation)
-    return contents, problems
+    problems = [*found.file_problems, *found.problems, *_single(found), *_unseen(found)]
+    return contents, problems + _rare(found) + _repeated(train, validation)
 
 
 def _labels(found: FoundTask) -> list[str]:
@@ -73,6 +73,16 @@ def _lengths(found: FoundTask, max_length: int) -> list[str]:
             f"word pieces and are cut"
         )
     return lines
+
+
+def _single(found: FoundTask) -> list[str]:
+    if found.task_type not in ("classification", "pair", "tagging"):
+        return []
+    counts = _label_counts(found.train.examples)
+    if len(counts) != 1:
+        return []
+    return [f"all labels are '{next(iter(counts))}'; add examples of others, or choose the "
+            f"column of the labels with --label-column"]  # fmt: skip
 
 
 def _unseen(found: FoundTask) -> list[str]:

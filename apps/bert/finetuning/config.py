@@ -21,9 +21,11 @@ class TaskDataConfig:
     """The data of a fine-tuning and how they are read."""
 
     task_type: TaskTypeName = option("auto", "Type of the task; auto infers it from the data.")
-    text_column: str = option("", "Column of the text; by default found by its name.")
+    text_column: str = option(
+        "", "Column of the text, in CoNLL the number of the words' column; by default it is found."
+    )
     pair_column: str = option("", "Column of the second text of a pair.")
-    label_column: str = option("", "Column of the label.")
+    label_column: str = option("", "Column of the label, in CoNLL the number of the tags' column.")
     validation: tuple[str, ...] = option(
         (), "Validation files; by default dev.* or validation.* of a folder, or a split."
     )

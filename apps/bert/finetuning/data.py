@@ -34,7 +34,7 @@ def check_class_weights(weights: str, task_type: type[TaskType]) -> None:
 
 def report(found: FoundTask | Examples) -> None:
     """Warns of rows that are left out, and prints the notes of the readers."""
-    for note in found.notes:
+    for note in (*found.notes, *found.file_problems):
         warn(note)
     if found.problems:
         warn(

@@ -13,7 +13,8 @@ from typing import Any
 from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.conll import ENDINGS, PARTS
 from apps.bert.tasks.examples import Examples
-from apps.bert.tasks.tables import CSV, JSONL, TSV, table_suffix
+from apps.bert.tasks.squad import has_questions
+from apps.bert.tasks.tables import CSV, JSON, TSV, table_suffix
 from apps.bert.tasks.text_tables import read_text_table
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
@@ -22,9 +23,9 @@ from shared.text.line_files import read_line
 
 LINES = (".txt", ".text", ".md")
 # A .txt holds lines of text here, where it may be a table in training.
-TABLES = tuple(ending for ending in (*TSV, *CSV, *JSONL) if ending not in LINES)
+TABLES = tuple(ending for ending in (*TSV, *CSV, *JSON) if ending not in LINES)
 CONLL = (*ENDINGS, *PARTS)
-STRUCTURED = (*TABLES, *CONLL, ".json")
+STRUCTURED = (*TABLES, *CONLL)
 DIGITS = 6
 
 
@@ -42,7 +43,7 @@ class FineTunedPredictor(LinePredictor):
     unit = "text"
     suffixes = (*LINES, *TABLES, ".gz")
     table_endings = TABLES
-    reads = "lines of text (.txt), or a table (.tsv, .csv, .jsonl with one object a line)"
+    reads = "lines of text (.txt), or a table (.tsv, .csv, .jsonl with one object a line, .json)"
 
     def __init__(self, task: dict[str, Any]):
         self.task = task
@@ -73,18 +74,23 @@ class FineTunedPredictor(LinePredictor):
         ending = table_suffix(path)
         if ending in STRUCTURED and ending not in self.table_endings:
             self.refuse(path)
+        if ending == ".json" and has_questions(path):
+            self.refuse(path)
         return ending in self.table_endings
 
     def refuse(self, path: Path) -> None:
         """Raises KerasuiteError for a file that the model does not read."""
         raise KerasuiteError(f"{path.name}: is no file for this model; give {self.reads}")
 
+    @property
+    def columns(self) -> Columns:
+        """The columns of the training data that the user named; only texts and tags have any."""
+        return Columns(**self.task.get("columns", {}))
+
     def examples(self, path: Path) -> Examples:
         """The examples of a structured file."""
         task_type = "choice" if self.task["task_type"] == "choice" else "classification"
-        # Only models of texts name columns.
-        columns = Columns(**self.task.get("columns", {}))
-        return read_text_table(path, columns, task_type, labelled=False)
+        return read_text_table(path, self.columns, task_type, labelled=False)
 
     def content(self, source: Source) -> Any:
         """The example of a source, or the text of its line."""

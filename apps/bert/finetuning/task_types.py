@@ -195,7 +195,8 @@ class TaggingTask(TaskType):
         return TaggingEvaluator(examples, features, self.labels)
 
     def serving(self, *args, examples, metrics):
-        return TaggingServing(*args, self._sample_texts(examples))
+        columns = self.config.task_data.columns
+        return TaggingServing(*args, self._sample_texts(examples), columns=columns)
 
 
 class QuestionTask(TaskType):

@@ -1,5 +1,6 @@
 """The pretraining application."""
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from apps.bert.checkpoint.sentence_transformers import SentenceVectors
 from apps.bert.embedding.predictor import EmbeddingPredictor
 from apps.bert.pretraining import data
 from apps.bert.pretraining.check import describe
@@ -15,12 +17,13 @@ from apps.bert.pretraining.evaluator import PretrainingEvaluator
 from apps.bert.pretraining.examples import PretrainingExamples
 from apps.bert.pretraining.pretrainer import Pretrainer
 from apps.bert.pretraining.sequences import EncodedText, encode_text
-from apps.bert.pretraining.serving import EncoderServing
+from apps.bert.pretraining.serving import VECTORS, EncoderServing
 from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
 from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.engine.app import App, Evaluator
 from shared.engine.run import Run
+from shared.engine.saved_model.saved_models import EXTRA
 from shared.engine.training.optimizer import build_optimizer
 from shared.text.text_batches import evaluation_batches
 from shared.text.text_files import lines_of
@@ -130,7 +133,9 @@ class PretrainApp(App):
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, EncoderServing]:
         longest = encoder_shape(run).max_positions
-        return {"": EncoderServing(model, self.tokenizer, longest)}
+        vectors = SentenceVectors(**run.artifacts.get("sentence_vectors", {}))
+        return {"": EncoderServing(model, self.tokenizer, longest, vectors)}
 
     def predictor(self, saved_model: Path, **options: Any) -> EmbeddingPredictor:
-        return EmbeddingPredictor(**options)
+        vectors = json.loads((Path(saved_model) / EXTRA / VECTORS).read_text(encoding="utf-8"))
+        return EmbeddingPredictor(**options, default=vectors["pooling"])

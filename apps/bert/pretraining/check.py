@@ -38,7 +38,9 @@ def describe(config: CorpusConfig) -> tuple[list[str], list[str]]:
     if not lines:
         problems.append(f"{' '.join(config.data)}: no text in it")
     if damaged:
-        problems.append(f"{damaged:,} lines hold bytes that are not UTF-8; each became U+FFFD")
+        problems.append(
+            f"{damaged:,} lines hold bytes that are not UTF-8 or zero; each became U+FFFD"
+        )
     if repeated > lines / 10:
         problems.append(f"{repeated:,} of {lines:,} lines are duplicates; remove them")
     if paired and documents == 1:

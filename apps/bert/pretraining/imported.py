@@ -1,5 +1,6 @@
 """Imports a checkpoint as a pretraining run, for embedding, fine-tuning and distillation."""
 
+import dataclasses
 from pathlib import Path
 
 from apps.bert.checkpoint.checkpoint import Checkpoint
@@ -40,6 +41,9 @@ def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -
             "vocabulary_size": len(checkpoint.vocabulary),
             "imported_from": checkpoint.source,
         }
+        if checkpoint.sentence_vectors:
+            vectors = dataclasses.asdict(checkpoint.sentence_vectors)
+            run.artifacts["sentence_vectors"] = vectors
         configs.save(config, temporary / "config.yaml")
         run.save_artifacts()
         write_vocabulary(make_tokenizer(checkpoint.vocabulary, checkpoint.settings), temporary)

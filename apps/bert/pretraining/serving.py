@@ -1,15 +1,21 @@
 """The SavedModel of an encoder: raw text in, vectors of sentences and word pieces out."""
 
+import dataclasses
+import json
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.checkpoint.sentence_transformers import SentenceVectors
 from apps.bert.encoder import mean_of_tokens
 from apps.bert.start import vocabulary_assets
 from shared.engine.app import ServingModule
 from shared.engine.saved_model.empty_batches import with_empty_batches
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
+# A file beside the SavedModel's configuration: how a vector of a text is made by default.
+VECTORS = "sentence_vectors.json"
 EXAMPLES = ("A sentence.", "Another one, somewhat longer than the first.", "中文 ☃", "")
 
 
@@ -19,7 +25,8 @@ class EncoderServing(ServingModule):
     Signatures:
         serving_default: `text` string [N] to three vectors f32 [N, D] of each text: `embedding`,
             the mean of the last layer over the word pieces; `cls`, the last layer at the first
-            position; `last_four`, the mean of the last four layers over the word pieces.
+            position; `last_four`, the mean of the last four layers over the word pieces. They
+            have length 1 if `vectors` says so.
         tokens: `text` to `pieces` string [N, T] and `vectors` f32 [N, T, D], the last layer;
             shorter rows are padded with "" and 0.
 
@@ -27,10 +34,18 @@ class EncoderServing(ServingModule):
         model: a model with `encode`, see `BertEncoder`.
         tokenizer: its tokenizer.
         max_length: int. Longest sequence in word pieces; longer texts are cut.
+        vectors: how the model makes a vector of a text.
     """
 
-    def __init__(self, model: keras.Model, tokenizer: WordPieceTokenizer, max_length: int):
+    def __init__(
+        self,
+        model: keras.Model,
+        tokenizer: WordPieceTokenizer,
+        max_length: int,
+        vectors: SentenceVectors = SentenceVectors(),
+    ):
         self.model, self.tokenizer, self.max_length = model, tokenizer, max_length
+        self.sentence_vectors = vectors
         self.names = tf.constant(tokenizer.vocabulary)
 
     def _packed(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -46,7 +61,10 @@ class EncoderServing(ServingModule):
             "cls": layers[-1][:, 0],
             "last_four": mean_of_tokens(last_four, real),
         }
-        return {name: tf.cast(vectors, tf.float32) for name, vectors in found.items()}
+        found = {name: tf.cast(vectors, tf.float32) for name, vectors in found.items()}
+        if not self.sentence_vectors.normalize:
+            return found
+        return {name: tf.math.l2_normalize(vectors, axis=-1) for name, vectors in found.items()}
 
     def tokens(self, text) -> dict[str, tf.Tensor]:
         x = self._packed(text)
@@ -71,7 +89,8 @@ class EncoderServing(ServingModule):
         return {"serving_default": text, "tokens": text}
 
     def extra_assets(self):
-        return vocabulary_assets(self.tokenizer)
+        vectors = json.dumps(dataclasses.asdict(self.sentence_vectors))
+        return vocabulary_assets(self.tokenizer) | {VECTORS: vectors}
 
     def usage(self):
         return 'A request is `{"inputs": {"text": ["A sentence.", "Another."]}}`, a text an entry.'

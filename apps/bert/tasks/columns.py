@@ -4,6 +4,8 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
+from apps.bert.tasks.headers import MAX_CLASSES
+from apps.bert.tasks.label_values import number_of
 from apps.bert.tasks.tables import Table
 from shared.common.errors import KerasuiteError
 
@@ -40,8 +42,6 @@ BEGINNINGS = ("sent2", "question")
 _CHOICE = re.compile(r"(?:ending|choice|option)_?\d+")
 
 KNOWN = {name for pair in PAIRS for name in pair} | {*SINGLE, *LABELS, *CONTEXTS, *BEGINNINGS}
-# Number of distinct values that a class column may have in a table without a header.
-_MAX_CLASSES = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +91,8 @@ def find_columns(table: Table, named: Columns, mend: str = "Name it with --text-
     """
     for option in dataclasses.fields(named):
         _check_named(table, option.name, getattr(named, option.name))
-    guess = _by_name(table) if table.has_header else _by_content(table)
+    by_name = table.has_header and not table.guessed_header
+    guess = _by_name(table) if by_name else _by_content(table)
     if named.text and not named.pair:
         # A user who names only a text column wants no pair.
         guess = dataclasses.replace(guess, pair="")
@@ -132,20 +133,33 @@ def _by_name(table: Table) -> Columns:
 
 
 def _by_content(table: Table) -> Columns:
-    """Files without a header: one column, CoLA's four, or a text and a class in either order."""
-    width, values = len(table.columns), list(zip(*(row for _, row in table.rows), strict=True))
-    if width == 1:
-        return Columns("1")
+    """Without known names: one column, CoLA's four, or a text and a class in either order."""
+    names, values = table.columns, list(zip(*(row for _, row in table.rows), strict=True))
+    if len(names) == 1:
+        return Columns(names[0])
     # CoLA: source, 0 or 1, the linguists' mark, sentence.
-    if width == 4 and set(values[1]) <= {"0", "1"} and set(values[2]) <= {"", "*", "?", "??"}:
-        return Columns("4", "", "2")
-    if width != 2:
+    if len(names) == 4 and {*values[1]} <= {"0", "1"} and {*values[2]} <= {"", "*", "?", "??"}:
+        return Columns(names[3], "", names[1])
+    if len(names) != 2:
         return Columns()
+    label = _label_of_two(values)
+    return Columns() if label is None else Columns(names[1 - label], "", names[label])
+
+
+def _label_of_two(values: Sequence[Sequence[str | None]]) -> int | None:
+    """Which of two columns has few values, or numbers beside text; None if neither has."""
     distinct = [len(set(column)) for column in values]
-    label = 0 if distinct[0] < distinct[1] else 1
-    if distinct[label] > min(_MAX_CLASSES, max(1, len(table.rows) // 2)):
-        return Columns()
-    return Columns(str(2 - label), "", str(label + 1))
+    fewer = 0 if distinct[0] < distinct[1] else 1
+    if distinct[fewer] <= min(MAX_CLASSES, max(1, len(values[0]) // 2)):
+        return fewer
+    numeric = [_are_measures(column) for column in values]
+    return numeric.index(True) if sum(numeric) == 1 else None
+
+
+def _are_measures(values: Sequence[str | None]) -> bool:
+    """Whether values are numbers, not all of them whole as ids are."""
+    numbers = [number_of(value or "", decimal_comma=True) for value in values]
+    return None not in numbers and any(number != int(number) for number in numbers)
 
 
 def _first(names: dict[str, str], wanted: Sequence[str]) -> str:

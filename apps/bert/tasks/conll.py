@@ -6,73 +6,81 @@ IOBES also marks the End of a span and Single words. Everything is converted to 
 """
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from apps.bert.tasks.columns import Columns
+from apps.bert.tasks.conll_columns import (
+    COMMENT,
+    DOCUMENT,
+    OUTSIDE,
+    SPAN_TAG,
+    ConllColumns,
+    find_conll_columns,
+    split_columns,
+)
 from apps.bert.tasks.examples import TAGGING, Examples, TaggedSentence
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
 from shared.text.line_files import split_lines
 from shared.text.text_lines import read_lines
 
-ENDINGS = (".conll", ".conll2003", ".iob", ".iob2", ".bio", ".bioes", ".iobes", ".ner")
+ENDINGS = (
+    ".conll", ".conllu", ".conll2003", ".iob", ".iob2", ".bio", ".bioes", ".iobes", ".ner",
+)  # fmt: skip
 # CoNLL-2002 and 2003 name their held-out files so; those to train on may be anything's .train.
 PARTS = (".testa", ".testb")
-DOCUMENT = "-DOCSTART-"
-OUTSIDE = "O"
 IOB1, IOB2, IOBES, PLAIN = "IOB1", "IOB2", "IOBES", "plain"
 # BILOU and BMEWO use other letters for the same.
 _LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I", "W": "S"}
-_SPAN_TAG = re.compile(r"[BIESLUMW]-\S+")
-_COMMENT = re.compile(r"# ?\S+ ?=|# id")
 # Lines by which the format of a file is recognised.
 _SNIFFED_LINES = 200
 
 
-def read_conll(path: Path, labelled: bool = True) -> Examples:
-    """Reads sentences of one word a line: word first, tag last, an empty line after each sentence.
+def read_conll(path: Path, labelled: bool = True, named: Columns = Columns()) -> Examples:
+    """Reads sentences of one word a line, with an empty line after each sentence.
 
-    Columns are separated by tabs if the first line has any, else by spaces. `-DOCSTART-` lines
-    and comments are skipped. Tags of spans are converted to IOB2; others (parts of speech) stay.
+    The columns are those of `find_conll_columns`; without a name, the word is first and the tag
+    last. `-DOCSTART-` lines and comments are skipped. Tags of spans are converted to IOB2; others
+    (parts of speech) stay.
 
     Args:
         path: the file, also as .gz.
         labelled: bool. Whether every word needs a tag.
+        named: columns that the user named, by their numbers from 1.
 
     Raises:
-        KerasuiteError: if the file cannot be read, or lacks tags that are needed.
+        KerasuiteError: if the file cannot be read, or lacks columns or tags that are needed.
     """
-    sentences, problems = _sentences(path, labelled)
+    text = read_lines(path)
+    columns, notes = find_conll_columns(path, text.lines, named, labelled)
+    sentences, problems = _sentences(path, text.lines, columns, labelled)
     if not sentences:
         first = f"; {problems[0]}" if problems else ""
         raise KerasuiteError(f"{path}: no tagged sentences in it{first}; give CoNLL columns")
     tags = [sentence.tags for sentence in sentences if sentence.tags]
     scheme = tag_scheme(tags)
-    notes = ()
     if scheme not in (IOB2, PLAIN):
-        notes = (f"{path}: tags are {scheme}; converted to IOB2",)
+        notes += (f"{path}: tags are {scheme}; converted to IOB2",)
     if scheme != PLAIN:
         kept = []
         for sentence in sentences:
-            wrong = [
-                tag for tag in sentence.tags if tag != OUTSIDE and not _SPAN_TAG.fullmatch(tag)
-            ]
+            wrong = [tag for tag in sentence.tags if tag != OUTSIDE and not SPAN_TAG.fullmatch(tag)]
             if wrong:
                 problems.append(f"{sentence.id}: tag '{wrong[0]}' among tags like B-X, I-X and O")
             else:
                 kept.append(TaggedSentence(sentence.words, to_iob2(sentence.tags), sentence.id))
         sentences = kept
-    return Examples(TAGGING, sentences, tuple(problems), notes)
+    return Examples(TAGGING, sentences, tuple(problems), notes, text.problems(path))
 
 
 def tag_scheme(tags: Sequence[Sequence[str]]) -> str:
     """The scheme of the tags of sentences: IOB1, IOB2, IOBES, or none (plain)."""
     spans = [tag for row in tags for tag in row if tag != OUTSIDE]
-    if not spans or sum(bool(_SPAN_TAG.fullmatch(tag)) for tag in spans) < len(spans) / 2:
+    if not spans or sum(bool(SPAN_TAG.fullmatch(tag)) for tag in spans) < len(spans) / 2:
         return PLAIN
-    if any(_LETTERS.get(tag[0]) in ("E", "S") for tag in spans if _SPAN_TAG.fullmatch(tag)):
+    if any(_LETTERS.get(tag[0]) in ("E", "S") for tag in spans if SPAN_TAG.fullmatch(tag)):
         return IOBES
     return IOB2 if all(tuple(row) == to_iob2(row) for row in tags) else IOB1
 
@@ -123,14 +131,14 @@ def looks_like_conll(path: Path, tags: Collection[str] = ()) -> bool:
     if name.endswith(ENDINGS + PARTS):
         return True
     lines = _first_lines(path)
-    texts = [line for line in lines if line.strip() and not _COMMENT.match(line)]
-    rows = [_columns(line, "\t" in line) for line in texts]
+    texts = [line for line in lines if line.strip() and not COMMENT.match(line)]
+    rows = [split_columns(line, "\t" in line) for line in texts]
     if any(row[0] == DOCUMENT for row in rows):
         return True
     last = _last_columns(rows)
     if all(map(str.strip, lines)) or len(last) <= 0.9 * len(rows):
         return False
-    of_spans = sum(tag == OUTSIDE or bool(_SPAN_TAG.fullmatch(tag)) for tag in last)
+    of_spans = sum(tag == OUTSIDE or bool(SPAN_TAG.fullmatch(tag)) for tag in last)
     of_model = [tag for tag in last if tag in tags]
     # A single one might be the full stop at the end of every line.
     return of_spans > 0.9 * len(rows) or (
@@ -152,38 +160,36 @@ def _last_columns(rows: list[list[str]]) -> list[str]:
     return [row[-1] for row in rows if len(row) == width > 1]
 
 
-def _sentences(path: Path, labelled: bool) -> tuple[list[TaggedSentence], list[str]]:
-    sentences, problems, rows, width, begin = [], [], [], None, 1
-    ragged, tabs = False, None
-    for number, line in enumerate([*read_lines(path).lines, ""], 1):
-        if line.strip() and (tabs is None):
-            tabs = "\t" in line
-        columns = _columns(line, bool(tabs)) if line.strip() else []
-        if not columns or columns[0] == DOCUMENT:
+def _sentences(
+    path: Path, lines: Sequence[str], columns: ConllColumns, labelled: bool
+) -> tuple[list[TaggedSentence], list[str]]:
+    sentences, problems, rows, begin, ragged = [], [], [], 1, False
+    for number, line in enumerate([*lines, ""], 1):
+        row = columns.split(line) if line.strip() else []
+        if not row or line.startswith(DOCUMENT):
             if rows and not ragged:
-                sentences.append(_sentence(rows, f"{path}:{begin}"))
+                sentences.append(_sentence(rows, columns, f"{path}:{begin}"))
             rows, ragged, begin = [], False, number + 1
-        elif _COMMENT.match(line) and not rows:
+        elif not rows and columns.is_comment(line):
             begin = number + 1
-        elif labelled and len(columns) < 2:
+        elif columns.is_no_word(row):
+            continue
+        elif labelled and len(row) < 2:
             ragged = True
             problems.append(f"{path}:{number}: a word without a tag; write 'word tag'")
-        elif width not in (None, len(columns)):
+        elif len(row) != columns.width:
             ragged = True
             problems.append(
-                f"{path}:{number}: {len(columns)} columns instead of {width}; mend the line"
+                f"{path}:{number}: {len(row)} columns instead of {columns.width}; mend the line"
             )
         else:
-            width = len(columns)
-            rows.append(columns)
+            rows.append(row)
     return sentences, problems
 
 
-def _columns(line: str, tabs: bool) -> list[str]:
-    # Not `split()`, which also splits at no-break spaces, which words may contain.
-    return line.strip("\t ").split("\t") if tabs else re.split(" +", line.strip(" \t"))
-
-
-def _sentence(rows: list[list[str]], location: str) -> TaggedSentence:
-    tags = tuple(row[-1] for row in rows) if len(rows[0]) > 1 else ()
-    return TaggedSentence(tuple(row[0] for row in rows), tags, location)
+def _sentence(rows: list[list[str]], columns: ConllColumns, location: str) -> TaggedSentence:
+    words = tuple(row[columns.word] for row in rows)
+    tagged = columns.width > 1 + columns.indexed
+    return TaggedSentence(
+        words, tuple(row[columns.tag] for row in rows) if tagged else (), location
+    )

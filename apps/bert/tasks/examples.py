@@ -78,12 +78,14 @@ class Examples:
         examples: in the order of the files.
         problems: problems, a line each with file and row. These rows are not in `examples`.
         notes: notes for the user, a line each: rows without a label, converted schemes.
+        file_problems: problems of files as a whole, a line each, such as their encoding.
     """
 
     task_type: str
     examples: Sequence[Example]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    file_problems: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.examples)

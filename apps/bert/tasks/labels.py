@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from apps.bert.tasks.conll import OUTSIDE
+from apps.bert.tasks.conll_columns import OUTSIDE
 from apps.bert.tasks.examples import TaggedSentence, TextExample
 
 

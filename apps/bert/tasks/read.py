@@ -8,7 +8,7 @@ from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.conll import looks_like_conll, read_conll
 from apps.bert.tasks.examples import CHOICE, QUESTIONS, TAGGING, Examples
 from apps.bert.tasks.splits import hold_out, training_files, validation_files
-from apps.bert.tasks.squad import read_squad
+from apps.bert.tasks.squad import has_questions, read_squad
 from apps.bert.tasks.tables import is_table, table_suffix
 from apps.bert.tasks.text_tables import read_text_table
 from shared.common.errors import KerasuiteError
@@ -34,6 +34,10 @@ class FoundTask:
     @property
     def problems(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.train.problems + self.validation.problems))
+
+    @property
+    def file_problems(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(self.train.file_problems + self.validation.file_problems))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -100,6 +104,7 @@ def read_files(
         [example for part in parts for example in part.examples],
         tuple(problem for part in parts for problem in part.problems),
         tuple(note for part in parts for note in part.notes),
+        tuple(problem for part in parts for problem in part.file_problems),
     )
 
 
@@ -117,12 +122,12 @@ def read_file(path: Path, task_type: str = "auto", columns: Columns = Columns())
     path = Path(path)
     if not path.is_file():
         raise KerasuiteError(f"{path}: no such file; check the path")
-    if task_type == QUESTIONS or (task_type == "auto" and table_suffix(path) == ".json"):
+    if task_type == QUESTIONS or (task_type == "auto" and has_questions(path)):
         return read_squad(path)
     # Of the table formats only a .txt may hold CoNLL columns.
     table = is_table(path) and table_suffix(path) != ".txt"
     if task_type == TAGGING or (task_type == "auto" and not table and looks_like_conll(path)):
-        return read_conll(path)
+        return read_conll(path, named=columns)
     found = read_text_table(path, columns, task_type)
     if not found.examples:
         raise KerasuiteError(f"no row of it can be used; {_first(found, path)}")

@@ -14,14 +14,14 @@ from apps.bert.tasks.examples import (
     TaggedSentence,
     TextExample,
 )
-from apps.bert.tasks.tables import CSV, JSONL, TSV
+from apps.bert.tasks.tables import CSV, JSON, TSV
 from shared.common.errors import KerasuiteError
 from shared.common.splits import TRAIN_NAMES, VALIDATION_NAMES
 
 # In order of preference: GLUE's and SQuAD's dev first. testa is CoNLL-2003's development set,
 # dev_matched MNLI's set with the genres of the training texts.
 VALIDATION = (*reversed(VALIDATION_NAMES), "testa", "dev_matched", "eval")
-READABLE = (*TSV, *CSV, *JSONL, ".json", *ENDINGS)
+READABLE = (*TSV, *CSV, *JSON, *ENDINGS)
 
 
 def training_files(paths: Sequence[str | Path]) -> list[Path]:
@@ -72,7 +72,8 @@ def hold_out(
 ) -> tuple[list[Example], list[Example]]:
     """Splits examples into (train, validation).
 
-    Questions about one article, and examples with the same text, stay together.
+    Questions about one article (one context where all are about the same), and examples with the
+    same text, stay together.
 
     Args:
         examples: examples of at least two groups.
@@ -83,6 +84,10 @@ def hold_out(
         KerasuiteError: if all examples are of one group.
     """
     keys = [_group(example) for example in examples]
+    if len(set(keys)) < 2:
+        keys = [
+            getattr(example, "context", key) for key, example in zip(keys, examples, strict=True)
+        ]
     groups = list(dict.fromkeys(keys))
     if len(groups) < 2:
         raise KerasuiteError(

@@ -1,4 +1,4 @@
-"""Tables of text as rows with named columns: GLUE's TSV, CSV, JSON lines; also .gz."""
+"""Tables of text as rows with named columns: GLUE's TSV, CSV, JSON; also .gz."""
 
 import csv
 import dataclasses
@@ -7,10 +7,17 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from apps.bert.tasks.headers import looks_like_header
+from apps.bert.tasks.json_rows import Objects, read_objects
 from shared.common.errors import KerasuiteError
 from shared.text.text_lines import read_lines
 
-TSV, CSV, JSONL = (".tsv", ".tab", ".txt"), (".csv",), (".jsonl", ".ndjson")
+TSV, CSV, JSON = (".tsv", ".tab", ".txt"), (".csv",), (".jsonl", ".ndjson", ".json")
+# What a .csv may have between its columns, commas first.
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SNIFFED_ROWS = 200
+
+Rows = list[tuple[int, tuple[str | None, ...]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,21 +28,27 @@ class Table:
         path: the file.
         columns: names of the columns; "1", "2", ... where the file has no header.
         rows: list of (line number from 1, one string for each column); None for missing values of
-            JSON lines.
+            JSON.
         problems: messages about rows that do not fit the columns and are left out.
         has_header: bool. Whether the names are the file's own.
+        guessed_header: bool. Whether none of them is known.
+        notes: what was recognised, a line each.
+        file_problems: problems of the file as a whole, a line each.
     """
 
     path: Path
     columns: tuple[str, ...]
-    rows: list[tuple[int, tuple[str | None, ...]]]
+    rows: Rows
     problems: tuple[str, ...] = ()
     has_header: bool = True
+    guessed_header: bool = False
+    notes: tuple[str, ...] = ()
+    file_problems: tuple[str, ...] = ()
 
 
 def is_table(path: Path) -> bool:
     """Whether a file is a table by its name."""
-    return table_suffix(path) in TSV + CSV + JSONL
+    return table_suffix(path) in TSV + CSV + JSON
 
 
 def table_suffix(path: Path) -> str:
@@ -51,29 +64,62 @@ def read_table(path: Path, known_columns: Sequence[str]) -> Table:
     invalid UTF-8 do not end a text; the tokenizer skips them.
 
     Args:
-        path: .tsv (also .tab, .txt), .csv, .jsonl, each also with .gz.
+        path: .tsv (also .tab, .txt), .csv, .jsonl or .json, each also with .gz.
         known_columns: lower-case names. The first line of a TSV or CSV is a header if it has one of
-            them.
+            them, or if `looks_like_header` says so.
 
     Raises:
         KerasuiteError: if the file cannot be read or has no rows.
     """
-    lines = read_lines(path).lines
-    if table_suffix(path) in JSONL:
-        table = _from_objects(path, lines)
+    text = read_lines(path)
+    if table_suffix(path) in JSON:
+        table = _from_objects(path, *read_objects(path, text.lines))
     elif table_suffix(path) in CSV:
-        table = _from_rows(path, list(_csv_rows(path, lines)), known_columns)
+        table = _from_csv(path, text.lines, known_columns)
     else:
-        rows = [(n, tuple(line.split("\t"))) for n, line in enumerate(lines, 1) if line.strip()]
+        rows = [
+            (n, tuple(line.split("\t"))) for n, line in enumerate(text.lines, 1) if line.strip()
+        ]
         table = _from_rows(path, rows, known_columns)
     if not table.rows:
         first = f"; {table.problems[0]}" if table.problems else ""
         raise KerasuiteError(f"{path}: no rows in it{first}; give a file with a row per example")
-    return table
+    return dataclasses.replace(table, file_problems=text.problems(path))
 
 
-def _csv_rows(path: Path, lines: list[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    reader = csv.reader(io.StringIO("\n".join(lines), newline=""), strict=True)
+def _from_csv(path: Path, lines: list[str], known: Sequence[str]) -> Table:
+    delimiter = _delimiter(path, lines, known)
+    table = _from_rows(path, list(_csv_rows(path, lines, delimiter)), known)
+    if delimiter == ",":
+        return table
+    note = f"{path}: the columns are parted by {DELIMITERS[delimiter]}"
+    return dataclasses.replace(table, notes=(note, *table.notes))
+
+
+def _delimiter(path: Path, lines: list[str], known: Sequence[str]) -> str:
+    """The delimiter that finds a known column in the first row, or else equally many everywhere."""
+    regular = ""
+    for delimiter in DELIMITERS:
+        try:
+            rows = [
+                row for _, row in _csv_rows(path, lines[:_SNIFFED_ROWS], delimiter, whole=False)
+            ]
+        except KerasuiteError:
+            continue
+        width = len(rows[0]) if rows else 1
+        if width > 1 and _is_header(rows[0], known):
+            return delimiter
+        if width > 1 and not regular and sum(len(row) == width for row in rows) >= 0.9 * len(rows):
+            regular = delimiter
+    return regular or ","
+
+
+def _csv_rows(
+    path: Path, lines: list[str], delimiter: str, whole: bool = True
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """(line, cells) of each row; `whole` is False for the beginning of a file."""
+    content = io.StringIO("\n".join(lines), newline="")
+    reader = csv.reader(content, delimiter=delimiter, strict=whole)
     line = 1
     try:
         for row in reader:
@@ -87,10 +133,22 @@ def _csv_rows(path: Path, lines: list[str]) -> Iterator[tuple[int, tuple[str, ..
         ) from error
 
 
+def _is_header(row: Sequence[str], known: Sequence[str]) -> bool:
+    return any(name.strip().lower() in known for name in row)
+
+
 def _from_rows(path: Path, rows: list, known: Sequence[str]) -> Table:
     """The rows with their header; rows of another length become problems."""
     first = rows[0][1] if rows else ()
-    has_header = any(name.strip().lower() in known for name in first)
+    known_header, notes = _is_header(first, known), ()
+    guessed = not known_header and looks_like_header([row for _, row in rows])
+    if guessed:
+        names = ", ".join(name.strip() for name in first)
+        notes = (
+            f"{path}: the first row ({names}) is taken for a header, as its label is in no other "
+            f"row; if it is an example, write a header above it",
+        )
+    has_header = known_header or guessed
     if has_header:
         columns, rows = tuple(name.strip() for name in first), rows[1:]
     else:
@@ -101,24 +159,11 @@ def _from_rows(path: Path, rows: list, known: Sequence[str]) -> Table:
         for line, row in rows
         if len(row) != len(columns)
     )
-    return Table(path, columns, fitting, problems, has_header)
+    return Table(path, columns, fitting, problems, has_header, guessed, notes)
 
 
-def _from_objects(path: Path, lines: list[str]) -> Table:
-    """The objects of JSON lines; numbers become text, lists and objects JSON again."""
-    objects, problems = [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            problems.append(f"{path}:{number}: no valid JSON ({error}); write one object per line")
-            continue
-        if isinstance(value, dict):
-            objects.append((number, value))
-        else:
-            problems.append(f"{path}:{number}: no JSON object; write one object per line")
+def _from_objects(path: Path, objects: Objects, problems: list[str]) -> Table:
+    """The objects of JSON; numbers become text, lists and objects JSON again."""
     columns = tuple(dict.fromkeys(name for _, value in objects for name in value))
     rows = [(number, tuple(_text(value.get(n)) for n in columns)) for number, value in objects]
     return Table(path, columns, rows, tuple(problems))

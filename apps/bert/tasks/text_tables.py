@@ -1,7 +1,8 @@
 """Reads tables of sentences, pairs, numbers or choices, told apart by their columns."""
 
 import dataclasses
-import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from apps.bert.tasks.columns import (
@@ -22,11 +23,12 @@ from apps.bert.tasks.examples import (
     Examples,
     TextExample,
 )
+from apps.bert.tasks.label_values import has_decimal_commas, missing_values, number_of
 from apps.bert.tasks.tables import Table, read_table
 from shared.common.errors import KerasuiteError
 
-# SNLI and MNLI: the annotators did not agree.
-NO_LABEL = ("-", "")
+# A column with this share of numbers holds numbers; the other values are named.
+_MOST = 0.8
 
 
 def read_text_table(
@@ -76,19 +78,26 @@ def _only_other_column(table: Table, columns: Columns) -> str:
 
 def _task_type(table: Table, columns: Columns, task_type: str) -> str:
     if columns.label and task_type != CLASSIFICATION:
-        index = table.columns.index(columns.label)
-        values = {row[index] for _, row in table.rows} - {*NO_LABEL, None}
-        numbers = [_number(value) for value in values]
-        if values and None not in numbers:
+        values = _label_values(table, columns.label)
+        missing, comma = missing_values(values), has_decimal_commas(values)
+        values = [value for value in values if value not in missing]
+        numbers = [n for n in (number_of(value, comma) for value in values) if n is not None]
+        if numbers and len(numbers) >= _MOST * len(values):
             whole = all(number == int(number) for number in numbers)
             if columns.label.lower() in NUMERIC or not whole:
                 return REGRESSION
     return PAIR if columns.pair else CLASSIFICATION
 
 
+def _label_values(table: Table, column: str) -> list[str]:
+    index = table.columns.index(column)
+    return [(row[index] or "").strip() for _, row in table.rows]
+
+
 def _texts(table: Table, columns: Columns, task_type: str, labelled: bool) -> Examples:
     index = {name: number for number, name in enumerate(table.columns)}
-    examples, problems, unlabelled = [], list(table.problems), 0
+    labels = _Labels(table, columns.label)
+    examples, problems = [], list(table.problems)
     for line, row in table.rows:
         location = f"{table.path}:{line}"
         texts = {name: row[index[name]] for name in (columns.text, columns.pair) if name}
@@ -96,23 +105,61 @@ def _texts(table: Table, columns: Columns, task_type: str, labelled: bool) -> Ex
             problems.append(f"{location}: {problem}")
             continue
         text, pair = texts[columns.text], texts.get(columns.pair)
-        label = _label(row, index, columns.label)
-        if label in NO_LABEL:
-            label, unlabelled = None, unlabelled + 1
+        label = labels.of(row)
+        if label is None:
             if labelled:
                 continue
         elif task_type == REGRESSION:
-            label = _number(label)
+            label = number_of(label, labels.decimal_commas)
             if label is None:
                 problems.append(f"{location}: '{row[index[columns.label]]}' is no number; mend it")
                 continue
         examples.append(TextExample(text, pair, label, location))
-    return Examples(task_type, examples, tuple(problems), _notes(table, unlabelled, labelled))
+    notes = labels.notes(labelled, task_type == REGRESSION)
+    return Examples(task_type, examples, tuple(problems), table.notes + notes, table.file_problems)
+
+
+class _Labels:
+    """The label column of a table; counts the missing ones.
+
+    Args:
+        table: the table.
+        column: its name; "" for a table without labels.
+    """
+
+    def __init__(self, table: Table, column: str):
+        self._path, self._index = table.path, table.columns.index(column) if column else None
+        values = _label_values(table, column) if column else []
+        self._missing = missing_values(values)
+        self._skipped: Counter[str] = Counter()
+        self.decimal_commas = has_decimal_commas(values)
+
+    def of(self, row: Sequence[str | None]) -> str | None:
+        """The label of a row, or None."""
+        label = "" if self._index is None else (row[self._index] or "").strip()
+        if label not in self._missing:
+            return label
+        self._skipped[label] += 1
+        return None
+
+    def notes(self, labelled: bool, numbers: bool) -> tuple[str, ...]:
+        """What was left out if rows must be `labelled`, and how `numbers` were read."""
+        found = []
+        if labelled and self._skipped:
+            spelt = ", ".join(sorted({*self._skipped} - {"", "-"}))
+            spelt = f" (written {spelt})" if spelt else ""
+            found.append(
+                f"{self._path}: {self._skipped.total()} rows without a label{spelt} are left out"
+            )
+        if numbers and self.decimal_commas:
+            found.append(f"{self._path}: the numbers have decimal commas")
+        return tuple(found)
 
 
 def _choices(table: Table, columns: ChoiceColumns, labelled: bool) -> Examples:
     index = {name: number for number, name in enumerate(table.columns)}
-    examples, problems, unlabelled = [], list(table.problems), 0
+    labels = _Labels(table, columns.label)
+    examples, problems = [], list(table.problems)
     for line, row in table.rows:
         location = f"{table.path}:{line}"
         before = {name: row[index[name]] for name in (columns.context, columns.beginning) if name}
@@ -122,18 +169,17 @@ def _choices(table: Table, columns: ChoiceColumns, labelled: bool) -> Examples:
             continue
         context, beginning = (before.get(n, "") for n in (columns.context, columns.beginning))
         choices = tuple(f"{beginning} {ending}".strip() for ending in endings.values())
-        given = _label(row, index, columns.label)
-        label = int(given) if given.isascii() and given.isdigit() else None
-        if given in NO_LABEL:
-            unlabelled += 1
-            if labelled:
-                continue
-        elif label is None or label >= len(choices):
+        given = labels.of(row)
+        if given is None and labelled:
+            continue
+        label = int(given) if given and given.isascii() and given.isdigit() else None
+        if given is not None and (label is None or label >= len(choices)):
             last = len(choices) - 1
             problems.append(f"{location}: label '{given}' is not one of 0 to {last}; mend it")
             continue
         examples.append(ChoiceExample(context, choices, label, location))
-    return Examples(CHOICE, examples, tuple(problems), _notes(table, unlabelled, labelled))
+    notes = table.notes + labels.notes(labelled, numbers=False)
+    return Examples(CHOICE, examples, tuple(problems), notes, table.file_problems)
 
 
 def _problem(texts: dict[str, str | None], filled: bool) -> str:
@@ -144,22 +190,3 @@ def _problem(texts: dict[str, str | None], filled: bool) -> str:
         if filled and not text.strip():
             return f"an empty '{name}'; fill it in or remove the row"
     return ""
-
-
-def _label(row: tuple[str | None, ...], index: dict[str, int], column: str) -> str:
-    """The value of the label column, "" if there is none."""
-    return ((row[index[column]] or "") if column else "").strip()
-
-
-def _notes(table: Table, unlabelled: int, labelled: bool) -> tuple[str, ...]:
-    if not (labelled and unlabelled):
-        return ()
-    return (f"{table.path}: {unlabelled} rows without a label are left out",)
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -7,6 +7,7 @@ from typing import BinaryIO
 from apps.embeddings.corpus.words import Splitter, word_splitter
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import find_inputs
+from shared.text.language_codes import main_language
 from shared.text.text_files import SUFFIXES, cut, decoded, open_texts
 
 DOCUMENTS = ("line", "running")
@@ -28,8 +29,8 @@ class Corpus(Iterable[list[str]]):
         pattern: str. See `word_splitter`.
 
     Attributes:
-        invalid_bytes: dict of file name to the number of bytes that are not UTF-8, in the files
-            that the last iteration has read; each was replaced by U+FFFD.
+        invalid_bytes: dict of file name to the number of bytes that are not UTF-8 or zero, in
+            the files that the last iteration has read; each was replaced by U+FFFD.
 
     Raises:
         KerasuiteError: if a path is missing, holds no text or cannot be read; while iterating,
@@ -55,7 +56,7 @@ class Corpus(Iterable[list[str]]):
         self._split = word_splitter(language, pattern)
         self._running = document == "running"
         self._breaks = " \t\r\n"
-        if language.lower().startswith("zh") and pattern == "words":
+        if main_language(language) == "zh" and pattern == "words":
             self._breaks += CHINESE_BREAKS
         self.invalid_bytes: dict[str, int] = {}
 

@@ -12,6 +12,7 @@ from gensim.models.phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phrase
 
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_json
+from shared.text.language_codes import main_language
 
 # Words and pairs that are counted at the same time: about a gigabyte.
 MAX_TABLE = 8_000_000
@@ -51,12 +52,13 @@ class PhraseModel:
             min_count: int. Pairs with at most this many occurrences are ignored.
             threshold: float. Phrases must score higher than this.
         """
+        english = main_language(language) == "en"
         model = Phrases(
             documents,
             min_count=min_count,
             threshold=threshold,
             max_vocab_size=MAX_TABLE,
-            connector_words=ENGLISH_CONNECTOR_WORDS if language == "en" else frozenset(),
+            connector_words=ENGLISH_CONNECTOR_WORDS if english else frozenset(),
         )
         frozen: FrozenPhrases = model.freeze()
         return cls(frozen.phrasegrams, threshold, frozen.connector_words)

@@ -9,9 +9,9 @@ from types import ModuleType
 
 from shared.common.errors import KerasuiteError
 from shared.common.packages import require_package
+from shared.text.language_codes import is_unspaced, main_language
 
 PATTERNS = ("words", "whitespace")
-UNSPACED = ("ja", "th", "lo", "km", "my", "bo")
 
 ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 # Both apostrophes are the same one in words, a soft hyphen is none, and `_` is \w but no letter.
@@ -32,7 +32,7 @@ def word_splitter(language: str = "en", pattern: str = "words") -> Splitter:
     - with "words" in Chinese: a word of jieba's that has a letter or digit in it.
 
     Args:
-        language: str. ISO 639 code; "zh" is split by jieba.
+        language: str. ISO 639 code; Chinese is split by jieba.
         pattern: str. "words" or "whitespace".
 
     Returns:
@@ -41,19 +41,18 @@ def word_splitter(language: str = "en", pattern: str = "words") -> Splitter:
     Raises:
         KerasuiteError: for another language that is written without spaces, or without jieba.
     """
-    code = language.lower().replace("_", "-").split("-")[0]
     if pattern not in PATTERNS:
         raise KerasuiteError(f"--pattern {pattern}: unknown; one of {', '.join(PATTERNS)}")
     if pattern == "whitespace":
         return _between_whitespace
-    if code in UNSPACED:
+    if main_language(language) == "zh":
+        _require_jieba()
+        return _chinese_words
+    if is_unspaced(language):
         raise KerasuiteError(
             f"--language {language}: is written without spaces between words; split the text "
             f"into words first and give --pattern whitespace"
         )
-    if code == "zh":
-        _require_jieba()
-        return _chinese_words
     return _spaced_words
 
 

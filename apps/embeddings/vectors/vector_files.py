@@ -1,7 +1,7 @@
-"""Files of word vectors: word2vec text and binary, GloVe text, TensorBoard projector."""
+"""Files of word vectors: word2vec text and binary, GloVe text, TensorBoard projector, fastText."""
 
-import gzip
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from apps.embeddings.vectors.fasttext_file import MAGIC, read_fasttext
+from apps.embeddings.vectors.vector_streams import open_vectors
 from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_path
@@ -17,8 +19,9 @@ from shared.common.messages import warn
 
 FORMATS = ("word2vec", "word2vec-binary", "glove", "projector")
 VECTORS, METADATA = "vectors.tsv", "metadata.tsv"
-ROWS = 2_000
+ROWS, SNIFFED_ROWS = 2_000, 100
 MAX_ROW_BYTES = 1 << 20
+MAX_VECTOR_BYTES = 1 << 20
 FLOAT = np.dtype("<f4")
 MAX_FLOAT = float(np.finfo(FLOAT).max)
 
@@ -26,10 +29,14 @@ MAX_FLOAT = float(np.finfo(FLOAT).max)
 def read_vectors(path: str | os.PathLike) -> WordVectors:
     """Reads word vectors; the format is recognised by the content.
 
-    Of a word that occurs twice the first vector is kept, with a warning.
+    Of a word that occurs twice the first vector is kept, with a warning. Rows are read as they are,
+    also where the first line promises others, with a warning.
 
     Args:
-        path: a file, also gzipped, or a projector's folder or its vectors.tsv.
+        path: a file, also packed (see `open_vectors`), or a projector's folder or its vectors.tsv.
+
+    Returns:
+        The vectors; those of fastText know unknown words as well.
 
     Raises:
         KerasuiteError: if it is no file of vectors, or a row is malformed; names file and row.
@@ -39,29 +46,35 @@ def read_vectors(path: str | os.PathLike) -> WordVectors:
         path = path / VECTORS
     if not path.is_file():
         raise KerasuiteError(f"{path}: no such file; give a file of word vectors")
-    if path.suffix == ".tsv":
+    if path.suffix == ".tsv" and not _begins_with_word(path):
         return _without_repeats(path, *_read_projector(path))
-    with _open(path) as file:
+    with open_vectors(path) as file:
+        if file.peek(len(MAGIC)).startswith(MAGIC):
+            return read_fasttext(path, file)
         head = file.readline(MAX_ROW_BYTES)
         size = _header(head)
         if size is None:
-            rest = [head, *islice(file, 100)]
-            dim = _commonest_dim(path, rest)
-            return _without_repeats(path, *_read_text(path, _chain(rest, file), dim, first_row=1))
+            return _without_repeats(path, *_read_text(path, _chain([head], file), 0, first_row=1))
         count, dim = size
-        if _is_binary(file, dim):
-            return _without_repeats(path, *_read_binary(path, file, count, dim))
-        words, vectors = _read_text(path, islice(file, count), dim, first_row=2)
-    if len(words) != count:
-        raise KerasuiteError(
-            f"{path}: has {len(words):,} vectors, but its first line promises {count:,}; "
-            f"the file is cut off: fetch it again"
+        first = file.readline(MAX_ROW_BYTES)
+        if _is_binary(first, dim):
+            words, vectors = _read_binary(path, file, first, count, dim)
+        else:
+            words, vectors = _read_text(path, _chain([first], file), dim, first_row=2)
+    if words and len(words) != count:
+        warn(
+            f"{path}: has {len(words):,} vectors, but its first line promises {count:,}; all that "
+            f"are there are read; if the file was cut off, fetch it again"
         )
     return _without_repeats(path, words, vectors)
 
 
-def _open(path: Path) -> BinaryIO:
-    return gzip.open(path) if path.suffix == ".gz" else open(path, "rb", 1 << 20)
+def _begins_with_word(path: Path) -> bool:
+    """Whether the rows of a .tsv begin with words, below a header or not."""
+    with open_vectors(path) as file:
+        first, second = file.readline(MAX_ROW_BYTES), file.readline(MAX_ROW_BYTES)
+    row = second if _header(first) and second else first
+    return not _number(row.split(b"\t")[0])
 
 
 def _chain(first: list[bytes], file: BinaryIO) -> Iterator[bytes]:
@@ -72,63 +85,80 @@ def _chain(first: list[bytes], file: BinaryIO) -> Iterator[bytes]:
 def _header(line: bytes) -> tuple[int, int] | None:
     """The number and the dimension of the vectors in word2vec's first line."""
     fields = line.split()
-    if len(fields) == 2 and all(field.isdigit() for field in fields) and int(fields[1]):
-        return int(fields[0]), int(fields[1])
-    return None
+    if len(fields) != 2 or not all(field.isdigit() for field in fields):
+        return None
+    # Python converts no numbers of thousands of digits, and none of these is true.
+    count, dim = (int(field) if len(field) < 19 else 10**18 for field in fields)
+    return (count, dim) if dim else None
 
 
-def _is_binary(file: BinaryIO, dim: int) -> bool:
-    """A row of text is valid UTF-8 and has numbers behind its word; the file is not moved."""
-    start = file.tell()
-    row = file.readline(MAX_ROW_BYTES)
-    file.seek(start)
+def _is_binary(row: bytes, dim: int) -> bool:
+    """Whether the first row is none of text: valid UTF-8 with numbers behind its word."""
     try:
         fields = row.decode("utf-8").split()[1:]
         for field in fields:
             float(field)
     except ValueError:
         # A text file with one bad number: its other fields are printable all the same.
-        return any(byte < 9 or byte > 127 for byte in row.partition(b" ")[2])
-    return not fields
+        return any(byte < 9 or byte > 127 for byte in row.replace(b"\t", b" ").partition(b" ")[2])
+    return bool(row) and not fields
 
 
-def _commonest_dim(path: Path, rows: list[bytes]) -> int:
+def _plain(line: bytes) -> bytes:
+    """A row whose fields are parted by one space, whatever it has."""
+    line = line.rstrip(b" \t\r\n")
+    if b"\t" in line:
+        line = line.replace(b"\t", b" ")
+    return re.sub(b" {2,}", b" ", line) if b"  " in line else line
+
+
+def _dimension(path: Path, rows: list[bytes], promised: int) -> int:
     """The dimension that most of the first rows have: words with spaces make some look longer."""
-    counts = Counter(len(row.split(b" ")) for row in (row.rstrip() for row in rows) if row)
-    dim = counts.most_common(1)[0][0] - 1 if counts else 0
+    counts = Counter(row.count(b" ") for row in rows if row)
+    dim = counts.most_common(1)[0][0] if counts else 0
     if dim < 1:
         raise KerasuiteError(
-            f"{path}: holds no word vectors; expected word2vec text or binary, GloVe text, or "
-            f"{VECTORS} with {METADATA}"
+            f"{path}: holds no word vectors; expected word2vec text or binary, GloVe text, a "
+            f"fastText .bin, or {VECTORS} with {METADATA}"
         )
-    return dim
+    if promised and counts[promised] * 2 < len(rows):
+        warn(
+            f"{path}: its vectors have {dim:,} numbers, but its first line promises {promised:,}; "
+            f"the rows are read as they are"
+        )
+        return dim
+    return promised or dim
 
 
 def _read_text(
-    path: Path, lines: Iterator[bytes], dim: int, first_row: int
+    path: Path, lines: Iterator[bytes], promised: int, first_row: int
 ) -> tuple[list[str], np.ndarray]:
     words: list[str] = []
     blocks: list[np.ndarray] = []
-    lines = iter(lines)
-    while block := list(islice(lines, ROWS)):
+    dim = 0
+    while block := [_plain(line) for line in islice(lines, ROWS)]:
         row = first_row + len(words)
-        parts = [line.rstrip(b" \r\n").rsplit(b" ", dim) for line in block]
+        dim = dim or _dimension(path, block[:SNIFFED_ROWS], promised)
+        parts = [line.rsplit(b" ", dim) for line in block]
         for offset, fields in enumerate(parts):
-            if len(fields) != dim + 1 or _number(fields[0].rpartition(b" ")[2], b" " in fields[0]):
-                given = len(block[offset].split()) - 1
+            if len(fields) != dim + 1 or _has_number(fields[0]):
                 raise KerasuiteError(
-                    f"{path}, row {row + offset}: {given} numbers instead of {dim}; "
-                    f"correct or remove the row"
+                    f"{path}, row {row + offset}: {block[offset].count(b' ')} numbers instead of "
+                    f"{dim}; correct or remove the row"
                 )
         words += [fields[0].decode("utf-8", "replace") for fields in parts]
         blocks.append(_numbers(path, [fields[1:] for fields in parts], row))
-    return words, np.concatenate(blocks) if blocks else np.zeros((0, dim), np.float32)
+    return words, np.concatenate(blocks) if blocks else np.zeros((0, 1), np.float32)
 
 
-def _number(text: bytes, within: bool = True) -> bool:
-    """Whether the text is a number, and `within` a longer field."""
-    if not within:
-        return False
+def _has_number(word: bytes) -> bool:
+    """Whether a word ends in a number of its row, as "dog 1" does; "$ 1" is one of GloVe's."""
+    before, _, last = word.rpartition(b" ")
+    return _number(last) and any(map(str.isalnum, before.decode("utf-8", "replace")))
+
+
+def _number(text: bytes) -> bool:
+    """Whether a text is a number."""
     try:
         float(text)
     except ValueError:
@@ -155,31 +185,38 @@ def _numbers(path: Path, rows: list[list[bytes]], first_row: int) -> np.ndarray:
     return vectors
 
 
-def _read_binary(path: Path, file: BinaryIO, count: int, dim: int) -> tuple[list[str], np.ndarray]:
+def _read_binary(
+    path: Path, file: BinaryIO, data: bytes, count: int, dim: int
+) -> tuple[list[str], np.ndarray]:
+    """The words and vectors of word2vec's binary format; `data` is what was read of `file`."""
     size = dim * FLOAT.itemsize
+    if size > MAX_VECTOR_BYTES:
+        raise KerasuiteError(
+            f"{path}: its first line promises vectors of {dim:,} numbers; the file is damaged: "
+            f"fetch it again"
+        )
     words: list[str] = []
     blocks: list[np.ndarray] = []
-    data = b""
-    while len(words) < count:
+    ended = False
+    while not ended:
         more = file.read(max(1 << 20, size))
-        data += more
+        data, ended = data + more, not more
         start, numbers = 0, []
-        while len(words) < count:
-            space = data.find(b" ", start)
-            if space < 0 or space + 1 + size > len(data):
-                break
+        while (space := data.find(b" ", start)) >= 0 and space + 1 + size <= len(data):
             # The C program ends each vector with a line end, gensim does not.
             words.append(data[start:space].lstrip(b"\n").decode("utf-8", "replace"))
             numbers.append(data[space + 1 : space + 1 + size])
             start = space + 1 + size
         data = data[start:]
+        if len(data) > size + MAX_ROW_BYTES:
+            raise KerasuiteError(f"{path}: vector {len(words) + 1:,} has no word; fetch it again")
         blocks.append(np.frombuffer(b"".join(numbers), FLOAT).reshape(-1, dim))
-        if not more and len(words) < count:
-            raise KerasuiteError(
-                f"{path}: ends in vector {len(words) + 1:,} of {count:,}; the file is cut off: "
-                f"fetch it again"
-            )
-    vectors = np.concatenate(blocks) if blocks else np.zeros((0, dim), np.float32)
+    if data.strip(b"\n"):
+        raise KerasuiteError(
+            f"{path}: ends in vector {len(words) + 1:,} of {count:,}; the file is cut off: "
+            f"fetch it again"
+        )
+    vectors = np.concatenate(blocks)
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):
         raise KerasuiteError(

@@ -21,10 +21,12 @@ from apps.embeddings.vectors.word_vectors import (
     three_cos_mul,
 )
 from shared.common.errors import KerasuiteError
+from shared.common.files import open_file
 
 # Cosines of a block stay in the processor's cache while a batch of questions uses them.
 WORDS_PER_BLOCK = 8_192
 QUESTIONS_PER_BATCH = 64
+COMMENTS = (b"#", b"//")
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,10 @@ def standard_files() -> list[Path]:
 
 def is_questions(path: str | os.PathLike) -> bool:
     """Whether a file begins, as all files of questions do, with the name of a section."""
-    with open(path, "rb") as file:
-        return file.read(4096).removeprefix(BOM_UTF8).lstrip().startswith(b":")
+    with open_file(path) as file:
+        lines = file.read(4096).removeprefix(BOM_UTF8).splitlines()
+    first = next((line for line in lines if line.strip() and not line.startswith(COMMENTS)), b"")
+    return first.lstrip().startswith(b":")
 
 
 def evaluate(
@@ -81,7 +85,7 @@ def evaluate(
 
     Args:
         vectors: most frequent words first.
-        path: file with sections `: NAME` and lines of four words.
+        path: file with sections `: NAME` and lines of four words; `#` and `//` begin comments.
         method: "3cosadd" or "3cosmul"; see `WordVectors.analogy`.
         restrict_vocab: int. Number of most frequent words that are known and can be answers.
 
@@ -127,8 +131,10 @@ def read_analogies(path: str | os.PathLike) -> tuple[list[str], list[tuple[int, 
         with open(path, encoding="utf-8-sig") as file:
             for row, line in enumerate(file, start=1):
                 words = line.upper().split()
-                if line.startswith(":"):
-                    sections.append(line[1:].strip())
+                if line.encode().startswith(COMMENTS):
+                    continue
+                if line.lstrip().startswith(":"):
+                    sections.append(line.strip()[1:].strip())
                 elif words and (len(words) != 4 or not sections):
                     raise KerasuiteError(
                         f"{path}, row {row}: expected four words below a line ': SECTION'; "

@@ -1,15 +1,18 @@
 """Word similarity: rank correlation of cosine similarities with human judgements."""
 
-import math
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from gensim.models import KeyedVectors
 from gensim.test.utils import datapath
 
+from apps.embeddings.vectors.fasttext_file import SubwordVectors
+from apps.embeddings.vectors.pair_scores import read_pairs
 from apps.embeddings.vectors.word_vectors import WordVectors
-from shared.common.errors import KerasuiteError
+from shared.common.messages import warn
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,12 @@ def evaluate(
     """Computes Spearman's rank correlation of cosine similarities with human scores.
 
     This is gensim's `evaluate_word_pairs`: upper and lower case are one, the most frequent
-    spelling gives the vector, pairs with unknown words are left out.
+    spelling gives the vector, pairs with unknown words are left out. Vectors of fastText know
+    words by their n-grams too.
 
     Args:
         vectors: most frequent words first.
-        path: file of `word<TAB>word<TAB>score` lines; `#` begins a comment, and the first line may
-            be titles.
+        path: file of `word<TAB>word<TAB>score` lines, or another layout; see `read_pairs`.
         restrict_vocab: int. Number of most frequent words that are known.
 
     Raises:
@@ -54,13 +57,40 @@ def evaluate(
     """
     pairs = read_pairs(path)
     known = {word.upper() for word in vectors.words[:restrict_vocab]}
+    if isinstance(vectors, SubwordVectors):
+        vectors, restrict_vocab = _with_subwords(vectors, pairs, known, restrict_vocab, path)
+        known.update(word.upper() for word in vectors.words)
     covered = sum(first in known and second in known for first, second, _ in pairs)
     if covered < 2:
         return SimilarityScore(float("nan"), covered, len(pairs))
-    _, spearman, _ = _keyed_vectors(vectors).evaluate_word_pairs(
-        os.fspath(path), encoding="utf-8-sig", restrict_vocab=restrict_vocab
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        # gensim reads one layout only.
+        rows = Path(folder) / "pairs.tsv"
+        lines = [f"{first}\t{second}\t{score!r}\n" for first, second, score in pairs]
+        rows.write_text("".join(lines), encoding="utf-8")
+        _, spearman, _ = _keyed_vectors(vectors).evaluate_word_pairs(
+            str(rows), restrict_vocab=restrict_vocab
+        )
     return SimilarityScore(float(spearman[0]), covered, len(pairs))
+
+
+def _with_subwords(
+    vectors: SubwordVectors,
+    pairs: list[tuple[str, str, float]],
+    known: set[str],
+    restrict_vocab: int,
+    path: str | os.PathLike,
+) -> tuple[WordVectors, int]:
+    """The known words and those of the pairs that only have n-grams, and how many these are."""
+    words = dict.fromkeys(word for pair in pairs for word in pair[:2] if word not in known)
+    found = {word.lower(): vectors.vector_of_ngrams(word.lower()) for word in words}
+    found = {word: vector for word, vector in found.items() if vector.any()}
+    if not found:
+        return vectors, restrict_vocab
+    warn(f"{path}: {len(found):,} words are not in the vocabulary; their n-grams give the vectors")
+    head = vectors.words[:restrict_vocab]
+    rows = np.concatenate([vectors.vectors[: len(head)], np.stack(list(found.values()))])
+    return WordVectors([*head, *found], rows), len(rows)
 
 
 def _keyed_vectors(vectors: WordVectors) -> KeyedVectors:
@@ -69,41 +99,3 @@ def _keyed_vectors(vectors: WordVectors) -> KeyedVectors:
     keyed.index_to_key, keyed.key_to_index = vectors.words, vectors.ids
     keyed.vectors = vectors.vectors
     return keyed
-
-
-def read_pairs(path: str | os.PathLike) -> list[tuple[str, str, float]]:
-    """Reads (upper-case word, upper-case word, human score) of each line.
-
-    Raises:
-        KerasuiteError: if the file cannot be read, is empty, or a line is malformed.
-    """
-    pairs: list[tuple[str, str, float]] = []
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            for row, line in enumerate(file, start=1):
-                if line.startswith("#") or not line.strip():
-                    continue
-                fields = line.rstrip("\n").upper().split("\t")
-                score = _number(fields[2]) if len(fields) == 3 else None
-                if row == 1 and score is None:
-                    continue
-                if score is None or not math.isfinite(score):
-                    raise KerasuiteError(
-                        f"{path}, row {row}: expected word<TAB>word<TAB>score; "
-                        f"correct or remove the row"
-                    )
-                pairs.append((fields[0], fields[1], score))
-    except (OSError, UnicodeDecodeError) as error:
-        raise KerasuiteError(f"{path}: cannot be read ({error}); give another file") from error
-    if not pairs:
-        raise KerasuiteError(
-            f"{path}: holds no pairs; expected word<TAB>word<TAB>score on every line"
-        )
-    return pairs
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -68,8 +68,19 @@ class WordVectors:
 
     def neighbors(self, word: str, k: int = 10) -> list[tuple[str, float]]:
         """The k words with the highest cosine similarity to a word, without itself."""
-        index = self.index(word)
-        return self.nearest(self.unit()[index], k, exclude=[index])
+        return self.nearest(self.unit_vector(word), k, exclude=self._known([word]))
+
+    def unit_vector(self, word: str) -> np.ndarray:
+        """The vector of a word with length 1, (D,).
+
+        Raises:
+            KerasuiteError: if the word is unknown.
+        """
+        return self.unit()[self.index(word)]
+
+    def _known(self, words: list[str]) -> list[int]:
+        """The rows of those words that have one."""
+        return [self.ids[word] for word in words if word in self.ids]
 
     def nearest(
         self, vector: np.ndarray, k: int = 10, exclude: list[int] | None = None
@@ -109,8 +120,8 @@ class WordVectors:
         """
         if method not in ANALOGY_METHODS:
             raise KerasuiteError(f"'{method}': unknown method; one of {', '.join(ANALOGY_METHODS)}")
-        given = [self.index(word) for word in (a, b, c)]
-        rows = self.unit()[given]
+        rows = np.stack([self.unit_vector(word) for word in (a, b, c)])
+        given = self._known([a, b, c])
         if method == "3cosadd":
             return self.nearest(rows[1] - rows[0] + rows[2], k, exclude=given)
         return self._best(three_cos_mul(*(rows @ self.unit().T)), k, given)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from apps.translation.config import PairsConfig, TranslateConfig
-from apps.translation.languages import Languages, main_language
+from apps.translation.languages import Languages
 from apps.translation.pairs.pair_paths import PairFiles, find_files, find_in_folder
 from apps.translation.pairs.scripts import (
     guess_language,
@@ -23,6 +23,7 @@ from apps.translation.pairs.scripts import (
 from apps.translation.pairs.sentence_pairs import SentencePairs, read_files
 from shared.common.errors import KerasuiteError
 from shared.common.splits import TEST_NAMES, TRAIN_NAMES, VALIDATION_NAMES
+from shared.text.language_codes import main_language
 
 
 @dataclasses.dataclass(frozen=True)

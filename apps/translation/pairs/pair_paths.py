@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from shared.common.errors import KerasuiteError
+from shared.text.language_codes import main_language
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}([-_][a-zA-Z0-9]+)?")
+_LANGUAGE = re.compile(r"[a-z]{2,3}([-_][a-zA-Z0-9]+)*")
 _TSV = ("tsv", "tab")
 _NO_SIDE = ("bz2", "cfg", "csv", "ini", "log", "md", "npy", "py", "sh", "tar", "xml", "xz", "zip")
 _NO_LANGUAGE = (*_TSV, *_NO_SIDE, "txt", "src", "tgt", "ref", "hyp", "tok", "raw", "bpe")
@@ -72,7 +73,10 @@ def _two(source: Path, target: Path, named: tuple[str, str]) -> PairFiles:
 
 
 def _fits(languages: tuple[str, str], named: tuple[str, str]) -> bool:
-    return all(name in ("", found) for name, found in zip(named, languages, strict=True))
+    return all(
+        not name or name == found or main_language(name) == main_language(found) != ""
+        for name, found in zip(named, languages, strict=True)
+    )
 
 
 def _in_folder(folder: Path, named: tuple[str, str], parts: Sequence[str]) -> PairFiles:

@@ -4,11 +4,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from apps.translation.pairs.pair_columns import find_pair_columns
 from apps.translation.pairs.pair_paths import PairFiles
 from shared.common.errors import KerasuiteError
 from shared.text.text_lines import TextLines, read_lines
-
-HEADERS = (("source", "target"), ("src", "tgt"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,30 +68,35 @@ def _read_two(files: PairFiles) -> SentencePairs:
         source.lines,
         target.lines,
         [f"{files.source}:{number}" for number in range(1, len(source.lines) + 1)],
-        _notes(files.source, source) + _notes(files.target, target),
+        source.problems(files.source) + target.problems(files.target),
     )
 
 
 def _read_tsv(path: Path) -> SentencePairs:
-    """The first two columns; a header and empty lines are passed over, not numbered anew."""
+    """The two columns of sentences; a header and empty lines are passed over, not numbered anew."""
     text = read_lines(path)
     rows = [(number, line.split("\t")) for number, line in enumerate(text.lines, 1) if line.strip()]
-    if rows and tuple(cell.strip().lower() for cell in rows[0][1][:2]) in HEADERS:
+    if not rows:
+        raise KerasuiteError(f"{path}: is empty; a row is SOURCE, a tab, TARGET")
+    columns = find_pair_columns([cells for _, cells in rows])
+    if columns.has_header:
         del rows[0]
     if not rows:
         raise KerasuiteError(f"{path}: is empty; a row is SOURCE, a tab, TARGET")
-    short = [number for number, cells in rows if len(cells) < 2]
+    source, target = columns.source, columns.target
+    short = [number for number, cells in rows if len(cells) <= target]
     if short:
         more = f" (and in {len(short) - 1} more rows)" if len(short) > 1 else ""
         raise KerasuiteError(
             f"{path}:{short[0]}: one column{more}; a row is SOURCE, a tab, TARGET; two "
             f"line-aligned files are named one after the other"
         )
+    notes = tuple(f"{path}: {note}" for note in columns.notes)
     return SentencePairs(
-        [cells[0] for _, cells in rows],
-        [cells[1] for _, cells in rows],
+        [cells[source] for _, cells in rows],
+        [cells[target] for _, cells in rows],
         [f"{path}:{number}" for number, _ in rows],
-        _notes(path, text) + _blank_note(path, text),
+        notes + text.problems(path) + _blank_note(path, text),
     )
 
 
@@ -101,12 +105,3 @@ def _blank_note(path: Path, text: TextLines) -> tuple[str, ...]:
     if not blank:
         return ()
     return (f"{path}:{blank[0]}: {len(blank):,} blank row(s), this is the first; passed over",)
-
-
-def _notes(path: Path, text: TextLines) -> tuple[str, ...]:
-    if not text.invalid:
-        return ()
-    return (
-        f"{path}: {len(text.invalid)} line(s) are not UTF-8, first line {text.invalid[0]}; the "
-        f"invalid bytes were replaced; convert the file",
-    )

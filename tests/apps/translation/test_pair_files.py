@@ -218,9 +218,9 @@ def test_unequal_files_name_both_counts(tmp_path):
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
-        ("dog\n".encode("utf-16"), "is UTF-16.*iconv"),
         ("dog\n".encode("utf-16-le"), "is no text file"),
         (b"\x89PNG" + bytes(50), "is no text file"),
+        (b"a dog\n" * 2_000 + bytes(999), "is no text file"),
     ],
 )
 def test_files_without_text(tmp_path, content, message):
@@ -310,3 +310,51 @@ def test_files_in_other_scripts_than_the_training_text(tmp_path):
     mixed = read_pairs([few, write(tmp_path / "d.de", ["Лев", "b c", "d e"])], CONFIG)
     assert other_scripts(mixed, languages) == ()
     assert other_scripts(both, Languages("en", "de")) == ()
+
+
+LONG = [(f"the {n} dogs are here", f"die {n} Hunde sind da") for n in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "note"),
+    [
+        # Tatoeba's export, WikiMatrix, and ids with letters.
+        ("", "{n}\t{source}\t9{n}\t{target}", "columns 2 and 4 are read .* in column 1, 3"),
+        ("", "1.0{n}\t{source}\t{target}", "columns 2 and 3 are read .* in column 1"),
+        ("score\tsource\ttarget\n", "1.0{n}\t{source}\t{target}", "columns 2 and 3 are read"),
+        ("id\ttext\ttranslation\n", "{n}\t{source}\t{target}", "first row .id, text, translation."),
+        ("", "ted/{n}\teng\t{source}\tdeu\t{target}", "columns 3 and 5 are read"),
+        ("en\tde\n", "{source}\t{target}", "first row .en, de. is taken for a header"),
+        ("eng_Latn\tdeu_Latn\tscore\n", "{source}\t{target}\t1.{n}", "first row .eng_Latn, deu_"),
+    ],
+)
+def test_columns_of_a_tsv_are_recognised(tmp_path, header, row, note):
+    rows = [row.format(n=n, source=one, target=two) for n, (one, two) in enumerate(LONG)]
+    path = write(tmp_path / "a.tsv", (header + "\n".join(rows) + "\n").encode())
+    found = find(path)
+    pairs = zipped(found.train) + zipped(found.validation)
+    assert sorted(pairs) == sorted(LONG) and len(found.notes) in (1, 2)
+    assert re.search(note, " ".join(found.notes))
+
+
+def test_lists_of_words_and_of_numbers_have_no_header(tmp_path):
+    words = [("is", "ist"), ("no", "nein"), ("dog", "Hund"), ("cat", "Katze")]
+    numbers = [(f"{n}", f"{n * 100}", "x") for n in range(8)]
+    for rows in (words, numbers):
+        path = write(tmp_path / "a.tsv", ["\t".join(row) for row in rows])
+        found = find(path)
+        assert everything(found) == [row[:2] for row in rows] and found.notes == ()
+
+
+def test_utf16_is_read(tmp_path):
+    path = write(tmp_path / "a.tsv", "\n".join(map("\t".join, PAIRS)).encode("utf-16"))
+    assert everything(find(path)) == PAIRS
+
+
+def test_files_by_other_codes_of_the_languages(tmp_path):
+    """A run on eng_Latn and zho_Hans is evaluated on .zh and .en, named in either order."""
+    target, source = write(tmp_path / "b.zh", CHINESE), write(tmp_path / "b.en", ENGLISH)
+    pairs = read_pairs([target, source], CONFIG, ("eng_Latn", "zho_Hans"))
+    assert zipped(pairs)[0] == ("a dog", "一只狗")
+    names = [write(tmp_path / f"a.{n}", x) for n, x in (("eng", ENGLISH), ("zh_Hant_TW", CHINESE))]
+    assert find(*names).target_language == "zh_Hant_TW"

@@ -170,13 +170,13 @@ def test_lines_that_the_model_cannot_take_stay_empty(toy, tmp_path):
 def test_damaged_files_do_not_stop_the_others(toy, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.gz").write_bytes(b"no gzip\n")
-    (tmp_path / "in/b.txt").write_bytes("\ufeffhello\n".encode("utf-16-le"))
+    (tmp_path / "in/b.txt.gz").write_bytes(gzip.compress(b"a b\n" * 999)[:-20])
     (tmp_path / "in/c.txt").write_bytes(b"c d\n")
     summary = run(toy, tmp_path / "out", inputs=[tmp_path / "in"])
     assert (summary.done, summary.rejected) == (1, 2)
     assert lines(tmp_path / "out/translations/c.txt") == ["D C"]
     errors = [row["error"] for row in rows(tmp_path / "out/errors.jsonl")]
-    assert "a.gz is damaged" in errors[0] and "b.txt is UTF-16" in errors[1]
+    assert "a.gz is damaged" in errors[0] and "b.txt.gz is damaged" in errors[1]
 
 
 def test_standard_input(toy, tmp_path, monkeypatch):

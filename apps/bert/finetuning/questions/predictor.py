@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.bert.finetuning.predictor import DIGITS, FineTunedPredictor
 from apps.bert.tasks.squad import read_squad
+from apps.bert.tasks.tables import JSON
 from shared.common.errors import KerasuiteError
 
 
@@ -14,7 +15,7 @@ class QuestionPredictor(FineTunedPredictor):
     """Answers to the questions of SQuAD files, and the official `predictions.json`."""
 
     inputs = ("question", "context")
-    suffixes = (".json", ".json.gz")
+    suffixes = (*JSON, *(f"{ending}.gz" for ending in JSON))
     unit = "question"
 
     def is_structured(self, path):

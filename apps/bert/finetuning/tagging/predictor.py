@@ -4,7 +4,9 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from apps.bert.finetuning.predictor import CONLL, DIGITS, LINES, FineTunedPredictor
-from apps.bert.tasks.conll import OUTSIDE, conll_lines, looks_like_conll, read_conll
+from apps.bert.tasks.columns import Columns
+from apps.bert.tasks.conll import conll_lines, looks_like_conll, read_conll
+from apps.bert.tasks.conll_columns import OUTSIDE
 from apps.bert.tasks.examples import TaggedSentence
 from shared.text.line_files import file_pieces
 
@@ -22,7 +24,7 @@ class TaggingPredictor(FineTunedPredictor):
         return looks_like_conll(path, self.task["labels"]) or super().is_structured(path)
 
     def examples(self, path):
-        return read_conll(path, labelled=False)
+        return read_conll(path, labelled=False, named=Columns(self.columns.text))
 
     def read(self, source):
         found = self.content(source)

@@ -1,10 +1,13 @@
 """The SavedModel of a tagger: raw text in, spans with their labels out."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from apps.bert.finetuning.serving import FineTunedServing
-from apps.bert.tasks.conll import OUTSIDE
+from apps.bert.tasks.columns import Columns
+from apps.bert.tasks.conll_columns import OUTSIDE
 from apps.bert.tasks.labels import span_type
 from shared.engine.saved_model.empty_batches import with_empty_batches
 from shared.text.text_between import text_between
@@ -25,11 +28,13 @@ class TaggingServing(FineTunedServing):
     Tags are read as IOB2, leniently: an I- tag that continues nothing begins a span. With other
     tags, such as parts of speech, every word between spaces is a span.
 
-    Args: those of `FineTunedServing`; the labels are tags such as "O", "B-PER" and "I-PER".
+    Args: those of `FineTunedServing`; the labels are tags such as "O", "B-PER" and "I-PER"; and
+        columns: columns of the training data that the user named.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, columns: Columns = Columns(), **kwargs):
         super().__init__(*args, **kwargs)
+        self.columns = columns
         types = sorted({span_type(name) for name in self.labels} - {""})
         number = {name: index for index, name in enumerate(types)}
         # By tag: the index of its type (-1 for O), whether it begins a span, and whether it is the
@@ -39,6 +44,9 @@ class TaggingServing(FineTunedServing):
         self.of_word = tf.constant([span_type(name) == name for name in self.labels])
         self.type_names = tf.constant(types or [""])
         self.suffixes = tf.constant(self.tokenizer.is_suffix)
+
+    def task(self):
+        return super().task() | {"columns": dataclasses.asdict(self.columns)}
 
     def spans(self, text) -> dict[str, tf.Tensor]:
         token_ids, starts, ends = self.tokenizer.tokenize_with_offsets(text)

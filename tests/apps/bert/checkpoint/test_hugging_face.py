@@ -353,3 +353,39 @@ def test_vocabulary_size_of_another_model(tmp_path):
     with pytest.raises(KerasuiteError, match="'embeddings.word_embeddings.weight' has the shape"):
         load_encoder(longer, encoder_of(longer))
     assert len(checkpoint.vocabulary) == WORDS
+
+
+def test_the_index_says_which_file_holds_a_tensor(tmp_path):
+    """A stale tensor of the same name in another file does not count."""
+    tensors = bert_tensors()
+    folder = write_hugging_face(tmp_path, tensors)
+    (folder / "model.safetensors").unlink()
+    names = sorted(tensors)
+    parts = {"model-00001-of-00002.safetensors": names[::2],
+             "model-00002-of-00002.safetensors": names[1::2]}  # fmt: skip
+    for file, inside in parts.items():
+        stale = {name: np.zeros_like(tensors[name]) for name in names}
+        save_file(stale | {name: tensors[name] for name in inside}, folder / file)
+    index = {name: file for file, inside in parts.items() for name in inside}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    found = read_hugging_face(folder).tensors
+    for name in names:
+        np.testing.assert_array_equal(found[name.removeprefix("bert.")], tensors[name])
+    save_file({names[0]: tensors[names[0]]}, folder / "model-00001-of-00002.safetensors")
+    with pytest.raises(KerasuiteError, match="00001-of-00002.safetensors: has no tensor"):
+        read_hugging_face(folder)
+    for wrong in ({"a": 3}, ["a"], {"a": None}):
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": wrong}))
+        with pytest.raises(KerasuiteError, match="has no weight_map"):
+            read_hugging_face(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("vocab_size", 10**12), ("num_hidden_layers", 10**9), ("hidden_size", 10**15),
+     ("vocab_size", True), ("max_position_embeddings", 1e300), ("num_hidden_layers", [2])],
+)  # fmt: skip
+def test_giant_numbers_are_refused(tmp_path, name, value):
+    folder = write_hugging_face(tmp_path, {}, BERT_CONFIG | {name: value})
+    with pytest.raises(KerasuiteError, match="config.json: "):
+        read_hugging_face(folder)

@@ -5,14 +5,8 @@ import json
 import pytest
 
 from apps.bert.checkpoint.checkpoint import TokenizerSettings
-from apps.bert.checkpoint.tokenizer_files import (
-    SPECIAL,
-    guess_lowercase,
-    read_settings,
-    read_vocabulary,
-    settings_json,
-    vocabulary_text,
-)
+from apps.bert.checkpoint.tokenizer_files import guess_lowercase, read_settings, settings_json
+from apps.bert.checkpoint.vocabulary_files import SPECIAL, read_vocabulary, vocabulary_text
 from shared.common.errors import KerasuiteError
 
 
@@ -49,8 +43,6 @@ def test_vocabulary_of_tokenizer_json(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([*SPECIAL, "a", "a"], "vocab.txt: 'a' occurs 2 times"),
-        ([*SPECIAL, "", "a"], "vocab.txt: '' occurs 1 times"),
         (["[PAD]", "[UNK]", "[CLS]", "a"], r"vocab.txt: has no \[SEP\], \[MASK\]"),
         (["a", *SPECIAL], r"\[PAD\] is number 1, but must be the first"),
     ],
@@ -119,3 +111,71 @@ def test_case_is_guessed_from_the_vocabulary():
     assert guess_lowercase([*SPECIAL, "[unused1]", "paris", "##s", "中"])
     assert not guess_lowercase([*SPECIAL, "Paris"])
     assert not guess_lowercase([*SPECIAL, "Éric"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "size", "expected", "said"),
+    [
+        ([*SPECIAL, "", "a"], 0, [*SPECIAL, "[unused5]", "a"], "line 6 (blank)"),
+        # The last one counts, as in transformers.
+        ([*SPECIAL, "a", "b", "a"], 0, [*SPECIAL, "[unused5]", "b", "a"], "line 6 ('a', which is"),
+        ([*SPECIAL, "a", "", ""], 0, [*SPECIAL, "a"], ""),
+        ([*SPECIAL, "a", ""], 6, [*SPECIAL, "a"], ""),
+        ([*SPECIAL, "a", ""], 7, [*SPECIAL, "a", "[unused6]"], "line 7 (blank)"),
+        (["\ufeff[PAD]", *SPECIAL[1:]], 5, [*SPECIAL], "a byte-order mark, which is left out"),
+    ],
+)
+def test_lines_that_no_text_reaches(tmp_path, capsys, lines, size, expected, said):
+    write(tmp_path, "vocab.txt", vocabulary_text(lines))
+    assert read_vocabulary(tmp_path, size) == expected
+    err = " ".join(capsys.readouterr().err.split())
+    assert said in err if said else not err
+
+
+ADDED = {
+    "added_tokens.json": {"covid": 6, "<e1>": 7},
+    "tokenizer.json": {"added_tokens": [{"id": 6, "content": "covid"}, {"id": 7, "content": "<e1>"},
+                                        {"id": 0, "content": "[PAD]"}]},
+    "tokenizer_config.json": {"added_tokens_decoder": {"6": {"content": "covid"},
+                                                       "7": {"content": "<e1>"}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_added_tokens(tmp_path, capsys, name):
+    """They take the rows that they name; the words of the vocabulary keep theirs."""
+    write(tmp_path, "vocab.txt", vocabulary_text([*SPECIAL, "a"]))
+    write(tmp_path, name, ADDED[name])
+    assert read_vocabulary(tmp_path, 9) == [*SPECIAL, "a", "covid", "<e1>", "[unused8]"]
+    assert "1 added tokens, such as '<e1>', keep their rows" in capsys.readouterr().err
+    with pytest.raises(KerasuiteError, match="has 8 word pieces, the model only 7"):
+        read_vocabulary(tmp_path, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("added_tokens.json", {"a": 10**12}),
+        ("added_tokens.json", {"a": "6"}),
+        ("added_tokens.json", {"a": -1}),
+        ("tokenizer.json", {"added_tokens": [3]}),
+        ("tokenizer.json", {"added_tokens": {"a": 3}}),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"x": {"content": "a"}}}),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"9" * 5000: {"content": "a"}}}),
+        ("tokenizer_config.json", {"added_tokens_decoder": [1]}),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"6": {"content": None}}}),
+    ],
+)
+def test_wrong_types_and_giant_numbers(tmp_path, name, value):
+    write(tmp_path, "vocab.txt", vocabulary_text([*SPECIAL, "a"]))
+    write(tmp_path, name, value)
+    with pytest.raises(KerasuiteError, match=f"{name}: "):
+        read_vocabulary(tmp_path, 9)
+
+
+@pytest.mark.parametrize("vocab", [{"a": 10**12}, {"a": "0"}, {"a": None}, {"a": 0.5}, ["a"], "a"])
+def test_wrong_types_of_word_pieces(tmp_path, vocab):
+    vocab = vocab if not isinstance(vocab, dict) else vocab | {"[PAD]": 0}
+    write(tmp_path, "tokenizer.json", {"model": {"type": "WordPiece", "vocab": vocab}})
+    with pytest.raises(KerasuiteError, match="tokenizer.json: "):
+        read_vocabulary(tmp_path)

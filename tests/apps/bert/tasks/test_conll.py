@@ -5,6 +5,7 @@ import itertools
 
 import pytest
 
+from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.conll import (
     conll_lines,
     looks_like_conll,
@@ -192,3 +193,70 @@ def test_the_real_file(real_data):
     # The counts of the shared task's paper.
     counts = {kind: starts.count(f"B-{kind}") for kind in ("LOC", "MISC", "ORG", "PER")}
     assert counts == {"LOC": 7140, "MISC": 3438, "ORG": 6321, "PER": 6600}
+
+
+def test_rows_of_words_decide_the_separator(tmp_path):
+    """Not comments, nor -DOCSTART-, which have the other one in many files."""
+    spaces = "# id 1\tdomain=dev\nparis _ _ B-LOC\nis _ _ O\n\n# id 2\tdomain=dev\nx _ _ O\n"
+    tabs = "-DOCSTART- -X- O O\n\nNew York\tB-LOC\nis\tO\n\n# a remark of mine\nx\tO\n"
+    for text, word in ((spaces, "paris"), (tabs, "New York")):
+        examples = read_conll(write(tmp_path / "a.conll", text))
+        assert [s.words for s in examples.examples] == [(word, "is"), ("x",)]
+        assert (examples.examples[0].tags, examples.problems) == (("B-LOC", "O"), ())
+
+
+CONLL_U = """# sent_id = 1
+# text = vámonos al mar
+1-2\tvámonos\t_\t_\t_\t_\t_\t_\t_\t_
+1\tvamos\tir\tVERB\t_\t_\t0\troot\t_\t_
+2\tnos\tnosotros\tPRON\t_\t_\t1\tobj\t_\tSpaceAfter=No
+2.1\tnada\t_\t_\t_\t_\t_\t_\t_\t_
+3\tmar\tmar\tNOUN\t_\t_\t1\tobl\t_\t_
+
+1\tsí\tsí\tINTJ\t_\t_\t0\troot\t_\t_
+"""
+GERM_EVAL = """#\thttp://de.wikipedia.org/wiki/A [2010-01-15]
+1\tSchartau\tB-PER\tO
+2\tsagte\tO\tO
+3\tdem\tO\tO
+4\t"\tO\tO
+5\tTagesspiegel\tB-ORG\tB-LOC
+
+#\thttp://de.wikipedia.org/wiki/B [2010-01-15]
+1\tFirmengründer\tO\tO
+"""
+
+
+def test_a_column_that_counts_the_words(tmp_path):
+    path = write(tmp_path / "a.conllu", CONLL_U)
+    examples = read_conll(path)
+    first, second = examples.examples
+    assert (first.words, first.tags) == (("vamos", "nos", "mar"), ("VERB", "PRON", "NOUN"))
+    assert (second.words, second.tags, examples.problems) == (("sí",), ("INTJ",), ())
+    (note,) = examples.notes
+    assert "column 2 is read as words, column 4 as tags" in note and "; 2 rows of several" in note
+    examples = read_conll(write(tmp_path / "b.conll", GERM_EVAL))
+    assert examples.examples[0].words == ("Schartau", "sagte", "dem", '"', "Tagesspiegel")
+    assert examples.examples[0].tags == ("B-PER", "O", "O", "O", "B-ORG")
+    # Words that are numbers count nothing.
+    assert read_conll(write(tmp_path / "c.conll", "1 CD O\n2 CD O\n\n7 CD O\n")).notes == ()
+
+
+def test_columns_that_the_user_names(tmp_path):
+    path = write(tmp_path / "b.conll", GERM_EVAL)
+    examples = read_conll(path, named=Columns("2", label="4"))
+    assert examples.examples[0].tags == ("O", "O", "O", "O", "B-LOC") and examples.notes == ()
+    assert read_conll(path, named=Columns("3")).examples[0].words[0] == "B-PER"
+    assert read_conll(path, False, Columns("2")).examples[0].words[0] == "Schartau"
+    for number in ("5", "0", "tag"):
+        with pytest.raises(
+            KerasuiteError, match=f"no column '{number}' .--label-column.;.* 1 to 4"
+        ):
+            read_conll(path, named=Columns(label=number))
+
+
+def test_latin_1_is_named(tmp_path):
+    path = tmp_path / "esp.train"
+    path.write_bytes("España B-LOC\nes O\n\n".encode("latin-1"))
+    (problem,) = read_conll(path).file_problems
+    assert problem.startswith(f"{path}: 1 line(s) are not UTF-8, first line 1")

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from apps.bert.metrics.squad import answer_metrics
-from apps.bert.tasks.read import find_task
+from apps.bert.tasks.read import find_task, read_file
 from apps.bert.tasks.squad import read_squad, write_predictions
 from shared.common.errors import KerasuiteError
 
@@ -147,3 +147,42 @@ def test_the_real_files(real_data):
     assert len({example.title for example in examples.examples}) == 48
     examples = read_squad(real_data / "squad" / "dev-v2.0-half.json")
     assert sum(example.is_impossible for example in examples.examples) == 3168
+
+
+@pytest.mark.parametrize("layout", ["lines", "list", "data"])
+def test_rows_as_hugging_face_writes_them(tmp_path, layout):
+    rows = [
+        {"id": "a", "title": "t", "context": "Rome is old.", "question": "What is old?",
+         "answers": {"text": ["Rome"], "answer_start": [0]}},
+        {"id": "b", "title": "t", "context": "Cairo is big.", "question": "Who?",
+         "answers": {"text": [], "answer_start": []}},
+        {"context": "Oslo.", "question": "Where?", "answers.text": ["Oslo"],
+         "answers.answer_start": [0]},
+        {"id": "d", "context": "Oslo.", "question": "Where?", "answers": {"text": ["Oslo"]}},
+        {"id": "e", "question": "Where?", "answers": []},
+    ]  # fmt: skip
+    path = tmp_path / f"train.json{'l' if layout == 'lines' else ''}"
+    whole = rows if layout == "list" else {"data": rows}
+    lines = "\n".join(map(json.dumps, rows))
+    path.write_text(lines if layout == "lines" else json.dumps(whole))
+    examples = read_file(path)
+    assert examples.task_type == "question-answering"
+    first, second, third = examples.examples
+    assert (first.id, first.title, first.answers) == ("a", "t", (("Rome", 0),))
+    assert second.is_impossible and (third.title, third.answers) == ("Oslo.", (("Oslo", 0),))
+    assert [problem.split(": ")[1] for problem in examples.problems] == ["question d", "row 5"]
+
+
+@pytest.mark.parametrize("answers", [3, "Rome", ["Rome"], [3], {"text": "Rome"}, [[]]])
+def test_answers_of_a_wrong_type(tmp_path, answers):
+    questions = [
+        {"id": name, "question": "Who?", "answers": given}
+        for name, given in (("a", answers), ("b", [{"text": "Rome", "answer_start": 0}]))
+    ]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": [{"context": "Rome", "qas": questions}]}]}))
+    examples = read_squad(path)
+    assert [example.id for example in examples.examples] == ["b"]
+    assert examples.problems[0].startswith(
+        f"{path}: question a: its answers are no list of objects"
+    )

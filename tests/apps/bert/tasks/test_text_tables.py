@@ -8,6 +8,7 @@ import pytest
 from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.examples import ChoiceExample
 from apps.bert.tasks.labels import class_names
+from apps.bert.tasks.read import read_file
 from apps.bert.tasks.text_tables import read_text_table
 from shared.common.errors import KerasuiteError
 
@@ -282,3 +283,103 @@ def test_class_names_are_sorted(tmp_path):
         "9",
         "10",
     ]
+
+
+TEXTS = [
+    (f"{text} {n}", label)
+    for n in range(20)
+    for text, label in (("it is a fine film", "good"), ("it was dull, and long", "bad"))
+]
+
+
+@pytest.mark.parametrize("missing", ["nan", "NaN", "None", "null", "NA", "N/A", "<NA>", ""])
+def test_missing_labels(tmp_path, missing):
+    """One of them makes neither a class, nor a class of every number."""
+    rows = [["text", "score"], *([f"text {n}", str(n / 3)] for n in range(9)), ["odd", missing]]
+    path = write(tmp_path / "x.tsv", rows)
+    examples = read_text_table(path)
+    assert examples.task_type == "regression" and len(examples) == 9
+    (note,) = examples.notes
+    assert "1 rows without a label" in note and missing in note
+    rows = [["text", "label"], ["a", "0.0"], ["b", missing], ["c", "1.0"]]
+    examples = read_text_table(write(tmp_path / "y.tsv", rows))
+    assert class_names(examples.examples) == ["0.0", "1.0"]
+
+
+def test_one_odd_value_among_numbers_is_named(tmp_path):
+    rows = [["text", "score"], *([f"text {n}", str(n / 3)] for n in range(9)), ["odd", "n/k"]]
+    path = write(tmp_path / "x.tsv", rows)
+    examples = read_text_table(path)
+    assert (examples.task_type, len(examples)) == ("regression", 9)
+    assert examples.problems == (f"{path}:11: 'n/k' is no number; mend it",)
+
+
+def test_decimal_commas(tmp_path):
+    rows = [["text", "score"], ["a, b", "3,5"], ["c", "0,25"], ["d", "4"]]
+    path = write(tmp_path / "x.csv", rows, ";")
+    examples = read_text_table(path)
+    assert [label for *_, label in found(examples)] == [3.5, 0.25, 4.0]
+    parted, commas = examples.notes
+    assert "parted by semicolons" in parted and "decimal commas" in commas
+
+
+@pytest.mark.parametrize("header", [("v1", "v2"), ("Message", "Kind"), ("the text", "is_spam?")])
+@pytest.mark.parametrize("label_first", [True, False])
+def test_headers_of_unknown_names(tmp_path, header, label_first):
+    order = -1 if label_first else 1
+    rows = [row[::order] for row in TEXTS]
+    path = write(tmp_path / "x.tsv", [header, *rows])
+    examples = read_text_table(path)
+    assert class_names(examples.examples) == ["bad", "good"] and len(examples) == len(TEXTS)
+    (note,) = examples.notes
+    assert f"the first row ({', '.join(header)}) is taken for a header" in note
+    assert found(read_text_table(path, Columns(header[0])))[0][0] == rows[0][0]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        ("a film like no other .", "mixed"),
+        ("nice", "good"),
+        ("it is a fine film 3", "x"),
+        ("7", "x"),
+    ],
+)
+def test_first_examples_are_no_headers(tmp_path, first):
+    examples = read_text_table(write(tmp_path / "x.tsv", [first, *TEXTS]))
+    assert found(examples)[0] == (first[0], None, first[1]) and examples.notes == ()
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("header", [[("text", "label")], []])
+def test_other_delimiters_of_csv(tmp_path, delimiter, header):
+    path = write(tmp_path / "x.csv", [*header, *TEXTS], delimiter)
+    examples = read_text_table(path)
+    assert found(examples)[1] == ("it was dull, and long 0", None, "bad")
+    assert "the columns are parted by" in examples.notes[0]
+
+
+def test_latin_1_and_utf16(tmp_path):
+    content = "text\tlabel\nça va\tgood\nnaïve\tbad\n"
+    path = tmp_path / "x.tsv"
+    path.write_bytes(content.encode("latin-1"))
+    (problem,) = read_text_table(path).file_problems
+    assert problem.startswith(f"{path}: 2 line(s) are not UTF-8, first line 2")
+    path.write_bytes(content.encode("utf-16"))
+    examples = read_text_table(path)
+    assert (found(examples)[0][0], examples.file_problems) == ("ça va", ())
+
+
+@pytest.mark.parametrize("layout", ["lines", "list", "data"])
+def test_json_called_json(tmp_path, layout):
+    objects = [{"text": "a", "label": 1}, {"text": "b", "label": 0}, 3]
+    path = tmp_path / "train.json"
+    lines = "\n".join(map(json.dumps, objects))
+    whole = objects if layout == "list" else {"data": objects}
+    path.write_text(lines if layout == "lines" else json.dumps(whole))
+    examples = read_file(path)
+    assert found(examples) == [("a", None, "1"), ("b", None, "0")]
+    assert len(examples.problems) == 1 and examples.problems[0].startswith(f"{path}:3: ")
+    path.write_text("[" * 100_000)
+    with pytest.raises(KerasuiteError, match="train.json: (no valid JSON|its JSON is nested too)"):
+        read_file(path)

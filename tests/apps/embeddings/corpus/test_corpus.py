@@ -85,6 +85,24 @@ def test_invalid_bytes_are_replaced_and_counted(tmp_path, monkeypatch):
         assert corpus.invalid_bytes == {bad: 3}
 
 
+def test_zero_bytes_count_wherever_they_stand(tmp_path):
+    text = b"some words\n" * 1_000
+    for place in (0, 5, len(text) // 2, len(text)):
+        path = write(tmp_path / "a.txt", text[:place] + b"\0" + text[place:])
+        corpus = Corpus([path])
+        assert {word for words in corpus for word in words} >= {"some", "words"}
+        assert corpus.invalid_bytes == {path: 1}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf16_with_a_byte_order_mark_is_read(tmp_path, encoding, monkeypatch):
+    monkeypatch.setattr(text_files, "PIECE", 7)
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    path = write(tmp_path / "a.txt", f"{mark}ein h\u00fcbscher\nsatz".encode(encoding))
+    corpus = Corpus([path])
+    assert list(corpus) == [["ein", "h\u00fcbscher"], ["satz"]] and not corpus.invalid_bytes
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -94,7 +112,7 @@ def test_invalid_bytes_are_replaced_and_counted(tmp_path, monkeypatch):
         ("plain.gz", b"no gzip", "plain.gz: is damaged"),
         ("bad.zip", b"no zip", "bad.zip: is damaged or no zip"),
         ("a.tar.gz", b"", "is a tar archive; unpack it"),
-        ("wide.txt", "text".encode("utf-16"), "is UTF-16"),
+        ("wide.txt", "text".encode("utf-16-le"), "is no text file"),
         ("binary.txt", b"a\0b", "is no text file"),
     ],
 )

@@ -26,13 +26,15 @@ def test_whitespace_keeps_tokens():
     assert split("New_York <unk> , 東京 です") == ["new_york", "<unk>", ",", "東京", "です"]
 
 
-def test_chinese():
-    words = word_splitter("zh-CN")("我来到北京清华大学，GPU ２０２６！")
+@pytest.mark.parametrize("language", ["zh-CN", "zho_Hans", "cmn"])
+def test_chinese(language):
+    words = word_splitter(language)("我来到北京清华大学，GPU ２０２６！")
     assert words == ["我", "来到", "北京", "清华大学", "gpu", "2026"]
 
 
 def test_what_cannot_be_split():
-    with pytest.raises(KerasuiteError, match="--pattern whitespace"):
-        word_splitter("ja")
+    for language in ("ja", "jpn_Jpan", "tha"):
+        with pytest.raises(KerasuiteError, match="--pattern whitespace"):
+            word_splitter(language)
     with pytest.raises(KerasuiteError, match="--pattern letters"):
         word_splitter("en", "letters")

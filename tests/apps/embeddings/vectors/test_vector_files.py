@@ -1,6 +1,11 @@
 """Files of word vectors: every format there and back, gensim's reading and writing, errors."""
 
+import bz2
 import gzip
+import io
+import lzma
+import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -59,7 +64,8 @@ def test_gensim_reads_glove_and_gzip_is_read(tmp_path, vectors):
 
 
 def test_glove_words_with_spaces(tmp_path):
-    vectors = WordVectors([". . .", "at b@c.d", "<unk>", "x"], np.arange(12).reshape(4, 3))
+    words = [". . .", "at b@c.d", "$ 1", "x", "y", "z"]
+    vectors = WordVectors(words, np.arange(18).reshape(6, 3))
     write_vectors(vectors, tmp_path / "v", "glove")
     assert_equal(read_vectors(tmp_path / "v"), vectors)
     with pytest.raises(KerasuiteError, match="the format word2vec cannot hold"):
@@ -109,7 +115,7 @@ def test_bad_row_is_named(tmp_path, row, message, header, number):
         (b"", "holds no word vectors"),
         (b"hello\n", "holds no word vectors"),
         (b"0 3\n", "holds no word vectors"),
-        (b"5 2\na 1 2\n", "has 1 vectors, but its first line promises 5"),
+        (b"5 99999999999\na \0\1\2\x80", "promises vectors of 99,999,999,999 numbers"),
         (b"2 1\na \0\0\x80?\nb \0", "ends in vector 2 of 2"),
         (b"1 1\na \0\0\xc0\x7f", "vector 1: the vector of 'a'"),
     ],
@@ -135,3 +141,76 @@ def test_bad_projector(tmp_path):
         read_vectors(tmp_path / "none")
     with pytest.raises(KerasuiteError, match="--format x"):
         write_vectors(WordVectors(["a"], [[1]]), tmp_path / "v", "x")
+
+
+@pytest.mark.parametrize("header", ["", "2 3\n", "2\t3\n", "\ufeff2 3\n", "\ufeff"])
+@pytest.mark.parametrize(
+    "row", ["{}\t{} {} {}", "{}\t{}\t{}\t{}", "{}  {}  {} {} ", "{} {} {} {}\t"]
+)
+@pytest.mark.parametrize("name", ["v.txt", "v.tsv", "v.vec"])
+def test_tabs_and_spaces(tmp_path, header, row, name):
+    rows = [row.format("the", "1.0", "-2", "3e-1"), row.format("of", 4, 5, 6)]
+    (tmp_path / name).write_text(header + "\n".join(rows) + "\n", encoding="utf-8")
+    found = read_vectors(tmp_path / name)
+    assert_equal(found, WordVectors(["the", "of"], [[1, -2, 0.3], [4, 5, 6]]))
+
+
+@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize("count", ["1", "2", "4", "99999999999999999999", "9" * 5_000])
+def test_a_count_that_does_not_fit(tmp_path, capsys, binary, count):
+    """Neither loses words nor refuses them; it is said."""
+    vectors = WordVectors(["a", "b", "c"], [[1, 2], [3, 4], [5, 6]])
+    write_vectors(vectors, tmp_path / "v", "word2vec-binary" if binary else "word2vec")
+    content = (tmp_path / "v").read_bytes().partition(b"\n")[2]
+    (tmp_path / "v").write_bytes(f"{count} 2\n".encode() + content)
+    assert_equal(read_vectors(tmp_path / "v"), vectors)
+    assert "has 3 vectors, but its first line promises" in capsys.readouterr().err
+
+
+def test_a_dimension_that_does_not_fit(tmp_path, capsys):
+    (tmp_path / "v").write_text("3 7\na 1 2\nb 3 4\nc 5 6\n")
+    assert read_vectors(tmp_path / "v").dim == 2
+    assert "vectors have 2 numbers, but its first line promises 7" in capsys.readouterr().err
+
+
+def packed(kind, content):
+    if kind != "zip":
+        return {"gz": gzip, "bz2": bz2, "xz": lzma}[kind].compress(content)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("__MACOSX/._v.txt", b"x")
+        archive.writestr("v.txt", content)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zip"])
+def test_packed_files(tmp_path, vectors, kind):
+    write_vectors(vectors, tmp_path / "v.txt")
+    content = packed(kind, (tmp_path / "v.txt").read_bytes())
+    path = tmp_path / f"v.{kind}"
+    path.write_bytes(content)
+    assert_equal(read_vectors(path), vectors)
+    for damaged in (content[: len(content) // 2], content[:2000] + b"garbage" * 99, b"no " * 9):
+        path.write_bytes(damaged)
+        with pytest.raises(KerasuiteError, match=f"v.{kind}: is (damaged|not packed)"):
+            read_vectors(path)
+
+
+def test_other_formats_are_named(tmp_path):
+    keyed = KeyedVectors(2)
+    keyed.add_vectors(["a"], np.ones((1, 2), np.float32))
+    keyed.save(str(tmp_path / "v.kv"))
+    np.save(tmp_path / "v.npy", np.ones(3))
+    with zipfile.ZipFile(tmp_path / "v.zip", "w") as archive:
+        archive.writestr("a.txt", "a 1 2\n")
+        archive.writestr("b.txt", "a 1 2\n")
+    with tarfile.open(tmp_path / "v.tgz", "w:gz") as archive:
+        archive.add(tmp_path / "v.npy")
+    for name, message in (
+        ("v.kv", "is a pickle, .* load"),
+        ("v.npy", "is an array of NumPy"),
+        ("v.zip", "holds a.txt, b.txt; unpack it"),
+        ("v.tgz", "is a tar archive; unpack it"),
+    ):
+        with pytest.raises(KerasuiteError, match=f"{name}: {message}"):
+            read_vectors(tmp_path / name)

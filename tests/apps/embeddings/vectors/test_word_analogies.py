@@ -104,3 +104,11 @@ def test_other_errors(tmp_path):
     with pytest.raises(KerasuiteError, match="unknown method"):
         evaluate(WordVectors(["x"], [[1.0]]), QUESTIONS, "cosine")
     assert is_questions(QUESTIONS) and not is_questions(datapath("wordsim353.tsv"))
+
+
+@pytest.mark.parametrize("comment", ["// Copyright 2013\n", "# a remark\n", "\n\n", "\ufeff\n//\n"])
+def test_comments_and_blank_lines(tmp_path, comment):
+    path = tmp_path / "q.txt"
+    path.write_text(f"{comment}: one\na b c d\n{comment.lstrip(chr(0xFEFF))}\ne f g h\n")
+    assert is_questions(path)
+    assert read_analogies(path) == (["one"], [(0, list("ABCD")), (0, list("EFGH"))])

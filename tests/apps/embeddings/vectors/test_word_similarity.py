@@ -9,7 +9,8 @@ from gensim.test.utils import datapath
 from scipy.stats import spearmanr
 
 from apps.embeddings.corpus.corpus import Corpus
-from apps.embeddings.vectors.word_similarity import evaluate, read_pairs, standard_files
+from apps.embeddings.vectors.pair_scores import read_pairs
+from apps.embeddings.vectors.word_similarity import evaluate, standard_files
 from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common.errors import KerasuiteError
 
@@ -74,8 +75,33 @@ def test_marks_titles_and_comments(tmp_path):
 
 def test_no_pairs(tmp_path):
     path = tmp_path / "p.tsv"
-    with pytest.raises(KerasuiteError, match="cannot be read"):
+    with pytest.raises(KerasuiteError, match="p.tsv: No such file"):
         read_pairs(path)
     path.write_text("# nothing\n")
     with pytest.raises(KerasuiteError, match="holds no pairs"):
         read_pairs(path)
+
+
+PAIRS = [("OLD", "NEW", 1.5), ("SMART", "WISE", 9.25), ("HARD", "EASY", 2.0)]
+SIMLEX = "word1\tword2\tPOS\tSimLex999\tconc(w1)\tconc(w2)\tconcQ\tAssoc(USF)\tSimAssoc333\tSD"
+
+
+@pytest.mark.parametrize(
+    ("titles", "row"),
+    [
+        ("", "{}\t{}\t{}"),
+        ("", "{} {} {}"),  # MEN, natural form
+        ("", "{}-n {}-v {}"),  # MEN, lemma form
+        ("Word 1,Word 2,Human (mean)", "{},{},{}"),
+        ("word1;word2;score", "{};{};{}"),
+        (SIMLEX, "{}\t{}\tA\t{}\t2.72\t2.81\t2\t7.25\t1\t0.41"),
+        ("", "{}\t{}\t{}\t5\t7\t9"),  # rare words, with the judges behind the mean
+        ("// a remark", "{}\t{}\t{}"),
+        ("\r\n# a remark\r", "{}\t{}\t{}\r"),
+    ],
+)
+def test_layouts(tmp_path, titles, row):
+    rows = [row.format(first.lower(), second.lower(), score) for first, second, score in PAIRS]
+    path = tmp_path / "p.txt"
+    path.write_text("\n".join([*filter(None, [titles]), *rows]) + "\n", newline="")
+    assert read_pairs(path) == PAIRS
