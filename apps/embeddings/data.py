@@ -19,8 +19,7 @@ from apps.embeddings.glove.cooccurrence import count_cooccurrences
 from apps.embeddings.glove.cooccurrence_file import CooccurrenceFile
 from apps.embeddings.word2vec import window_blocks
 from shared.common.files import write_text
-from shared.common.messages import warn
-from shared.text.text_files import decoded
+from shared.text.text_files import decoded, report_damaged
 
 # Names that `prepare_corpus` writes in the run folder.
 VOCABULARY, WORDS, PHRASES = "vocabulary.txt", "words.txt", "phrases.json"
@@ -48,7 +47,7 @@ def prepare_corpus(config: EmbedConfig, folder: Path) -> dict[str, Any]:
         phrases.save(folder / PHRASES)
         documents = _Joined(corpus, phrases)
     vocabulary = build_vocabulary(documents, config.corpus.min_count, config.corpus.max_vocab)
-    _report_invalid_bytes(corpus)
+    report_damaged(corpus.invalid_bytes)
     vocabulary.save(folder / VOCABULARY)
     encoded = encode(documents, vocabulary, folder / TOKENS)
     found = {
@@ -78,15 +77,6 @@ class _Joined(Iterable[list[str]]):
 
     def __iter__(self):
         return iter(self._phrases.apply(self._corpus))
-
-
-def _report_invalid_bytes(corpus: Corpus) -> None:
-    if corpus.invalid_bytes:
-        first = min(corpus.invalid_bytes)
-        warn(
-            f"{sum(corpus.invalid_bytes.values())} bytes in {len(corpus.invalid_bytes)} file(s) "
-            f"are not UTF-8 or zero and were replaced, first in {first}"
-        )
 
 
 def write_words(vocabulary: Vocabulary, folder: Path) -> Path:
