@@ -20,8 +20,7 @@ from apps.embeddings.glove.cooccurrence_file import COUNTS, CooccurrenceFile
 from apps.embeddings.word2vec import window_blocks
 from shared.common.checksums import write_checksum
 from shared.common.files import write_text
-from shared.common.messages import warn
-from shared.text.text_files import decoded
+from shared.text.text_files import decoded, report_damaged
 
 # Names that `prepare_corpus` writes in the run folder.
 VOCABULARY, WORDS, PHRASES = "vocabulary.txt", "words.txt", "phrases.json"
@@ -49,7 +48,7 @@ def prepare_corpus(config: EmbedConfig, folder: Path) -> dict[str, Any]:
         phrases.save(folder / PHRASES)
         documents = _Joined(corpus, phrases)
     vocabulary = build_vocabulary(documents, config.corpus.min_count, config.corpus.max_vocab)
-    _report_invalid_bytes(corpus)
+    report_damaged(corpus.invalid_bytes)
     vocabulary.save(folder / VOCABULARY)
     encoded = encode(documents, vocabulary, folder / TOKENS)
     found = {
@@ -81,15 +80,6 @@ class _Joined(Iterable[list[str]]):
 
     def __iter__(self):
         return iter(self._phrases.apply(self._corpus))
-
-
-def _report_invalid_bytes(corpus: Corpus) -> None:
-    if corpus.invalid_bytes:
-        first = min(corpus.invalid_bytes)
-        warn(
-            f"{sum(corpus.invalid_bytes.values())} bytes in {len(corpus.invalid_bytes)} file(s) "
-            f"are not UTF-8 or zero and were replaced, first in {first}"
-        )
 
 
 def prepared_files(folder: Path) -> list[Path]:

@@ -7,11 +7,13 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import find_inputs
+from shared.common.messages import warn
 from shared.text.text_encoding import is_binary, utf8_stream
 
 TEXT_SUFFIXES = (".txt", ".text", ".tokens", ".cor")
@@ -23,22 +25,43 @@ MAX_WORD_LENGTH = 1 << 20
 DAMAGED = re.compile("[\0\udc80-\udcff]")
 
 
-def lines_of(data: Sequence[str | os.PathLike], breaks: str = " \t\r\n") -> Iterator[str]:
+def lines_of(
+    data: Sequence[str | os.PathLike],
+    breaks: str = " \t\r\n",
+    damaged: Counter[str] | None = None,
+) -> Iterator[str]:
     """The lines of files and folders, without line ends, empty ones too; one after each file.
 
     Args:
         data: files, folders (recursive: .txt .text .tokens .cor, .gz and .zip of such) or globs.
         breaks: where a line of more than 250,000 characters may be cut.
+        damaged: counts the bytes of each file that are not UTF-8 or zero.
 
     Raises:
         KerasuiteError: if a path is missing, holds no text or cannot be read.
     """
     for source in find_inputs(data, SUFFIXES):
         for name, stream in open_texts(str(source.path)):
-            for piece in cut((text for text, _ in decoded(name, stream)), breaks):
+            for piece in cut(_counted(name, stream, damaged), breaks):
                 for line in piece.removesuffix("\n").split("\n"):
                     yield line.removesuffix("\r")
             yield ""
+
+
+def _counted(name: str, stream: BinaryIO, damaged: Counter[str] | None) -> Iterator[str]:
+    for text, invalid in decoded(name, stream):
+        if damaged is not None and invalid:
+            damaged[name] += invalid
+        yield text
+
+
+def report_damaged(damaged: Mapping[str, int]) -> None:
+    """Warns of bytes that were replaced, by file."""
+    if damaged:
+        warn(
+            f"{sum(damaged.values()):,} bytes in {len(damaged)} file(s) are not UTF-8 or zero and "
+            f"were replaced, first in {min(damaged)}; convert the file"
+        )
 
 
 def cut(texts: Iterable[str], breaks: str) -> Iterator[str]:

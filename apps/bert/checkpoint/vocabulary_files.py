@@ -1,5 +1,6 @@
 """Word pieces in a checkpoint's folder: vocab.txt or tokenizer.json, and tokens added to them."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,11 +96,17 @@ def _of_tokenizer(path: Path) -> list[str]:
     if not isinstance(numbers, dict) or not numbers:
         raise KerasuiteError(f"{path}: has no word pieces in it; fetch it again")
     words = {_number(path, word, number): word for word, number in numbers.items()}
-    return [words.get(number, "") for number in range(max(words) + 1)]
+    return [_one_line(words.get(number, "")) for number in range(max(words) + 1)]
+
+
+def _one_line(word: str) -> str:
+    """A word, or "" where it has a line end: no text has it, and words are kept a line each."""
+    return "" if "\n" in word or "\r" in word else word
 
 
 def _number(path: Path, word: Any, number: Any) -> int:
-    if not isinstance(word, str) or type(number) is not int or not 0 <= number < MAX_WORDS:
+    is_word = isinstance(word, str) and not re.search("[\ud800-\udfff]", word)
+    if not is_word or type(number) is not int or not 0 <= number < MAX_WORDS:
         raise KerasuiteError(
             f"{path}: the number of the word piece {_short(word)} is {_short(number)}; it must be "
             f"one of 0 to {MAX_WORDS - 1:,}: fetch it again"
@@ -119,7 +126,8 @@ def added_tokens(folder: Path) -> dict[int, str]:
     found: dict[int, str] = {}
     for path, entries in _added_entries(folder):
         for number, word in entries:
-            found[_number(path, word, number)] = word
+            number = _number(path, word, number)
+            found[number] = _one_line(word)
     return found
 
 

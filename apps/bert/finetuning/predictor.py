@@ -18,6 +18,7 @@ from apps.bert.tasks.tables import CSV, JSON, TSV, table_suffix
 from apps.bert.tasks.text_tables import read_text_table
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
+from shared.common.messages import warn
 from shared.engine.prediction.line_predictor import LinePredictor
 from shared.text.line_files import read_line
 
@@ -56,6 +57,8 @@ class FineTunedPredictor(LinePredictor):
             yield from super().split(source)
             return
         found = self.examples(source.path)
+        for note in (*found.notes, *found.file_problems):
+            warn(note)
         for line, content in _in_order(found):
             yield dataclasses.replace(source, line=line, content=content)
 

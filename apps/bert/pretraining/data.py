@@ -1,6 +1,7 @@
 """Sequences of plain text, and their tf.data pipeline."""
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from apps.bert.pretraining.sequences import (
 from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.text.text_batches import dataset_of
-from shared.text.text_files import lines_of
+from shared.text.text_files import lines_of, report_damaged
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 TRAIN, VALIDATION = "train.npz", "validation.npz"
@@ -37,12 +38,13 @@ def prepare_text(config: CorpusConfig, tokenizer: WordPieceTokenizer, folder: Pa
     Raises:
         KerasuiteError: if there is too little text for a sequence.
     """
-    options = config.sequences
-    train = encode_text(lines_of(config.data), tokenizer)
+    options, damaged = config.sequences, Counter()
+    train = encode_text(lines_of(config.data, damaged=damaged), tokenizer)
     if options.validation:
-        held_out = encode_text(lines_of(options.validation), tokenizer)
+        held_out = encode_text(lines_of(options.validation, damaged=damaged), tokenizer)
     else:
         train, held_out = split_text(train, options.validation_split)
+    report_damaged(damaged)
     for text, name in ((train, TRAIN), (held_out, VALIDATION)):
         if not len(stretches_of(text, config)):
             raise KerasuiteError(

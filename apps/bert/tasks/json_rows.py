@@ -1,12 +1,14 @@
 """JSON files of objects: one object a line, a list of objects, or such a list below "data"."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from shared.common.errors import KerasuiteError
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # Row number and object of each row.
 Objects = list[tuple[int, dict[str, Any]]]
 
@@ -21,7 +23,7 @@ def parse_document(path: Path, lines: Sequence[str]) -> Any:
     if len(texts) > 1 and isinstance(_value_of(texts[0]), dict):
         return None
     try:
-        return json.loads("\n".join(lines))
+        return _loads("\n".join(lines))
     except RecursionError as error:
         raise KerasuiteError(f"{path}: its JSON is nested too deeply; give a flat file") from error
     except ValueError as error:
@@ -78,7 +80,7 @@ def _of_lines(path: Path, lines: Sequence[str]) -> tuple[Objects, list[str]]:
         if not line.strip():
             continue
         try:
-            values.append((number, json.loads(line)))
+            values.append((number, _loads(line)))
         except (ValueError, RecursionError) as error:
             problems.append(f"{path}:{number}: no valid JSON ({error}); write one object per line")
     objects = [(number, value) for number, value in values if isinstance(value, dict)]
@@ -90,8 +92,26 @@ def _of_lines(path: Path, lines: Sequence[str]) -> tuple[Objects, list[str]]:
     return objects, problems
 
 
+def _loads(text: str) -> Any:
+    """The value of a JSON text; half characters such as "\\ud83d", which no file can hold, become
+    U+FFFD."""
+    value = json.loads(text)
+    return _without_surrogates(value) if "\\ud" in text.lower() else value
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return _SURROGATE.sub("\ufffd", value)
+        case list():
+            return [_without_surrogates(item) for item in value]
+        case dict():
+            return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    return value
+
+
 def _value_of(line: str) -> Any:
     try:
-        return json.loads(line)
+        return _loads(line)
     except (ValueError, RecursionError):
         return None

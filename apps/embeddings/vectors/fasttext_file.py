@@ -79,7 +79,7 @@ def read_fasttext(path: Path, file: BinaryIO) -> SubwordVectors:
         data = file.read()
     try:
         return _parsed(path, data)
-    except (struct.error, ValueError, IndexError) as error:
+    except (struct.error, ValueError, OverflowError) as error:
         raise KerasuiteError(
             f"{path}: is a damaged model of fastText ({error}); fetch it again"
         ) from error

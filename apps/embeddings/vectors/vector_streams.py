@@ -53,7 +53,7 @@ def open_vectors(path: Path) -> Iterator[BinaryIO]:
             unpack = next((op for start, op in _PACKED.items() if begin.startswith(start)), None)
             if begin.startswith(_ZIP):
                 with zipfile.ZipFile(file) as archive:
-                    yield _as_text(archive.open(_only_member(path, archive)))
+                    yield _as_text(_open_member(path, archive))
             elif unpack:
                 with unpack(file) as stream:
                     yield _as_text(_unless_archive(path, stream))
@@ -64,9 +64,9 @@ def open_vectors(path: Path) -> Iterator[BinaryIO]:
     except DAMAGES as error:
         raise KerasuiteError(f"{path}: is damaged ({error}); fetch it again") from error
     except OSError as error:
-        if error.errno is not None:
+        if error.filename:
             raise
-        # Of bz2, which has no class of its own for it.
+        # Of bz2 and of zip, which have no class of their own for it.
         raise KerasuiteError(f"{path}: is damaged ({error}); fetch it again") from error
 
 
@@ -83,7 +83,8 @@ def _unless_archive(path: Path, stream: BinaryIO) -> BinaryIO:
     return stream
 
 
-def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
+def _open_member(path: Path, archive: zipfile.ZipFile) -> BinaryIO:
+    """Opens the only file of an archive."""
     names = [
         info.filename
         for info in archive.infolist()
@@ -92,4 +93,7 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
     if len(names) != 1:
         listed = ", ".join(names[:8]) or "nothing"
         raise KerasuiteError(f"{path}: holds {listed}; unpack it and name one file of vectors")
-    return names[0]
+    try:
+        return archive.open(names[0])
+    except (RuntimeError, NotImplementedError) as error:
+        raise KerasuiteError(f"{path}: {error}; unpack the archive yourself") from error

@@ -289,7 +289,7 @@ def test_document_vectors_are_the_papers(corpus, run, saved_model, kerasuite, tm
         ("torn.gz", gzip.compress(b"cat dog", mtime=0)[:-12]),
         ("false.gz", b"cat dog"),
         ("binary.txt", b"cat\0dog"),
-        ("utf16.txt", "cat dog".encode("utf-16")),
+        ("utf16.txt", "cat dog".encode("utf-16-le")),
     ],
 )
 def test_damaged_texts_are_rejected_and_stop_nothing(name, content, run, tmp_path):

@@ -179,3 +179,11 @@ def test_wrong_types_of_word_pieces(tmp_path, vocab):
     write(tmp_path, "tokenizer.json", {"model": {"type": "WordPiece", "vocab": vocab}})
     with pytest.raises(KerasuiteError, match="tokenizer.json: "):
         read_vocabulary(tmp_path)
+
+
+def test_words_with_line_ends_shift_no_other(tmp_path):
+    """vocab.txt, which a run keeps, has a word a line."""
+    words = [*SPECIAL, "\n", "a", "\r", "b"]
+    vocab = {word: number for number, word in enumerate(words)}
+    write(tmp_path, "tokenizer.json", {"model": {"type": "WordPiece", "vocab": vocab}})
+    assert read_vocabulary(tmp_path) == [*SPECIAL, "[unused5]", "a", "[unused7]", "b"]

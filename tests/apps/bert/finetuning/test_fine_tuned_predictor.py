@@ -48,3 +48,17 @@ def test_a_model_without_a_masked_lm_head_does_not_augment(monkeypatch, tmp_path
     monkeypatch.setattr("shared.engine.run.open_run", lambda app, folder: run)
     with pytest.raises(KerasuiteError, match="has no masked-LM head"):
         tools._masked(tmp_path, 5)
+
+
+def test_what_was_recognised_is_said(tmp_path, capsys):
+    """In prediction as in training; the columns that the user named are those of the model."""
+    path = tmp_path / "a.conllu"
+    path.write_bytes("1\tEspaña\tX\tB-LOC\n2\tes\tY\tO\n\n".encode("latin-1"))
+    task = {"task_type": "tagging", "labels": ["O", "B-LOC", "I-LOC"]}
+    (found,) = TaggingPredictor(task).split(Source("a.conllu", path))
+    assert found.content.words == ("Espa\ufffda", "es")
+    err = " ".join(capsys.readouterr().err.split())
+    assert "column 2 is read as words" in err and "1 line(s) are not UTF-8" in err
+    named = task | {"columns": {"text": "3", "pair": "", "label": "4"}}
+    (found,) = TaggingPredictor(named).split(Source("a.conllu", path))
+    assert found.content.words == ("X", "Y")

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from apps.bert.commands import commands
 from apps.bert.pretraining.check import describe
 from apps.bert.pretraining.config import PretrainConfig
-from apps.bert.pretraining.data import make_examples
+from apps.bert.pretraining.data import make_examples, prepare_text
 from apps.bert.pretraining.sequences import encode_text
 from shared.common import config as configs
 from shared.common.errors import SOME_REJECTED, KerasuiteError, UsageError
@@ -75,3 +75,26 @@ def test_too_little_text_to_evaluate_on(lines, pairs, lacks):
     enough = make_examples(encode_text(["a b", "b a"], tokenizer), *arguments)
     x, _ = enough.batch(np.arange(len(enough)))
     assert len(x["token_ids"]) == 1
+
+
+def test_damaged_bytes_are_said_in_training_too(tmp_path, capsys):
+    (tmp_path / "a.txt").write_bytes(b"\xff" + b"a b b a\n" * 40 + b"\0 a b\n" + b"a b\n" * 99)
+    values = {"preset": "test", "data": (str(tmp_path / "a.txt"),)}
+    tokenizer = WordPieceTokenizer([*SPECIAL_TOKENS, "a", "b"], True)
+    prepare_text(configs.resolve(PretrainConfig, values), tokenizer, tmp_path)
+    assert "2 bytes in 1 file(s) are not UTF-8 or zero" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "message"),
+    [
+        ("a.tsv", "r\xe9sum\xe9 {}\t{}\n", "30 line(s) are not UTF-8, first line 1"),
+        ("a.tsv", "text {} of it\tham\n", "all labels are 'ham'"),
+        ("a.conll", "w{} NN\nv NN\n\n", "all labels are 'NN'"),
+    ],
+)
+def test_what_is_wrong_with_labelled_data(tmp_path, name, row, message):
+    rows = "".join(row.format(number, number % 2) for number in range(30))
+    (tmp_path / name).write_bytes(rows.encode("latin-1"))
+    found = check(tmp_path / name)
+    assert found.exit_code == SOME_REJECTED and message in found.output

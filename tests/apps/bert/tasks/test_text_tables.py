@@ -383,3 +383,10 @@ def test_json_called_json(tmp_path, layout):
     path.write_text("[" * 100_000)
     with pytest.raises(KerasuiteError, match="train.json: (no valid JSON|its JSON is nested too)"):
         read_file(path)
+
+
+def test_half_characters_of_json_are_replaced(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"text": "a \\ud83d b \\ud83d\\ude00", "label": "\\udc00"}\n')
+    (example,) = read_text_table(path).examples
+    assert (example.text, example.label) == ("a \ufffd b \U0001f600", "\ufffd")
