@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
-from shared.text.text_encoding import utf8_stream
 
 # A line has to fit into memory some hundred times.
 MAX_LINE_BYTES = 4 * 2**20
 _BLOCK = 2**20
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # Characters that would end or spoil a line: control characters, line and paragraph separators, the
 # byte-order mark; and the sign by which vocabularies write a space.
 _BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff▁]")
@@ -22,14 +22,16 @@ _BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff▁]")
 def split_lines(source: Source) -> Iterator[Source]:
     """One source for each line of a file; `content` is the line as bytes, without its end.
 
-    A line ends with \\n or \\r\\n; the last one may lack it. UTF-16 with a byte-order mark becomes
-    UTF-8. The content of a line that is too long is None.
+    A line ends with \\n or \\r\\n; the last one may lack it. The content of a line that is too
+    long is None.
 
     Raises:
-        KerasuiteError: if the file cannot be read on.
+        KerasuiteError: if the file cannot be read on, or is UTF-16.
     """
     with source.open() as file:
         for number, line in enumerate(_raw_lines(source, file), 1):
+            if number == 1 and line and line.startswith(_UTF16_MARKS) and b"\0" in line:
+                raise KerasuiteError(f"{source.name} is UTF-16; convert it to UTF-8")
             content = None if line is None else line.removesuffix(b"\n").removesuffix(b"\r")
             yield dataclasses.replace(source, line=number, content=content)
 
@@ -103,9 +105,8 @@ def is_gzip(name: str) -> bool:
 
 def _raw_lines(source: Source, file: BinaryIO) -> Iterator[bytes | None]:
     """Lines with their ends; None for those that are too long, which are read past."""
-    number = 0
+    number, opened = 0, _opened(source, file)
     try:
-        opened = _opened(source, file)
         while line := opened.readline(MAX_LINE_BYTES):
             number += 1
             rest = line
@@ -119,4 +120,4 @@ def _raw_lines(source: Source, file: BinaryIO) -> Iterator[bytes | None]:
 
 
 def _opened(source: Source, file: BinaryIO) -> BinaryIO:
-    return utf8_stream(gzip.GzipFile(fileobj=file) if is_gzip(source.name) else file)
+    return gzip.GzipFile(fileobj=file) if is_gzip(source.name) else file
