@@ -132,6 +132,7 @@ def looks_like_conll(path: Path, tags: Collection[str] = ()) -> bool:
         return True
     lines = _first_lines(path)
     texts = [line for line in lines if line.strip() and not COMMENT.match(line)]
+    texts = [line for line in texts if not line.startswith("#\t")] or texts
     rows = [split_columns(line, "\t" in line) for line in texts]
     if any(row[0] == DOCUMENT for row in rows):
         return True

@@ -45,7 +45,9 @@ class ConllColumns:
         """Whether a line in front of a sentence is none of its words: "# O" may be one."""
         if not line.startswith("#"):
             return False
-        return self.indexed or bool(COMMENT.match(line)) or len(self.split(line)) != self.width
+        if self.indexed or COMMENT.match(line) or ("\t" in line and not self.tabs):
+            return True
+        return len(self.split(line)) != self.width
 
     def is_no_word(self, columns: Sequence[str]) -> bool:
         """Whether a row of CoNLL-U is no word of its own."""

@@ -33,7 +33,7 @@ def looks_like_header(rows: Sequence[Sequence[str]]) -> bool:
     columns = [[row[index].strip() for row in others] for index in range(len(first))]
     if any(cell in column for cell, column in zip(first, columns, strict=True)):
         return False
-    return any(map(_is_label_column, columns)) and any(map(_has_texts, columns))
+    return any(map(_is_label_column, columns)) and any(map(_tells_header, columns))
 
 
 def _is_label_column(values: Sequence[str]) -> bool:
@@ -43,6 +43,7 @@ def _is_label_column(values: Sequence[str]) -> bool:
     return sum(number_of(value) is not None for value in values) > 0.8 * len(values)
 
 
-def _has_texts(values: Sequence[str]) -> bool:
-    """Whether most values have several words, as no header has."""
-    return sum(" " in value for value in values) > len(values) / 2
+def _tells_header(values: Sequence[str]) -> bool:
+    """Whether most values have several words, or each occurs ten times: a name is none of them."""
+    texts = sum(" " in value for value in values)
+    return texts > len(values) / 2 or 10 * len(set(values)) <= len(values)

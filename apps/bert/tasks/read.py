@@ -9,7 +9,7 @@ from apps.bert.tasks.conll import looks_like_conll, read_conll
 from apps.bert.tasks.examples import CHOICE, QUESTIONS, TAGGING, Examples
 from apps.bert.tasks.splits import hold_out, training_files, validation_files
 from apps.bert.tasks.squad import has_questions, read_squad
-from apps.bert.tasks.tables import is_table, table_suffix
+from apps.bert.tasks.tables import TSV, is_table, table_suffix
 from apps.bert.tasks.text_tables import read_text_table
 from shared.common.errors import KerasuiteError
 
@@ -124,8 +124,8 @@ def read_file(path: Path, task_type: str = "auto", columns: Columns = Columns())
         raise KerasuiteError(f"{path}: no such file; check the path")
     if task_type == QUESTIONS or (task_type == "auto" and has_questions(path)):
         return read_squad(path)
-    # Of the table formats only a .txt may hold CoNLL columns.
-    table = is_table(path) and table_suffix(path) != ".txt"
+    # Of the table formats those with tabs may hold CoNLL columns (GermEval's is a .tsv).
+    table = is_table(path) and table_suffix(path) not in TSV
     if task_type == TAGGING or (task_type == "auto" and not table and looks_like_conll(path)):
         return read_conll(path, named=columns)
     found = read_text_table(path, columns, task_type)

@@ -16,6 +16,7 @@ TSV, CSV, JSON = (".tsv", ".tab", ".txt"), (".csv",), (".jsonl", ".ndjson", ".js
 # What a .csv may have between its columns, commas first.
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SNIFFED_ROWS = 200
+_RARELY = 0.05
 
 Rows = list[tuple[int, tuple[str | None, ...]]]
 
@@ -139,6 +140,7 @@ def _is_header(row: Sequence[str], known: Sequence[str]) -> bool:
 
 def _from_rows(path: Path, rows: list, known: Sequence[str]) -> Table:
     """The rows with their header; rows of another length become problems."""
+    rows, emptied = _without_empty_columns(path, rows)
     first = rows[0][1] if rows else ()
     known_header, notes = _is_header(first, known), ()
     guessed = not known_header and looks_like_header([row for _, row in rows])
@@ -159,7 +161,27 @@ def _from_rows(path: Path, rows: list, known: Sequence[str]) -> Table:
         for line, row in rows
         if len(row) != len(columns)
     )
-    return Table(path, columns, fitting, problems, has_header, guessed, notes)
+    return Table(path, columns, fitting, problems, has_header, guessed, emptied + notes)
+
+
+def _without_empty_columns(path: Path, rows: list) -> tuple[list, tuple[str, ...]]:
+    """The rows without last columns that have no name and hardly any value, and a note on these.
+
+    Spreadsheets write them: "v1,v2,,,".
+    """
+    first = rows[0][1] if rows else ()
+    named = len(first)
+    while named and not first[named - 1].strip():
+        named -= 1
+    whole = [row for _, row in rows if len(row) == len(first)]
+    filled = sum(any(cell.strip() for cell in row[named:]) for row in whole)
+    if not 1 < named < len(first) or filled > _RARELY * len(whole):
+        return rows, ()
+    cut = [(line, row[:named] if len(row) == len(first) else row) for line, row in rows]
+    if not filled:
+        return cut, ()
+    note = f"{path}: {filled:,} rows have text in columns without a name, which are left out"
+    return cut, (note,)
 
 
 def _from_objects(path: Path, objects: Objects, problems: list[str]) -> Table:

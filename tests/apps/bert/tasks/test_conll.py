@@ -197,7 +197,7 @@ def test_the_real_file(real_data):
 
 def test_rows_of_words_decide_the_separator(tmp_path):
     """Not comments, nor -DOCSTART-, which have the other one in many files."""
-    spaces = "# id 1\tdomain=dev\nparis _ _ B-LOC\nis _ _ O\n\n# id 2\tdomain=dev\nx _ _ O\n"
+    spaces = "# a\tb c\nparis _ _ B-LOC\nis _ _ O\n\n# id 2\tdomain=dev\nx _ _ O\n"
     tabs = "-DOCSTART- -X- O O\n\nNew York\tB-LOC\nis\tO\n\n# a remark of mine\nx\tO\n"
     for text, word in ((spaces, "paris"), (tabs, "New York")):
         examples = read_conll(write(tmp_path / "a.conll", text))

@@ -190,3 +190,13 @@ def test_real_folders(real_data):
             validation,
         )
         assert found.problems == ()
+
+
+def test_a_tsv_of_conll_columns(tmp_path):
+    """GermEval's: comments of two columns, an index in front, two columns of tags."""
+    path = tmp_path / "train.tsv"
+    sentence = "#\thttp://x [2009]\n1\tAnna\tB-PER\tO\n2\tsagte\tO\tO\n3\tes\tO\tO\n\n"
+    path.write_text(sentence * 5)
+    examples = read_file(path)
+    assert examples.task_type == "tagging" and len(examples) == 5 and not examples.problems
+    assert examples.examples[0].tags == ("B-PER", "O", "O")

@@ -390,3 +390,16 @@ def test_half_characters_of_json_are_replaced(tmp_path):
     path.write_text('{"text": "a \\ud83d b \\ud83d\\ude00", "label": "\\udc00"}\n')
     (example,) = read_text_table(path).examples
     assert (example.text, example.label) == ("a \ufffd b \U0001f600", "\ufffd")
+
+
+@pytest.mark.parametrize("header", ["v1,v2,,,", "label,text,,,"])
+def test_last_columns_without_name_or_text(tmp_path, header):
+    """As spreadsheets write them."""
+    rows = [f"{'spam' if n % 3 else 'ham'},see you at {n},,," for n in range(30)]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([header, *rows, "ham,see you,odd,,"]) + "\n")
+    examples = read_text_table(path)
+    assert len(examples) == 31 and class_names(examples.examples) == ["ham", "spam"]
+    assert examples.notes[0] == (
+        f"{path}: 1 rows have text in columns without a name, which are left out"
+    )
