@@ -169,6 +169,8 @@ def load_init(run: Run, model: keras.Model) -> None:
     if not run.config.init:
         return
     path = Path(run.config.init)
+    if others := other_classes(path, run.artifacts):
+        warn(f"--init {path}: {others}")
     path = path / "model.keras" if path.is_dir() else path
     if not path.is_file():
         raise KerasuiteError(f"--init {path}: no such file; give a run folder or a weights file")
@@ -190,6 +192,26 @@ def load_init(run: Run, model: keras.Model) -> None:
         more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
         warn(f"--init {path}: nothing in it fits {', '.join(names[:MAX_NAMED])}{more}; "
              f"begins untrained")  # fmt: skip
+
+
+def other_classes(folder: Path, artifacts: dict[str, Any]) -> str:
+    """What to say if a run has other classes in equal number, whose outputs would be taken.
+
+    Args:
+        folder: folder of the run that is started from.
+        artifacts: of the run that starts.
+    """
+    saved = folder / "artifacts.json"
+    theirs = read_json(saved) if saved.is_file() else {}
+    for key in ("class_names", "labels"):
+        here, there = artifacts.get(key) or [], theirs.get(key) or []
+        if len(here) == len(there) and here != there:
+            first = next(index for index, name in enumerate(here) if name != there[index])
+            return (
+                f"its classes are others, or in another order ('{there[first]}' where "
+                f"'{here[first]}' is now); the last layer starts from theirs"
+            )
+    return ""
 
 
 def copy_matching_weights(source: keras.Model, target: keras.Model) -> list[str]:
