@@ -90,7 +90,7 @@ def resolved_with_init(config: Any, shape: EncoderConfig) -> Any:
     Warns of options that contradict --init and have no effect.
     """
     resolved, unused = inherit_group(config, "encoder", shape, DROPOUT)
-    if config.tokens.vocabulary:
+    if hasattr(config, "tokens") and config.tokens.vocabulary:
         unused.insert(0, "--vocabulary")
     if unused:
         warn(f"--init {config.init}: brings its encoder and vocabulary; not used: "

@@ -20,6 +20,7 @@ from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common import config as configs
 from shared.common import stream
 from shared.common.checksums import verify_checksum
+from shared.common.errors import KerasuiteError
 from shared.engine.app import LAST_EPOCH, App
 from shared.engine.run import Run
 from shared.engine.training.optimizer import build_optimizer
@@ -89,6 +90,17 @@ class EmbedApp(App):
         return model
 
     # === Results ===
+
+    def init_weights(self, run: Run, model: keras.Model) -> None:
+        """Starts from a run with the same words: a row of its tables belongs to a word."""
+        path = Path(run.config.init) / data.VOCABULARY
+        is_run = bool(run.config.init) and path.is_file()
+        if is_run and Vocabulary.load(path).words != self.vocabulary.words:
+            raise KerasuiteError(
+                f"--init {run.config.init}: has other words than these data; start from a run on "
+                f"the same data, with the same --min-count and --max-vocab"
+            )
+        super().init_weights(run, model)
 
     def evaluator(self, run: Run) -> EmbeddingEvaluator:
         judgements = Judgements(self._judgement_files, run.config.corpus.language)

@@ -20,6 +20,7 @@ from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.engine import verbs
+from shared.engine.app import App
 from shared.engine.run import load_best, open_run
 from shared.engine.training.train import train
 from shared.testing.app_test import read_lines
@@ -151,6 +152,22 @@ def test_own_judgements(tmp_path, run):
     assert (tmp_path / "report" / "samples" / "neighbors.html").stat().st_size
     with pytest.raises(KerasuiteError, match="no such file"):
         Judgements(["missing.tsv"])
+
+
+def test_rows_of_other_words_are_no_start(run, monkeypatch):
+    """Tables of one size may belong to other words."""
+    started = []
+    monkeypatch.setattr(App, "init_weights", lambda self, run, model: started.append(model))
+    app = EmbedApp()
+    opened = open_run(app, run.folder)
+    opened.config = configs.replaced(opened.config, {"init": str(run.folder)})
+    model = load_best(app, opened)
+    app.init_weights(opened, model)
+    words = app.vocabulary.words
+    app.vocabulary = Vocabulary([*words[1:], words[0]], app.vocabulary.counts)
+    with pytest.raises(KerasuiteError, match="has other words"):
+        app.init_weights(opened, model)
+    assert started == [model]
 
 
 # === The SavedModel ===
