@@ -15,6 +15,8 @@ BlazingText: Scaling and Accelerating Word2Vec using Multiple GPUs.
 """
 
 import abc
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -163,14 +165,16 @@ class BlockModel(keras.Model, abc.ABC):
         """
         rate = tf.cast(self.optimizer.learning_rate, tf.float32)
         alone = tf.distribute.get_replica_context().num_replicas_in_sync == 1
-        alone_step = tf.function(
-            self._train_alone, jit_compile=xla_knows_gpus() or None, autograph=False
-        )
-        loss, pairs = (alone_step if alone else self._train_together)(batch, rate)
+        loss, pairs = (self._compiled_step if alone else self._train_together)(batch, rate)
         self.optimizer.iterations.assign_add(1)
         kept = tf.math.count_nonzero(batch["left"] + batch["right"], dtype=tf.float32)
         read = tf.cast(tf.reduce_sum(batch["raw_words"]), tf.float32)
         return {"loss": (loss, pairs), "kept": (kept, read)}
+
+    @functools.cached_property
+    def _compiled_step(self) -> Callable:
+        """`_train_alone`, compiled by XLA unless there is a GPU that it does not know."""
+        return tf.function(self._train_alone, jit_compile=xla_knows_gpus() or None, autograph=False)
 
     def _train_alone(self, batch, rate):
         """All micro-steps in one loop; compiled by XLA, it updates the tables in place."""
