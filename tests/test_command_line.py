@@ -331,7 +331,13 @@ def test_options_that_cannot_change_on_resume(run, tmp_path):
     assert (folder / "history.csv").read_bytes() == before
 
 
-@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed",
+    [
+        "<&- >&- 2>&-",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("2>&-", ">&-", "<&-")),
+    ],
+)
 def test_closed_standard_streams(tmp_path, closed):
     """As a daemon has them: the same exit code, and nothing printed lands in a file."""
     data = write_classes(tmp_path / "data", {"a": 2, "b": 2})
@@ -346,14 +352,13 @@ def test_output_in_ascii(tmp_path):
     data = write_classes(tmp_path / "data", {"ünï": 2, "b": 2})
     (data / "ünï" / "名前.jpg").write_bytes(b"not an image")
     (data / "b" / os.fsdecode(b"\xff.jpg")).write_bytes(b"not an image")
-    for encoding in ("ascii", "utf-8"):
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", "classify", "check", data],
-            cwd=ROOT, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding},
-        )  # fmt: skip
-        assert done.returncode == 3, done.stderr
-        assert "名前.jpg".encode(encoding, "backslashreplace") in done.stdout
-        assert b"internal error" not in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "classify", "check", data],
+        cwd=ROOT, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "名前.jpg".encode("ascii", "backslashreplace") in done.stdout
+    assert b"internal error" not in done.stderr
 
 
 def test_names_that_are_not_utf8(run, tmp_path):
