@@ -307,6 +307,8 @@ def test_batches_with_cpu_data_parallel_killed_resumed_and_evaluated(tmp_path, m
 def test_steps_compiled_by_xla_give_the_same_losses(case, data):
     if "xla" in load_app(case.import_path).config_class.absent:
         pytest.skip("compiles its own loop")
+    if case.command == "detect":
+        pytest.skip("XLA has no deterministic gradient of max pooling")
     plain, compiled = (
         app_test.step_losses(case, data, 8, "single", set=f"xla={choice}")
         for choice in ("off", "on")

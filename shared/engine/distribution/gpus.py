@@ -72,11 +72,14 @@ def gpu_capabilities() -> list[tuple[int, int]]:
     return [detail.get("compute_capability", (0, 0)) for detail in details]
 
 
-def use_xla(choice: str, replicas: int, on_gpu: bool, batch_spec: Any) -> bool:
+def use_xla(
+    choice: str, replicas: int, on_gpu: bool, batch_spec: Any, deterministic: bool = False
+) -> bool:
     """Whether the training step is compiled by XLA.
 
     `auto` does so on one GPU that XLA knows, for batches whose rows are all of one shape: each
-    other shape would be compiled anew. Not on a CPU: on two cores the preset `tiny` of classify
+    other shape would be compiled anew. Not with deterministic kernels, which XLA lacks for the
+    gradient of max pooling. Not on a CPU: on two cores the preset `tiny` of classify
     ran at 358 examples/s with it and at 1,052 without, that of srgan at 285 and 404.
 
     Args:
@@ -84,6 +87,7 @@ def use_xla(choice: str, replicas: int, on_gpu: bool, batch_spec: Any) -> bool:
         replicas: of the strategy.
         on_gpu: whether the step runs on a GPU.
         batch_spec: specs of a batch, or None where they are not known beforehand.
+        deterministic: whether kernels are to be deterministic.
     """
     if choice == "on" and replicas > 1:
         raise KerasuiteError(
@@ -92,7 +96,7 @@ def use_xla(choice: str, replicas: int, on_gpu: bool, batch_spec: Any) -> bool:
         )
     if choice != "auto":
         return choice == "on"
-    if replicas > 1 or not on_gpu or batch_spec is None:
+    if replicas > 1 or not on_gpu or deterministic or batch_spec is None:
         return False
     shapes = [spec.shape for spec in tf.nest.flatten(batch_spec)]
     fixed = all(shape.rank is not None and None not in shape[1:] for shape in shapes)

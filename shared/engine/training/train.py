@@ -251,7 +251,8 @@ class Trainer:
         strategy, devices = self.run.strategy, self.config.devices
         on_gpu = not devices.startswith("cpu") and bool(tf.config.list_logical_devices("GPU"))
         replicas = strategy.num_replicas_in_sync
-        return use_xla(self.config.xla, replicas, on_gpu, self._batch_spec)
+        config = self.config
+        return use_xla(config.xla, replicas, on_gpu, self._batch_spec, config.deterministic)
 
     def _end_epoch(self, means: dict[str, float], seconds: float, progress: Progress) -> None:
         run, state = self.run, self.state

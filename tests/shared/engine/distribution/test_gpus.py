@@ -108,6 +108,12 @@ def test_when_xla_compiles(machine, choice, capability, replicas, spec, expected
     assert gpus.use_xla(choice, replicas, capability is not None, spec) == expected
 
 
+def test_xla_is_left_out_where_kernels_are_deterministic(machine):
+    machine((9, 0))
+    assert gpus.use_xla("auto", 1, True, FIXED)
+    assert not gpus.use_xla("auto", 1, True, FIXED, deterministic=True)
+
+
 def test_xla_is_for_one_device(machine):
     machine((9, 0), (9, 0))
     with pytest.raises(KerasuiteError, match="--xla on: .*not of 2"):
