@@ -85,7 +85,7 @@ MODULES = itertools.count(1)
 
 @pytest.fixture(autouse=True, scope="module")
 def freeze_survivors():
-    """What a module leaves behind (graphs, a million objects in the end) is not searched again.
+    """Keeps the garbage collector from searching the graphs of earlier modules again and again.
 
     Full collections took a quarter of the CPU time of a long test process. After every tenth
     module one searches all, so that memory does not grow with what has died since.

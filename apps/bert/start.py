@@ -29,7 +29,7 @@ from apps.bert.encoder_config import EncoderConfig
 from apps.bert.vocabulary import VocabularyConfig
 from shared.common.config import from_dict, inherit_group, to_dict
 from shared.common.errors import KerasuiteError
-from shared.common.files import write_text
+from shared.common.files import read_json, write_text
 from shared.common.messages import warn
 from shared.engine.run import Run, load_init
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
@@ -172,7 +172,7 @@ def write_vocabulary(tokenizer: WordPieceTokenizer, folder: Path) -> None:
 
 def _copy_from_run(source: Path, folder: Path) -> EncoderConfig:
     artifacts = source / "artifacts.json"
-    values = json.loads(artifacts.read_text(encoding="utf-8")) if artifacts.is_file() else {}
+    values = read_json(artifacts) if artifacts.is_file() else {}
     if "encoder" not in values or not (source / VOCABULARY).is_file():
         raise KerasuiteError(f"--init {source}: is no run of 'kerasuite bert'; give one, or an "
                              f"encoder such as minilm")  # fmt: skip

@@ -1,7 +1,6 @@
 """Sentence pairs to vocabularies, token ids and batches."""
 
 import dataclasses
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from apps.translation.pairs.scripts import main_script
 from apps.translation.pairs.sentence_pairs import SentencePairs
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
-from shared.common.files import atomic_path, write_json
+from shared.common.files import atomic_path, read_json, write_json
 from shared.common.messages import warn
 from shared.text.batch_plan import BatchPlan
 from shared.text.sentences import Sentences
@@ -174,7 +173,7 @@ def write_validation(
 
 
 def read_validation(folder: Path) -> SentencePairs:
-    return SentencePairs(**json.loads((folder / VALIDATION_TEXT).read_text(encoding="utf-8")))
+    return SentencePairs(**read_json(folder / VALIDATION_TEXT))
 
 
 def batch_plan(pairs: EncodedPairs, config: TranslateConfig, replicas: int = 1) -> BatchPlan:

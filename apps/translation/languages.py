@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shared.common.files import read_json
 from shared.text.language_codes import is_unspaced
 
 # A file beside the SavedModel's configuration.
@@ -58,4 +59,4 @@ class Languages:
     def of_export(cls, extra: Path) -> "Languages":
         """Those in the folder of a SavedModel's extra assets; older ones know less."""
         file = extra / LANGUAGES
-        return cls(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else cls()
+        return cls(**read_json(file)) if file.is_file() else cls()

@@ -1,6 +1,5 @@
 """environment.json: versions and devices that a run was made with."""
 
-import json
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from shared.common.files import write_json
+from shared.common.files import read_json, write_json
 
 PACKAGES = ("kerasuite", "tensorflow", "keras", "tensorflow-text", "numpy")
 
@@ -34,7 +33,7 @@ def write_environment(
         "devices": [device.name for device in tf.config.list_logical_devices()],
     }
     if path.is_file():
-        first = json.loads(path.read_text(encoding="utf-8"))
+        first = read_json(path)
         now = first | {"resumed": [*first.get("resumed", []), now]}
     write_json(path, now)
 

@@ -195,7 +195,7 @@ def load_init(run: Run, model: keras.Model) -> None:
 
 
 def other_classes(folder: Path, artifacts: dict[str, Any]) -> str:
-    """What to say if a run has other classes in equal number, whose outputs would be taken.
+    """A warning if a run has other classes in equal number, whose outputs would be taken; or "".
 
     Args:
         folder: folder of the run that is started from.

@@ -57,7 +57,7 @@ def refuse_to_overwrite(folder: Path, resume: bool) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Makes a run folder and keeps other processes from writing it; cleans up after killed ones.
+    """Makes a run folder, and keeps other processes from writing it.
 
     Raises:
         KerasuiteError: if another process writes it.
@@ -65,7 +65,6 @@ def locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     file = _lock(folder)
     try:
-        _remove_leftovers(folder)
         yield
     finally:
         (folder / LOCK).unlink(missing_ok=True)
@@ -96,7 +95,7 @@ def _lock(folder: Path) -> IO[str]:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def _remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Removes what a kill in the middle of a write has left."""
     for path in list(folder.rglob(f"{PARTIAL}*")):
         if (folder / "export") in path.parents:

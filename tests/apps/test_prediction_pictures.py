@@ -1,4 +1,4 @@
-"""What the pages of predictions show of each task: thumbnails, names, labels, boxes, results."""
+"""Pages of predictions, of each task: thumbnails, names, labels, boxes, results."""
 
 import io
 

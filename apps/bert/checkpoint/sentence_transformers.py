@@ -1,4 +1,4 @@
-"""What a folder of sentence-transformers says about vectors of sentences.
+"""Reads how a folder of sentence-transformers makes vectors of sentences.
 
 modules.json lists what follows the encoder: 1_Pooling with its config.json, and 2_Normalize.
 """

@@ -1,6 +1,5 @@
 """The teacher: the model of a finished run, never trained further."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from keras import ops
 from apps.bert.distillation.layer_transfer import LayerOutput
 from apps.bert.runs import app_of
 from shared.common.errors import KerasuiteError
+from shared.common.files import read_json
 from shared.engine.distribution.strategy import set_precision
 from shared.engine.load_app import load_app
 from shared.engine.run import Run, load_best, open_run
@@ -83,7 +83,7 @@ def teacher_artifacts(run_folder: str, wanted: str) -> dict[str, Any]:
         raise KerasuiteError(f"--teacher: name the {wanted} run that the student learns from")
     folder = Path(run_folder)
     path = folder / "artifacts.json"
-    artifacts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    artifacts = read_json(path) if path.is_file() else {}
     fits = "encoder" in artifacts and ("task_type" in artifacts) == (wanted == "fine-tuned")
     if not fits or not (folder / "model.keras").is_file():
         raise KerasuiteError(

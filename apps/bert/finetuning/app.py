@@ -1,6 +1,5 @@
 """The fine-tuning application."""
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_
 from apps.bert.tasks.read import FoundTask, read_files
 from apps.bert.tasks.splits import validation_files
 from shared.common.errors import KerasuiteError
-from shared.common.files import write_text
+from shared.common.files import read_json, write_text
 from shared.common.messages import warn
 from shared.engine.app import App, Evaluator
 from shared.engine.run import Run, read_metrics
@@ -201,7 +200,7 @@ class FinetuneApp(App):
         }
 
     def predictor(self, saved_model: Path) -> FineTunedPredictor:
-        task = json.loads((Path(saved_model) / EXTRA / TASK).read_text(encoding="utf-8"))
+        task = read_json(Path(saved_model) / EXTRA / TASK)
         return TASK_TYPES[task["task_type"]].predictor_class(task)
 
 

@@ -143,7 +143,7 @@ class _Labels:
         return None
 
     def notes(self, labelled: bool, numbers: bool) -> tuple[str, ...]:
-        """What was left out if rows must be `labelled`, and how `numbers` were read."""
+        """Notes on rows that `labelled` data leave out, and on how `numbers` were read."""
         found = []
         if labelled and self._skipped:
             spelt = ", ".join(sorted({*self._skipped} - {"", "-"}))

@@ -72,7 +72,7 @@ class ClassifyApp(App):
             "skipped_images": len(readable.skipped),
             "total_pixels": readable.total_pixels,
         }
-        remarks = files.classes_without_images(config.data)
+        remarks = files.classes_without_images(config.data, readable.class_names)
         remarks += image_remarks(config.data, readable.headers)
         report_skipped(readable.skipped, run.folder / SKIPPED, remarks)
         run.save_artifacts()

@@ -24,7 +24,8 @@ def describe(config: ClassifyConfig) -> tuple[list[str], list[str]]:
         for file, scan in zip(found, scans, strict=True)
         if scan.problem
     ]
-    problems += unread_pictures(config.data) + classes_without_images(config.data)
+    problems += unread_pictures(config.data)
+    problems += classes_without_images(config.data, {file.label for file in found})
     problems += _small_classes(found, good)
     problems += _not_validated([file for file, _ in good])
     problems += _duplicates([file for file, _ in good])

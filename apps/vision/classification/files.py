@@ -9,7 +9,7 @@ Layouts:
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -99,14 +99,19 @@ def _from_folder(folder: Path) -> list[LabelledFile]:
     ]
 
 
-def classes_without_images(data: Sequence[str]) -> list[str]:
-    """A line for each class folder that holds no image of a type that is read."""
+def classes_without_images(data: Sequence[str], found: Collection[str]) -> list[str]:
+    """A line for each folder of a class of which no image of a type that is read was found.
+
+    Args:
+        data: files and folders.
+        found: the classes with images.
+    """
     folders = [path for text in data if (path := Path(text)).is_dir()]
     return [
         f"{part}: the class '{_class_name(part)}' has no image of a type that is read"
         for folder in folders
         for part, _ in _class_folders(folder)
-        if not files_below(part, IMAGE_SUFFIXES)
+        if _class_name(part) not in found
     ]
 
 

@@ -1,4 +1,4 @@
-"""What became of a run's data since it began: files that were added, changed or damaged."""
+"""Files of the data that were added, changed or damaged since a run began."""
 
 import contextlib
 import os

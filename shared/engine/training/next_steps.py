@@ -1,10 +1,10 @@
 """Commands that go on with a run, as one would type them in the current folder."""
 
-import json
 import os
 import shlex
 from pathlib import Path
 
+from shared.common.files import read_json
 from shared.common.task_names import command_group, training_command
 from shared.engine.app import App
 from shared.engine.run import Run
@@ -49,9 +49,7 @@ def name_of(run: Run) -> str:
 def command_of(run: Run) -> str:
     """The command line that trained a run; empty if it was not recorded."""
     path = run.folder / "environment.json"
-    words = (
-        json.loads(path.read_text(encoding="utf-8")).get("command", []) if path.is_file() else []
-    )
+    words = read_json(path).get("command", []) if path.is_file() else []
     return shlex.join(["kerasuite", *words[1:]]) if words else ""
 
 

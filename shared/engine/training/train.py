@@ -32,7 +32,7 @@ from shared.engine.distribution.gpus import use_xla
 from shared.engine.distribution.strategy import set_up
 from shared.engine.distribution.workers import AgreedStop
 from shared.engine.run import Run, save_model
-from shared.engine.run_folder import locked, may_write, refuse_to_overwrite
+from shared.engine.run_folder import locked, may_write, refuse_to_overwrite, remove_leftovers
 from shared.engine.training.changed_data import changed_since, damaged_images_named
 from shared.engine.training.checkpoint import CheckpointFolder, refuse_infinite, training_variables
 from shared.engine.training.checkpoint_clock import CheckpointClock
@@ -75,9 +75,9 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
     CheckpointClock(config.checkpoint_every)  # Refuses a malformed value before it is saved.
     with contextlib.ExitStack() as stack:
         if may_write(config):
-            refuse_to_overwrite(folder, resume)
             stack.enter_context(locked(folder))
-            refuse_to_overwrite(folder, resume)  # Now that nobody else writes it.
+            refuse_to_overwrite(folder, resume)
+            remove_leftovers(folder)
         cpu_data_parallel = enable_cpu_data_parallel(config, app.independent_rows)
         began = _beginning(folder)
         run = Run(config, folder, strategy=set_up(config), cpu_data_parallel=cpu_data_parallel)

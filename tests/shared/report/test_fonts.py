@@ -54,7 +54,7 @@ def cat_font(path):
 
 
 def plate(label):
-    """What is written over a box: dark pixels on a plate of the class's colour."""
+    """The text over a box: dark pixels on a plate of the class's colour."""
     drawn = draw_boxes(np.zeros((400, 400, 3), np.uint8), np.array([[0.2, 0.5, 0.9, 0.9]]), [label])
     return drawn[150:199]
 

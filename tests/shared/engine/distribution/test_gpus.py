@@ -1,4 +1,4 @@
-"""What is said of GPUs and when XLA compiles, with made-up devices."""
+"""Messages about GPUs, and the choice of XLA, with made-up devices."""
 
 from types import SimpleNamespace
 
