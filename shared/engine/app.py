@@ -170,6 +170,19 @@ class App(abc.ABC):
             start_step: int. Global step at which "train" begins.
         """
 
+    def batches(self, run: "Run", split: str, start_step: int = 0) -> "tf.data.Dataset":
+        """Makes `dataset` without AutoGraph; the engine takes the batches from here.
+
+        AutoGraph rewrites the source of every function that TensorFlow traces, for `if` and `for`
+        on tensors; the functions of this project use `tf.cond`, `tf.while_loop` and `keras.ops`.
+
+        Args:
+            run, split, start_step: of `dataset`.
+        """
+        from tensorflow import autograph
+
+        return autograph.experimental.do_not_convert(self.dataset)(run, split, start_step)
+
     @abc.abstractmethod
     def build(self, run: "Run") -> "keras.Model":
         """The model, compiled; called under `run.strategy.scope()`."""

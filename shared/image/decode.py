@@ -77,7 +77,7 @@ def _decode_jpeg(image_bytes):
 
 # TensorFlow visits every node of a branch that is not taken. Behind a call there is only one, so
 # that the frequent kind, JPEG without metadata, does not pay for all the others.
-apart = tf.function(experimental_attributes={"_noinline": True})
+apart = tf.function(autograph=False, experimental_attributes={"_noinline": True})
 
 
 @apart

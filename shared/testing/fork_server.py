@@ -23,7 +23,6 @@ from typing import Any
 
 from shared.common.quiet import import_tensorflow
 
-PACKAGES = ("apps", "shared")
 MAX_REQUEST = 2**20  # Bytes: arguments and environment.
 
 
@@ -58,25 +57,19 @@ class _Server:
     """Forks a child for each request and reports how it ended."""
 
     def __init__(self, connection: socket.socket):
-        from shared.testing.autograph_cache import AutographCache
-
         self.connection = connection
         self.children: dict[int, socket.socket] = {}
         # A child's end wakes the selector up.
         self.woken, self.waker = socket.socketpair()
-        # What AutoGraph converted in a child.
-        self.learned, self.teacher = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for each in (self.woken, self.waker, self.learned, self.teacher):
+        for each in (self.woken, self.waker):
             each.setblocking(False)
-        self.teacher.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_REQUEST)
-        self.cache = AutographCache(PACKAGES)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self.waker.fileno())
 
     def serve(self) -> _Job | None:
         """Returns None when the client has gone and, in each child, the job to run."""
         with selectors.DefaultSelector() as selector:
-            for each in (self.woken, self.learned, self.connection):
+            for each in (self.woken, self.connection):
                 selector.register(each, selectors.EVENT_READ)
             self.connection.send(b"1")
             while True:
@@ -84,8 +77,6 @@ class _Server:
                 if self.woken in ready:
                     self.woken.recv(4096)
                     self._report_ended()
-                if self.learned in ready:
-                    self.cache.convert(self.learned.recv(MAX_REQUEST))
                 if self.connection in ready:
                     job = self._receive()
                     if job is None:
@@ -93,11 +84,6 @@ class _Server:
                         return None
                     if self._fork(job):
                         return job
-
-    def teach(self) -> None:
-        """In a child: tells the server what AutoGraph has converted."""
-        with contextlib.suppress(OSError):
-            self.teacher.send(self.cache.converted())
 
     def _receive(self) -> _Job | None:
         data, descriptors, _, _ = socket.recv_fds(self.connection, MAX_REQUEST, 8)
@@ -123,7 +109,7 @@ class _Server:
         """Leaves everything of the server behind in a child."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for each in (self.connection, self.woken, self.waker, self.learned):
+        for each in (self.connection, self.woken, self.waker):
             each.close()
         for each in self.children.values():
             each.close()
@@ -157,10 +143,7 @@ def main() -> None:
     gc.freeze()  # So that a child's garbage collector does not copy the server's pages.
     job = server.serve()
     if job is not None:
-        try:
-            sys.exit(job.run())
-        finally:
-            server.teach()
+        sys.exit(job.run())
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def first_step(app: Any, config: Any, folder: Path, cpu_data_parallel: bool = Fa
         app.init_weights(run, model)
         prepare_optimizer(model)
     app.begin_epoch(run, model, 0)
-    dataset = app.dataset(run, "train")
+    dataset = app.batches(run, "train")
     spec = replicas.batch_spec(run.strategy, dataset)
     step = build_train_step(
         model,

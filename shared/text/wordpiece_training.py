@@ -68,7 +68,9 @@ def learn_wordpiece(
 def count_words(sentences: Iterable[str], lowercase: bool) -> Counter[str]:
     """The number of occurrences of each word, as `WordPieceTokenizer` cuts texts into words."""
     split = WordSplitter(lowercase, lowercase, isolate_chinese=True)
-    words = tf.function(lambda texts: split(texts).text, [tf.TensorSpec([None], tf.string)])
+    words = tf.function(
+        lambda texts: split(texts).text, [tf.TensorSpec([None], tf.string)], autograph=False
+    )
     counts: Counter[bytes] = Counter()
     for texts in _chunks(sentences):
         counts.update(words(tf.constant(texts, tf.string)).numpy().tolist())

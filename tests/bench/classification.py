@@ -179,7 +179,7 @@ def input_pipeline() -> Result:
         model = app.build(run)
         prepare_optimizer(model)
         step = build_train_step(model, run.strategy, config.optimization)
-        batches = iter(app.dataset(run, "train"))
+        batches = iter(app.batches(run, "train"))
         ready = next(batches)
 
         def train(source):

@@ -90,7 +90,7 @@ def training() -> Result:
         run.steps_per_epoch = app.steps_per_epoch(run)
         model = app.build(run)
         prepare_optimizer(model)
-        batches = iter(app.dataset(run, "train"))
+        batches = iter(app.batches(run, "train"))
         step = build_train_step(
             model, run.strategy, config.optimization, batch_spec=batches.element_spec
         )

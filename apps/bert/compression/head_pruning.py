@@ -32,7 +32,7 @@ def head_importance(model: keras.Model, batches: Iterable[Any]) -> list[np.ndarr
     kernels = [attention.output_dense.kernel for attention in attentions]
     sums = [np.zeros(attention.num_heads) for attention in attentions]
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def gradients(x, y):
         with tf.GradientTape() as tape:
             loss = model.compute_loss(x=x, y=y, y_pred=model(x, training=False), training=False)

@@ -58,7 +58,7 @@ def measure(app: App, run: Run, model: keras.Model) -> Figures:
 def texts_per_second(serving: ServingModule) -> float:
     """Raw texts per second through the default signature, in the fastest of some runs."""
     _, function = serving.signatures()["serving_default"]
-    call = tf.function(function)
+    call = tf.function(function, autograph=False)
     examples = serving.examples()["serving_default"]
     count = len(next(iter(examples.values())))
     rows = np.resize(np.arange(count), BATCH)

@@ -103,7 +103,7 @@ def _without_heads(app, run: Run, model: keras.Model, count: int) -> tuple[Run, 
             f"--prune-heads {count}: the model has {heads}, and each of its "
             f"{len(model.encoder.blocks)} blocks keeps one"
         )
-    batches = app.dataset(run, "train").take(IMPORTANCE_BATCHES)
+    batches = app.batches(run, "train").take(IMPORTANCE_BATCHES)
     kept = heads_to_keep(head_importance(model, batches), count)
     return _rebuilt(
         app, run, pruned_config(config, kept), lambda target: copy_heads(model, target, kept)

@@ -21,7 +21,9 @@ def measured_bytes_per_pixel(generator: keras.Model, config: ModelConfig) -> int
     Measured with a large tile after a small one, where the operating system allows it; at least
     what the tensors of the widest layer take.
     """
-    call = tf.function(lambda images: generator(images, training=False), reduce_retracing=True)
+    call = tf.function(
+        lambda images: generator(images, training=False), autograph=False, reduce_retracing=True
+    )
 
     def tile(side: int) -> None:
         with tf.device("CPU:0"):

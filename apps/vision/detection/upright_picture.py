@@ -7,7 +7,7 @@ from shared.image.decode import decode_image
 from shared.image.reader import read_image
 
 # Traced once; on their own the branches would be traced for every image.
-_decode = tf.function(decode_image, input_signature=[tf.TensorSpec((), tf.string)])
+_decode = tf.function(decode_image, [tf.TensorSpec((), tf.string)], autograph=False)
 
 
 def upright_picture(path) -> Image.Image:

@@ -36,7 +36,7 @@ class Workers:
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
             self.index = strategy.cluster_resolver.task_id
             self.count = len(strategy.cluster_resolver.cluster_spec().task_indices("worker"))
-        self._sum = tf.function(self._summed, reduce_retracing=True)
+        self._sum = tf.function(self._summed, autograph=False, reduce_retracing=True)
 
     @property
     def is_chief(self) -> bool:

@@ -199,7 +199,7 @@ def _concrete(specs: Mapping[str, tf.TensorSpec], function: Callable) -> Any:
         return dict(function(**inputs))
 
     named = {key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in specs.items()}
-    return tf.function(signature).get_concrete_function(**named)
+    return tf.function(signature, autograph=False).get_concrete_function(**named)
 
 
 def _write_extra(run: Run, module: ServingModule, card: str, folder: Path) -> None:

@@ -39,7 +39,9 @@ class ForwardPass:
             }
 
         self._run = tf.function(
-            lambda batch: strategy.run(forward, args=(batch,)), reduce_retracing=True
+            lambda batch: strategy.run(forward, args=(batch,)),
+            autograph=False,
+            reduce_retracing=True,
         )
 
     def __call__(self, batch: Any) -> tuple[Any, dict[str, tuple[float, float]]]:
@@ -63,7 +65,7 @@ def evaluate(
 
     Args:
         app, run, model: the application, its run and the model to score.
-        split: name of a finite split of `app.dataset`.
+        split: name of a finite split of `app.batches`.
         forward: reused between epochs, if given.
         on_batch: called with the number of rows after every batch.
 
@@ -77,7 +79,7 @@ def evaluate(
 
     def own_share():
         for batch, (outputs, sums) in _forwarded(
-            forward, app.dataset(run, split), run.cpu_data_parallel
+            forward, app.batches(run, split), run.cpu_data_parallel
         ):
             arrays = tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
             yield without_inputs(evaluator, arrays), outputs, sums

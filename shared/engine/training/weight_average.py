@@ -42,13 +42,14 @@ class WeightAverage:
         # Copy by copy of each device: `extended.update` fails with several workers.
         local = tf.distribute.get_strategy().experimental_local_results
         count = tf.cast(self.count.value, tf.float32)
-        decay = tf.minimum(self.decay, (1.0 + count) / (10.0 + count))
+        rest = 1.0 - tf.minimum(self.decay, (1.0 + count) / (10.0 + count))
+        # Once for all weights of a type: each further operation is traced for each weight.
+        rests = {a.dtype: tf.cast(rest, a.dtype) for a in self.averages}
         for averages, sources in zip(self.averages, self.sources, strict=True):
             pairs = zip(local(averages.value), local(sources.value), strict=True)
             for average, source in pairs:
                 with tf.device(average.device):
-                    rest = 1.0 - tf.cast(decay, average.dtype)
-                    average.assign_add(rest * (source - average))
+                    average.assign_add(rests[averages.dtype] * (source - average))
         self.count.assign_add(1)
 
     @contextlib.contextmanager

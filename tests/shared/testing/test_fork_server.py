@@ -1,13 +1,8 @@
 """Forks of the server behave as processes of their own."""
 
-import gc
 import os
 import signal
 
-import tensorflow as tf
-from tensorflow.python.autograph.impl import api
-
-from shared.testing.autograph_cache import AutographCache
 from shared.testing.processes import kerasuite, start, wait_until
 
 
@@ -67,23 +62,3 @@ print(len(tf.config.list_logical_devices("CPU")), float(tf.constant(1.0) + 1.0))
 def test_the_parent_of_a_child_is_the_server():
     code = "import os; print(os.getppid())"
     assert int(run(code).stdout.splitlines()[0]) != os.getpid()
-
-
-def doubled(x):
-    return inner(x) if x > 0 else x
-
-
-def inner(x):
-    return [2 * value for value in (x,)][0]
-
-
-def test_conversions_of_a_child_are_made_in_the_server():
-    gc.unfreeze()  # What an earlier module's end froze is not found, see conftest.py.
-    cache = AutographCache((__name__.partition(".")[0],))
-    assert int(tf.function(doubled)(tf.constant(2))) == 4
-    told, converted = cache.converted(), api._TRANSPILER._cache._cache
-    assert doubled.__code__ in converted
-    del converted[doubled.__code__]
-    cache.convert(told)
-    assert doubled.__code__ in converted
-    assert int(tf.function(doubled)(tf.constant(3))) == 6
