@@ -1,8 +1,11 @@
 """GPUs: memory, what is said of one that is not used, and whether steps are compiled by XLA."""
 
+import contextlib
 import importlib.util
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from shared.common.errors import KerasuiteError
 ROOT = Path(__file__).resolve().parents[3]
 # From here on XLA's compiler in TensorFlow 2.21 does not know the GPU.
 FIRST_WITHOUT_XLA = (12, 0)
+# TensorFlow's message names the operations that a graph for XLA must not hold.
+UNSUPPORTED = re.compile(r"unsupported operations when trying to compile.*?: (\w+)", re.DOTALL)
 
 
 def set_memory_growth() -> None:
@@ -101,6 +106,23 @@ def use_xla(
     shapes = [spec.shape for spec in tf.nest.flatten(batch_spec)]
     fixed = all(shape.rank is not None and None not in shape[1:] for shape in shapes)
     return fixed and xla_knows_gpus()
+
+
+@contextlib.contextmanager
+def missing_in_xla(choice: str) -> Iterator[None]:
+    """Turns the failure of XLA on an operation that it lacks into a line with the option.
+
+    Args:
+        choice: "auto", "on" or "off".
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if choice == "on" and (found := UNSUPPORTED.search(str(error))):
+            raise KerasuiteError(
+                f"--xla on: XLA has no {found[1]}, which the training step needs; leave it out"
+            ) from error
+        raise
 
 
 def xla_knows_gpus() -> bool:

@@ -28,7 +28,7 @@ from shared.common.progress import Progress
 from shared.common.signals import catch_signals
 from shared.engine.app import LAST_EPOCH, App
 from shared.engine.distribution import replicas
-from shared.engine.distribution.gpus import use_xla
+from shared.engine.distribution.gpus import missing_in_xla, use_xla
 from shared.engine.distribution.strategy import set_up
 from shared.engine.distribution.workers import AgreedStop
 from shared.engine.run import Run, save_model
@@ -89,7 +89,7 @@ def train(app: App, config: RunConfig, folder: Path, resume: bool = False) -> Ru
         if resume and run.is_chief:
             for line in changed_since(config.data, began):
                 warn(line)
-        with damaged_images_named(folder):
+        with damaged_images_named(folder), missing_in_xla(config.xla):
             trainer.fit()
             finish(app, run)
     return run
@@ -183,7 +183,7 @@ class Trainer:
     def fit(self) -> None:
         """Runs the remaining epochs."""
         run, state = self.run, self.state
-        dataset = self.app.dataset(run, "train", state.step)
+        dataset = self.app.batches(run, "train", state.step)
         self._batch_spec = replicas.batch_spec(run.strategy, dataset)
         batches = iter(dataset)
         with (

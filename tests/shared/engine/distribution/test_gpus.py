@@ -114,6 +114,19 @@ def test_xla_is_left_out_where_kernels_are_deterministic(machine):
     assert not gpus.use_xla("auto", 1, True, FIXED, deterministic=True)
 
 
+def test_an_operation_that_xla_lacks_is_named():
+    written = tf.function(
+        lambda number: tf.strings.length(tf.strings.as_string(number)), jit_compile=True
+    )
+    with (
+        pytest.raises(KerasuiteError, match="--xla on: XLA has no AsString"),
+        gpus.missing_in_xla("on"),
+    ):
+        written(tf.constant(1.0))
+    with pytest.raises(tf.errors.OpError), gpus.missing_in_xla("auto"):
+        written(tf.constant(1.0))
+
+
 def test_xla_is_for_one_device(machine):
     machine((9, 0), (9, 0))
     with pytest.raises(KerasuiteError, match="--xla on: .*not of 2"):
