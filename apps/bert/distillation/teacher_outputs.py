@@ -20,6 +20,7 @@ from apps.bert.distillation.ragged_layout import RaggedLayout
 from apps.bert.distillation.teacher import Teacher
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.features import Features
+from shared.common.checksums import verify_checksum, write_checksum
 from shared.common.files import atomic_folder, write_json
 from shared.common.progress import Progress
 from shared.engine.saved_model.export import check_target
@@ -82,13 +83,19 @@ class TeacherOutputs:
 
     @classmethod
     def load(cls, folder: Path, features: Features) -> "TeacherOutputs":
-        """Opens the files that `write_outputs` wrote."""
+        """Opens the files that `write_outputs` wrote.
+
+        Raises:
+            KerasuiteError: if one of them is damaged.
+        """
         kept = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         outputs = cls(features, {
             name: RaggedLayout(_lengths(name, features), **values | {"shape": (*values["shape"],)})
             for name, values in kept.items()
         })  # fmt: skip
         for name, layout in outputs.layouts.items():
+            mend = f"remove {folder} and --resume; the teacher then answers in each step"
+            verify_checksum(folder / name, mend)
             outputs.arrays[name] = np.memmap(folder / name, layout.dtype, mode="r")
         return outputs
 
@@ -155,6 +162,7 @@ def write_outputs(
         for file in files.values():
             file.flush()
             os.fsync(file.fileno())
+            write_checksum(Path(file.name))
         write_json(temporary / INDEX, {name: _saved(layouts[name]) for name in layouts})
 
 
@@ -164,7 +172,7 @@ def _batches(
     """Indices of examples and the teacher's outputs for them, in order of length."""
     batches = evaluation_batches(features, features.lengths, BATCH)
     x_spec, _ = batches.element_spec
-    answer = tf.function(lambda x: teacher(x, needed), input_signature=[x_spec])
+    answer = tf.function(lambda x: teacher(x, needed), input_signature=[x_spec], autograph=False)
     for x, y in batches:
         yield y["index"].numpy(), answer(x)
 
