@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from apps.embeddings.glove.cooccurrence import count_cooccurrences
 from apps.embeddings.glove.cooccurrence_file import COUNTS, CooccurrenceFile
 from apps.embeddings.word2vec import window_blocks
 from shared.common.checksums import write_checksum
+from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
 from shared.text.text_files import decoded, report_damaged
 
 # Names that `prepare_corpus` writes in the run folder.
 VOCABULARY, WORDS, PHRASES = "vocabulary.txt", "words.txt", "phrases.json"
 TOKENS, COOCCURRENCES = "tokens.bin", "cooccurrences"
+MAX_DOCUMENT = 1 << 28  # characters of a file that is to have one vector
 
 
 def read_corpus(config: EmbedConfig) -> Corpus:
@@ -103,7 +105,7 @@ def text_words(config: EmbedConfig, phrases_file: Path) -> Callable[[str, bytes]
 
     Returns:
         Function of the name and the content of a file, also gzipped, to its words. It raises a
-        KerasuiteError for a file that is damaged or no text.
+        KerasuiteError for a file that is damaged, no text or huge.
     """
     split = word_splitter(config.corpus.language, config.corpus.pattern)
     join = PhraseModel.load(phrases_file) if config.corpus.phrases else list
@@ -111,9 +113,21 @@ def text_words(config: EmbedConfig, phrases_file: Path) -> Callable[[str, bytes]
     def words(name: str, content: bytes) -> list[str]:
         packed = name.lower().endswith(".gz")
         with gzip.open(io.BytesIO(content)) if packed else io.BytesIO(content) as stream:
-            return join(split("".join(text for text, _ in decoded(name, stream))))
+            return join(split("".join(_limited(name, decoded(name, stream)))))
 
     return words
+
+
+def _limited(name: str, pieces: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """The text of a document, which has to fit into memory with all its words."""
+    length = 0
+    for text, _ in pieces:
+        length += len(text)
+        if length > MAX_DOCUMENT:
+            raise KerasuiteError(
+                f"{name}: has more than {MAX_DOCUMENT:,} characters; cut it into several"
+            )
+        yield text
 
 
 # === The training stream ===

@@ -11,6 +11,8 @@ from pathlib import Path
 from shared.common.errors import KerasuiteError, from_os_error
 from shared.text.text_encoding import is_binary, utf8_stream
 
+# A packed file says nothing of its size, and a few megabytes may unpack to terabytes.
+MAX_UNPACKED = 1 << 30
 _INVALID = re.compile("[\udc80-\udcff]")
 
 
@@ -49,7 +51,7 @@ def read_lines(path: Path) -> TextLines:
     byte-order mark is left out.
 
     Raises:
-        KerasuiteError: if the file is missing, empty, damaged or no text.
+        KerasuiteError: if the file is missing, empty, damaged, no text, or packed and huge.
     """
     data = _content(path)
     if is_binary(data.count(0), len(data)):
@@ -70,7 +72,13 @@ def _content(path: Path) -> bytes:
     try:
         if path.name.lower().endswith(".gz"):
             with gzip.open(path) as file:
-                return utf8_stream(file).read()
+                data = utf8_stream(file).read(MAX_UNPACKED + 1)
+            if len(data) > MAX_UNPACKED:
+                raise KerasuiteError(
+                    f"{path}: unpacks to more than {MAX_UNPACKED >> 20:,} MiB; unpack it yourself, "
+                    f"or cut it into several"
+                )
+            return data
         return utf8_stream(io.BytesIO(path.read_bytes())).read()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise KerasuiteError(f"{path}: is damaged ({error}); fetch or pack it again") from error

@@ -307,9 +307,11 @@ def test_document_vectors_are_the_papers(corpus, run, saved_model, kerasuite, tm
         ("false.gz", b"cat dog"),
         ("binary.txt", b"cat\0dog"),
         ("utf16.txt", "cat dog".encode("utf-16-le")),
+        ("huge.gz", gzip.compress(b"cat " * 1000)),
     ],
 )
-def test_damaged_texts_are_rejected_and_stop_nothing(name, content, run, tmp_path):
+def test_damaged_texts_are_rejected_and_stop_nothing(name, content, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("apps.embeddings.data.MAX_DOCUMENT", 3999)
     (tmp_path / "good.txt").write_text("cat dog")
     (tmp_path / name).write_bytes(content)
     app = EmbedApp()

@@ -246,6 +246,16 @@ def test_files_that_cannot_be_read(tmp_path):
         find()
 
 
+def test_a_packed_file_that_is_huge(tmp_path, monkeypatch):
+    monkeypatch.setattr("shared.text.text_lines.MAX_UNPACKED", 1 << 20)
+    path = tmp_path / "a.tsv.gz"
+    path.write_bytes(gzip.compress(b"a\tb\n" * (1 << 18)))
+    assert len(read_lines(path).lines) == 1 << 18
+    path.write_bytes(gzip.compress(b"a\tb\n" * (1 << 18) + b"c"))
+    with pytest.raises(KerasuiteError, match="more than 1 MiB; unpack it"):
+        read_lines(path)
+
+
 def test_tsv_row_with_one_column(tmp_path):
     path = write(tmp_path / "a.tsv", ["a\tb", "alone", "c\td", "alone too"])
     with pytest.raises(KerasuiteError, match=r"a\.tsv:2: one column \(and in 1 more rows\)"):
