@@ -81,10 +81,10 @@ def _train(app_path: str, config: RunConfig, folder: Path, resume: bool) -> Path
     run = run_training(app, config, folder, resume)
     if not run.is_chief:
         return folder
-    metrics, shown = read_metrics(run.folder), escape(str(folder))
+    figures, shown = format_metrics(read_metrics(run.folder)), escape(str(folder))
+    judged = f"On {app.validation}: {figures}" if figures else f"No figures on {app.validation}."
     console.print(
-        f"[bold]Done[/bold] in {duration(time.perf_counter() - started)}. "
-        f"On {app.validation}: {format_metrics(metrics)}\n"
+        f"[bold]Done[/bold] in {duration(time.perf_counter() - started)}. {judged}\n"
         f"Everything is in {shown}; look at {shown}/index.html first. Next:\n"
         f"  kerasuite {command_group(config.task)} export {shown}"
     )
@@ -234,6 +234,8 @@ def predict(app_path: str, settings: PredictOptions, key: str | None = None, **o
     shard = settings.shard or _shard_of_worker()
     selection = {"output": settings.output, "limit": settings.limit or None}
     sources = find_inputs(settings.inputs, predictor.suffixes, **selection, shard=shard)
+    for line in predictor.left_out(settings.inputs):
+        warn(line)
     summary = run_predict(
         saved_model,
         sources,

@@ -110,12 +110,12 @@ def read_image(source, max_pixels=DEFAULT_MAX_PIXELS):
 
 
 def read_source(source, max_pixels=DEFAULT_MAX_PIXELS):
-    """`read_image` of a `shared.common.inputs.Source`; the error is the bare reason.
+    """`load_image` of a `shared.common.inputs.Source`; the error is the bare reason.
 
     For batch inference, whose error rows name the file already.
     """
     try:
-        return read_image(source.path or source.read_bytes(), max_pixels)
+        return load_image(source.path or source.read_bytes(), max_pixels)
     except UnreadableImage as error:
         raise KerasuiteError(error.reason) from error
 

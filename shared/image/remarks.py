@@ -46,19 +46,35 @@ def unread_pictures(paths: Iterable[str | os.PathLike]) -> list[str]:
 
 
 def changed_pixels(headers: Sequence[ImageHeader]) -> list[str]:
-    """Counts the images that lose something when they become RGB of 8 bits.
+    """A line for each kind of loss among the images, see `PixelChanges`.
 
     Args:
         headers: of the images that are used.
-
-    Returns:
-        A line for each kind.
     """
-    transparent = sum(header.is_transparent for header in headers)
-    deep = sum(header.is_deep for header in headers)
-    lines = []
-    if transparent:
-        lines.append(f"{transparent} image(s) are transparent and are laid over white")
-    if deep:
-        lines.append(f"{deep} image(s) have more than 8 bits a channel, of which 8 are kept")
-    return lines
+    changes = PixelChanges()
+    for header in headers:
+        changes.count(header)
+    return changes.lines()
+
+
+class PixelChanges:
+    """Counts the images that lose something when they become RGB of 8 bits."""
+
+    def __init__(self):
+        self._transparent = self._deep = 0
+
+    def count(self, header: ImageHeader) -> None:
+        """Adds an image."""
+        self._transparent += header.is_transparent
+        self._deep += header.is_deep
+
+    def lines(self) -> list[str]:
+        """A line for each kind of loss."""
+        lines = []
+        if self._transparent:
+            lines.append(f"{self._transparent} image(s) are transparent and are laid over white")
+        if self._deep:
+            lines.append(
+                f"{self._deep} image(s) have more than 8 bits a channel, of which 8 are kept"
+            )
+        return lines

@@ -43,7 +43,7 @@ def input_thumbnail(source: Source, max_pixels: int, side: int = SIDE) -> Image.
     """
     if source.path is None:
         raise KerasuiteError("standard input cannot be read again")
-    return thumbnail(read_source(source, max_pixels), side)
+    return thumbnail(read_source(source, max_pixels)[0], side)
 
 
 def input_and_result(

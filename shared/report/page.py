@@ -14,7 +14,7 @@ import numbers
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from shared.common.files import write_text
@@ -39,6 +39,8 @@ figure img { width: 100%; height: auto; border-radius: 0.3rem; background: var(-
 .pictures:not(.large) img { aspect-ratio: 1; object-fit: contain; }
 .pictures a { color: inherit; }
 iframe { width: 100%; height: 36rem; border: 1px solid var(--line); border-radius: 0.3rem; }
+mark { border-radius: 0.2rem; padding: 0 0.15em; }
+mark small { opacity: 0.75; font-weight: bold; padding-left: 0.4em; }
 figcaption { font-size: 0.875rem; overflow-wrap: anywhere; white-space: pre-line; }
 """.strip()
 
@@ -52,6 +54,24 @@ MIME_BY_MAGIC = {
 
 Source = str | os.PathLike | bytes
 Picture = tuple[Source, str]
+# Characters of a text around its marked spans.
+SHOWN_AROUND = 400
+
+
+class Span(NamedTuple):
+    """A part of a text, from `start` up to but not including `end`, in characters."""
+
+    start: int
+    end: int
+    label: str
+
+
+class MarkedText(NamedTuple):
+    """A text with marked spans, in order and apart, below a line of its own."""
+
+    caption: str
+    text: str
+    spans: Sequence[Span]
 
 
 class Page:
@@ -92,6 +112,13 @@ class Page:
     def text(self, text: str) -> None:
         """Adds a paragraph; line breaks are kept."""
         self._blocks.append(f"<p>{html.escape(text)}</p>")
+
+    def marked_text(self, marked: MarkedText) -> None:
+        """Adds a text with its spans marked; what is far from all spans is left out."""
+        self._blocks.append(
+            f"<figure><figcaption>{html.escape(marked.caption)}</figcaption></figure>"
+            f"<p>{_marked(marked.text, marked.spans)}</p>"
+        )
 
     def code(self, text: str) -> None:
         """Adds commands or other text in a fixed-width font."""
@@ -173,6 +200,19 @@ class Page:
 
 def _relative(file: str | os.PathLike, folder: Path) -> str:
     return html.escape(quote(os.fsencode(Path(os.path.relpath(file, folder)).as_posix())))
+
+
+def _marked(text: str, spans: Sequence[Span]) -> str:
+    first = max(spans[0].start - SHOWN_AROUND, 0) if spans else 0
+    last = (spans[-1].end if spans else 0) + SHOWN_AROUND
+    parts, position = ["…" if first else ""], first
+    for start, end, label in spans:
+        parts.append(html.escape(text[position:start]))
+        shown = f"{html.escape(text[start:end])}<small>{html.escape(label)}</small>"
+        parts.append(f"<mark>{shown}</mark>")
+        position = end
+    parts += [html.escape(text[position:last]), "…" if last < len(text) else ""]
+    return "".join(parts)
 
 
 def _list(items: Iterable[str]) -> str:

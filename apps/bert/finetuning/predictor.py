@@ -48,6 +48,7 @@ class FineTunedPredictor(LinePredictor):
 
     def __init__(self, task: dict[str, Any]):
         self.task = task
+        self._noted: set[Path] = set()
 
     def settings(self):
         return {"task_type": self.task["task_type"]}
@@ -57,8 +58,10 @@ class FineTunedPredictor(LinePredictor):
             yield from super().split(source)
             return
         found = self.examples(source.path)
-        for note in (*found.notes, *found.file_problems):
-            warn(note)
+        if source.path not in self._noted:  # The page of the first results reads them again.
+            self._noted.add(source.path)
+            for note in (*found.notes, *found.file_problems):
+                warn(note)
         for line, content in _in_order(found):
             yield dataclasses.replace(source, line=line, content=content)
 

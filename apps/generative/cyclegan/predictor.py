@@ -2,31 +2,19 @@
 
 import struct
 
-from shared.engine.prediction.predictor import Predictor
-from shared.image.reader import IMAGE_SUFFIXES, read_source
+from shared.engine.prediction.image_predictor import ImagePredictor
 from shared.image.result_name import result_name
 from shared.image.thumbnail import input_and_result
 
 
-class TranslationPredictor(Predictor):
+class TranslationPredictor(ImagePredictor):
     """Translates image files and writes PNG under the same relative path.
 
     Args:
         max_pixels: int. Larger images are rejected by their header.
     """
 
-    suffixes = IMAGE_SUFFIXES
-    unit = "image"
     inputs = outputs = ("image_bytes",)
-
-    def __init__(self, max_pixels: int):
-        self.max_pixels = max_pixels
-
-    def read(self, source):
-        return {"image_bytes": read_source(source, self.max_pixels)}
-
-    def settings(self):
-        return {"max_pixels": self.max_pixels}
 
     def record(self, source, outputs):
         # Width and height stand in the first chunk of every PNG.

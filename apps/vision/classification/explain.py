@@ -99,7 +99,7 @@ def explain_inputs(app, run_folder: Path, inputs, output: Path, label: str, limi
     errors = []
     for source in find_inputs(inputs, IMAGE_SUFFIXES, output=output, limit=limit or None):
         try:
-            decoded = decode_image(read_source(source, max_pixels))
+            decoded = decode_image(read_source(source, max_pixels)[0])
         except KerasuiteError as error:
             console.print(f"{source.name}: {error}", markup=False)
             errors.append({"file": source.name, "error": str(error)})

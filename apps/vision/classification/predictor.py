@@ -3,12 +3,11 @@
 import numpy as np
 
 from shared.common.files import printable
-from shared.engine.prediction.predictor import Predictor
-from shared.image.reader import IMAGE_SUFFIXES, read_source
+from shared.engine.prediction.image_predictor import ImagePredictor
 from shared.image.thumbnail import input_thumbnail, jpeg_bytes
 
 
-class ClassificationPredictor(Predictor):
+class ClassificationPredictor(ImagePredictor):
     """Reads image files and records the best labels and all probabilities.
 
     Args:
@@ -16,17 +15,9 @@ class ClassificationPredictor(Predictor):
         max_pixels: int. Larger images are rejected by their header.
     """
 
-    suffixes = IMAGE_SUFFIXES
-
     def __init__(self, class_names: list[str], max_pixels: int):
+        super().__init__(max_pixels)
         self.class_names = class_names
-        self.max_pixels = max_pixels
-
-    def read(self, source):
-        return {"image_bytes": read_source(source, self.max_pixels)}
-
-    def settings(self):
-        return {"max_pixels": self.max_pixels}
 
     def record(self, source, outputs):
         labels = [label.decode() for label in outputs["labels"]]

@@ -18,9 +18,9 @@ from apps.vision.detection.thresholds import THRESHOLDS, threshold_values
 from shared.common.config import did_you_mean
 from shared.common.errors import KerasuiteError
 from shared.common.files import printable
-from shared.engine.prediction.predictor import Predictor
+from shared.engine.prediction.image_predictor import ImagePredictor
 from shared.image.decode import decode_image
-from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES, read_source
+from shared.image.reader import DEFAULT_MAX_PIXELS
 from shared.image.result_name import result_name
 from shared.image.thumbnail import input_thumbnail, jpeg_bytes
 
@@ -30,10 +30,10 @@ PIXELS_OF_CALL = 64_000_000
 LARGE = 16_000_000
 # Asked for when only some classes are kept, so that the others do not take all rows.
 ROOM_FOR_OTHERS = 1000
-PAGE_SIDE = 480
+# Side of the pictures of the page, and the most boxes that they show.
+PAGE_SIDE, DRAWN = 480, 60
 
 OPTIONS = (
-    "max_pixels",
     "save_images",
     "save_crops",
     "save_txt",
@@ -43,7 +43,7 @@ OPTIONS = (
 )
 
 
-class DetectionPredictor(Predictor):
+class DetectionPredictor(ImagePredictor):
     """Reads image files and records the objects in them.
 
     Args:
@@ -62,7 +62,6 @@ class DetectionPredictor(Predictor):
         KerasuiteError: if an option is out of bounds or names an unknown class.
     """
 
-    suffixes = IMAGE_SUFFIXES
     signature = "with_thresholds"
     inputs = ("image_bytes", *THRESHOLDS)
     outputs = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
@@ -84,7 +83,8 @@ class DetectionPredictor(Predictor):
         overlap: float = 0.2,
     ):
         _check(confidence, iou, max_detections, tile, overlap)
-        self.class_names, self.max_pixels = class_names, max_pixels
+        super().__init__(max_pixels)
+        self.class_names = class_names
         self.thresholds = {"confidence": confidence, "iou": iou, "max_detections": max_detections}
         self.kept = _class_numbers(classes, class_names)
         self.save_images, self.save_crops, self.save_txt = save_images, save_crops, save_txt
@@ -93,7 +93,7 @@ class DetectionPredictor(Predictor):
 
     def settings(self):
         chosen = {name: getattr(self, name) for name in OPTIONS}
-        return {**self.thresholds, "classes": self.kept, **chosen}
+        return super().settings() | self.thresholds | {"classes": self.kept} | chosen
 
     def start(self, model):
         """Takes what was not given from the export."""
@@ -104,8 +104,8 @@ class DetectionPredictor(Predictor):
     # === Images to detections ===
 
     def read(self, source):
-        image_bytes = read_source(source, self.max_pixels)
-        return {"image_bytes": image_bytes, "size": np.array(upright_size(image_bytes))}
+        example = super().read(source)
+        return example | {"size": np.array(upright_size(example["image_bytes"]))}
 
     def call(self, model, examples):
         """Small images together, those larger than a tile each by itself."""
@@ -192,13 +192,16 @@ class DetectionPredictor(Predictor):
         # Small images are enlarged, so that labels do not cover them.
         factor = PAGE_SIDE / max(picture.size)
         picture = picture.resize([max(1, round(side * factor)) for side in picture.size])
-        found = row["detections"]
+        found = row["detections"][:DRAWN]
         size = [row["width"], row["height"]] * 2
         boxes = np.array([each["box"] for each in found], np.float64).reshape(-1, 4) / size
         labels, scores = ([each[name] for each in found] for name in ("label", "score"))
         drawn = draw_boxes(np.asarray(picture), boxes, labels, scores, self.class_names)
-        counts = ", ".join(f"{count} {label}" for label, count in Counter(labels).most_common())
+        every = Counter(each["label"] for each in row["detections"])
+        counts = ", ".join(f"{count} {label}" for label, count in every.most_common())
         caption = f"{printable(row['file'])}\n{counts or 'nothing found'}"
+        if len(row["detections"]) > DRAWN:
+            caption += f" (the best {DRAWN} are drawn)"
         return [(jpeg_bytes(Image.fromarray(drawn)), caption)]
 
     def summary(self, rows):

@@ -21,6 +21,7 @@ from typing import Any
 from shared.common.errors import KerasuiteError, from_os_error
 from shared.common.files import plain
 from shared.common.inputs import Source, parse_shard
+from shared.common.messages import warn
 from shared.common.progress import Progress
 from shared.common.signals import catch_signals
 from shared.engine.prediction import csv_view, prediction_page
@@ -58,7 +59,7 @@ def predict(
         sources: what `inputs.find_inputs` gives (already the part of `shard`), or a list.
         predictor: the application's side.
         output: folder for `predictions.jsonl`, `errors.jsonl`, `predict.json` and files; where
-            the predictor has pictures also `index.html`, at the end of a whole run.
+            the predictor has pictures or marked texts also `index.html`, at the end of a whole run.
         batch_size: int. Examples in one call of the model.
         format: "jsonl", or "csv" for `predictions.csv` as well, at the end of a whole run.
         resume: continue what is in `output`, if anything is.
@@ -114,7 +115,9 @@ def predict(
         if not shard:
             write_summary(predictor, sources, logs, files, format)
         files.settle()
-        return result
+    for line in predictor.remarks():
+        warn(line)
+    return result
 
 
 def write_summary(
@@ -144,7 +147,7 @@ def write_summary(
 def _views(predictor: Predictor, format: str) -> list[str]:
     """Names of the files that show the log in another way."""
     table = [csv_view.NAME] if format == "csv" else []
-    return table + [prediction_page.NAME] * predictor.overrides("pictures")
+    return table + [prediction_page.NAME] * prediction_page.has_page(predictor)
 
 
 def _refuse_to_overwrite(*paths: Path) -> None:

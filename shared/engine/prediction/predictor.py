@@ -20,7 +20,7 @@ from shared.common.inputs import Source
 
 if TYPE_CHECKING:
     from shared.engine.saved_model.loaded_model import LoadedModel
-    from shared.report.page import Picture
+    from shared.report.page import MarkedText, Picture
 
 Example = dict[str, np.ndarray | bytes | str]
 Outputs = dict[str, np.ndarray]
@@ -114,7 +114,7 @@ class Predictor(abc.ABC):
         """Pictures of a result, each with a caption, for the page of the first results.
 
         If overridden, the run ends with this page. A `KerasuiteError` or `OSError`, for an input
-        that is no longer there, leaves the result without a picture.
+        that is no longer there, leaves the result out of it.
 
         Args:
             row: of predictions.jsonl.
@@ -123,6 +123,15 @@ class Predictor(abc.ABC):
         """
         return []
 
+    def marked_text(self, row: dict[str, Any], source: Source) -> "MarkedText":
+        """A result as spans of its text, for the page of the first results; see `pictures`.
+
+        Args:
+            row: of predictions.jsonl.
+            source: what it was made from, as `split` gives it.
+        """
+        raise NotImplementedError
+
     def summary(self, rows: Iterable[dict[str, Any]]) -> Mapping[str, Iterable[bytes]]:
         """Files made of all lines of a finished run: relative path to chunks of content.
 
@@ -130,6 +139,14 @@ class Predictor(abc.ABC):
             rows: as for `finish`; of several shards, once they are put together.
         """
         return {}
+
+    def left_out(self, inputs: Sequence[str]) -> list[str]:
+        """Lines on the files below INPUT that look like inputs and are not read."""
+        return []
+
+    def remarks(self) -> list[str]:
+        """Lines on what was changed in the inputs that this run read, said at its end."""
+        return []
 
     @classmethod
     def overrides(cls, method: str) -> bool:

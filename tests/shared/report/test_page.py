@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.report.page import Page, data_address
+from shared.report.page import MarkedText, Page, Span, data_address
 
 VOID = {"meta", "img", "br"}
 
@@ -108,3 +108,15 @@ def test_pictures_of_many_formats():
         assert data_address(picture(form)).startswith(f"data:image/{form.lower()};base64,")
     with pytest.raises(ValueError, match="no picture format"):
         data_address(picture("TIFF"))
+
+
+def test_spans_are_marked_where_they_are():
+    page = Page("Spans")
+    text = "x" * 1000 + "Anna <b> met Li." + "y" * 1000
+    page.marked_text(MarkedText("line 1", text, [Span(1000, 1004, "PER"), Span(1013, 1015, "P&R")]))
+    shown = page.render()
+    around = f"…{'x' * 400}<mark>Anna<small>PER</small></mark> &lt;b&gt; met "
+    assert f"{around}<mark>Li<small>P&amp;R</small></mark>.{'y' * 399}…</p>" in shown
+    page.marked_text(MarkedText("none", "short", []))
+    assert "<p>short</p>" in page.render()
+    Checker(page.render())

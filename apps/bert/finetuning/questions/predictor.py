@@ -9,6 +9,7 @@ from apps.bert.finetuning.predictor import DIGITS, FineTunedPredictor
 from apps.bert.tasks.squad import read_squad
 from apps.bert.tasks.tables import JSON
 from shared.common.errors import KerasuiteError
+from shared.report.page import MarkedText, Span
 
 
 class QuestionPredictor(FineTunedPredictor):
@@ -44,6 +45,11 @@ class QuestionPredictor(FineTunedPredictor):
             "end": int(outputs["end"]),
             "score": round(float(outputs["score"]), DIGITS),
         }
+
+    def marked_text(self, row, source):
+        answer = Span(row["start"], row["end"], f"{row['score']:.3g}")
+        found = [answer] if answer.end > answer.start else []  # An empty answer: there is none.
+        return MarkedText(source.content.question, source.content.context, found)
 
     def summary(self, rows: Iterable[dict[str, Any]]):
         answers = {row["id"]: row["answer"] for row in rows if "answer" in row}

@@ -8,6 +8,7 @@ from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.conll import conll_lines, looks_like_conll, read_conll
 from apps.bert.tasks.conll_columns import OUTSIDE
 from apps.bert.tasks.examples import TaggedSentence
+from shared.report.page import MarkedText, Span
 from shared.text.line_files import file_pieces
 
 
@@ -48,6 +49,10 @@ class TaggingPredictor(FineTunedPredictor):
         if isinstance(source.content, TaggedSentence):
             return {"words": list(source.content.words)} | found
         return found
+
+    def marked_text(self, row, source):
+        spans = [Span(each["start"], each["end"], each["label"]) for each in row["spans"]]
+        return MarkedText(f"line {row['line']}", self.read(source)["text"], spans)
 
     def finish(self, source, rows: Iterable[dict[str, Any]]):
         first = next((row for row in rows if "spans" in row), {})

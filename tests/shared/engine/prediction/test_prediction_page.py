@@ -9,6 +9,7 @@ from shared.engine.prediction.predict import predict
 from shared.engine.prediction.prediction_files import PredictionFiles
 from shared.engine.prediction.prediction_logs import PredictionLogs
 from shared.engine.prediction.prediction_page import write_page
+from shared.report.page import MarkedText, Span
 from tests.shared.engine.prediction import predict_helpers as helpers
 from tests.shared.engine.prediction.predict_support import QUIET, make_inputs, restore_first, rows
 
@@ -23,8 +24,15 @@ class PagePredictor(helpers.FilePredictor):
         return [(PICTURE, f"<{row['file']}>"), (folder / "upper" / row["file"], row["upper"])]
 
 
-def run(model, inputs, output, **options):
-    predictor = PagePredictor()
+class SpanPredictor(helpers.LinePredictor):
+    """The first two characters of each line are marked."""
+
+    def marked_text(self, row, source):
+        return MarkedText(f"line {row['line']}", source.content.decode(), [Span(0, 2, "first")])
+
+
+def run(model, inputs, output, predictor=None, **options):
+    predictor = predictor or PagePredictor()
     sources = find_inputs([inputs], output=output, shard=options.get("shard"))
     return predict(model, sources, predictor, output, **QUIET | options)
 
@@ -65,7 +73,10 @@ def test_an_input_that_has_gone_is_named(model, inputs, tmp_path, load_once):
     with PredictionFiles(tmp_path / "out") as files:
         write_page(PagePredictor(), sources, PredictionLogs(tmp_path / "out"), files)
     page = (tmp_path / "out" / "index.html").read_text()
-    assert f"cannot be read again: {gone}" in page and f"&lt;{gone}&gt;" not in page
+    assert (
+        f"Left out, as the file cannot be read again: {gone}" in page
+        and f"&lt;{gone}&gt;" not in page
+    )
 
 
 def test_a_page_that_is_there_is_not_overwritten(model, inputs, tmp_path, load_once):
@@ -79,3 +90,16 @@ def test_a_page_that_is_there_is_not_overwritten(model, inputs, tmp_path, load_o
 def test_without_pictures_there_is_no_page(model, inputs, tmp_path, load_once):
     helpers.run(model, inputs, tmp_path / "out", **QUIET)
     assert not (tmp_path / "out" / "index.html").exists()
+
+
+def test_a_page_of_marked_lines(model, tmp_path, load_once):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("alpha\nhost\nbeta\n")
+    (tmp_path / "in" / "b.txt").write_text("<gamma>\n")
+    run(model, tmp_path / "in", tmp_path / "out", SpanPredictor())
+    page = (tmp_path / "out" / "index.html").read_text()
+    shown = [
+        page.index(text) for text in (">a.txt<", "line 1<", "<mark>al<", "line 3<", "<mark>be<")
+    ]
+    assert shown == sorted(shown) and page.index(">b.txt<") > shown[-1]
+    assert "<mark>&lt;g<small>first</small></mark>amma&gt;" in page and "line 2<" not in page
