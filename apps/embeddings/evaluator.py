@@ -94,11 +94,7 @@ class EmbeddingEvaluator(Evaluator):
         write_neighbors(vectors, folder / "samples" / "neighbors.html")
         shown = shown_words(vectors.words, WORDS_PLOTTED)
         plot_projection(vectors, folder / "plots" / "words.png", shown)
-        return {
-            "words": len(vectors),
-            "dim": vectors.dim,
-            **detailed_scores(vectors, self.judgements),
-        }
+        return detailed_scores(vectors, self.judgements)
 
 
 def detailed_scores(vectors: WordVectors, judgements: Judgements) -> dict[str, Any]:
