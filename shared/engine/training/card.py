@@ -134,7 +134,7 @@ def _configuration(run: Run) -> str:
 def _metrics(app: App, config: RunConfig, metrics: Mapping[str, Any]) -> str:
     rows = [(key, _number(value)) for key, value in metrics.items() if _is_number(value)]
     if not rows:
-        return "## Metrics\n\nNot evaluated yet."
+        return f"## Metrics\n\nNo figures on {app.validation}."
     monitored, mode = app.monitored(config)
     kept = f"with the {'highest' if mode == 'max' else 'lowest'} `{monitored}`"
     if (monitored, mode) == LAST_EPOCH:

@@ -63,8 +63,11 @@ def _metrics(page: Page, metrics: Mapping[str, Any], data: str) -> None:
         for name, value in metrics.items()
         if not isinstance(value, (Mapping, list, tuple))
     ]
-    page.text(f"On {data}.")
-    page.table(numbers, ("metric", "value"))
+    if numbers:
+        page.text(f"On {data}.")
+        page.table(numbers, ("metric", "value"))
+    else:
+        page.text(f"No figures on {data}.")
     for name, rows in metrics.items():
         if (
             isinstance(rows, Mapping)

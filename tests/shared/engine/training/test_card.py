@@ -58,7 +58,7 @@ def test_commands_can_be_copied(made):
     assert "kerasuite toy export runs/toy-tag/words --output saved_models\n" in text
     assert "kerasuite toy predict saved_models/toy-tag/words INPUT..." in text
     assert "kerasuite toy tag --output runs/toy-tag/words --resume\n" in text
-    assert "Not evaluated yet." in text and "![" not in text
+    assert "No figures on the validation data." in text and "![" not in text
 
 
 def test_a_folder_with_a_space_is_quoted(tmp_path, monkeypatch):
