@@ -26,6 +26,7 @@ GROUPS = {
     "detect": ("apps.vision.detection.commands:commands", "Object detection, YOLO style."),
     "classify": ("apps.vision.classification.commands:commands", "Image classification."),
     "translate": ("apps.translation.commands:commands", "Translation of text."),
+    "lm": ("apps.language.commands:commands", "Language models that write."),
     "bert": ("apps.bert.commands:commands", "BERT: pretrain, fine-tune, distil into TinyBERT."),
     "cyclegan": (
         "apps.generative.cyclegan.commands:commands",

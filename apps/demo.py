@@ -56,6 +56,7 @@ DEMOS = {
     ),
     "detect": Part("Object detection", "apps.vision.detection.demo", "apps.vision.detection.app"),
     "translate": Part("Translation", "apps.translation.demo", "apps.translation.app"),
+    "lm": Part("Language models", "apps.language.demo", "apps.language.app"),
     "bert": Part("BERT", "apps.bert.demo", "apps.bert.distillation.app"),
     "cyclegan": Part(
         "Translation of images without pairs",

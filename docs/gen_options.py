@@ -35,6 +35,7 @@ CONFIGS = {
     ("classify", "train"): "apps.vision.classification.config:ClassifyConfig",
     ("detect", "train"): "apps.vision.detection.config:DetectConfig",
     ("translate", "train"): "apps.translation.config:TranslateConfig",
+    ("lm", "train"): "apps.language.config:LanguageConfig",
     ("bert", "finetune"): "apps.bert.finetuning.config:FinetuneConfig",
     ("bert", "pretrain"): "apps.bert.pretraining.config:PretrainConfig",
     ("bert", "distill"): "apps.bert.distillation.config:DistillConfig",

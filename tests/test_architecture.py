@@ -35,6 +35,7 @@ APPLICATIONS = (
     "apps.vision.classification",
     "apps.vision.detection",
     "apps.translation",
+    "apps.language",
     "apps.bert",
     "apps.generative.cyclegan",
     "apps.generative.srgan",

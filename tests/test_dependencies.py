@@ -57,9 +57,14 @@ def test_what_is_declared_is_used():
     assert {module_of(name) for name in RUNTIME} <= imported
 
 
-def test_only_translate_and_bert_need_tensorflow_text():
+def test_only_translate_bert_and_subwords_need_tensorflow_text():
     """Windows has no tensorflow-text: nothing else may reach the module that asks for it."""
-    reached = set()
+    # Imported where subwords are asked for, and nowhere else.
+    subwords = "apps.language.tokenizers.line_subword_tokenizer"
+    assert [name for name in FILES if subwords in IMPORTS[name]] == [
+        "apps.language.tokenizers.kinds"
+    ]
+    reached = {subwords}
     waiting = [
         name for name in FILES if not name.startswith(("apps.translation", "apps.bert", "shared"))
     ]
@@ -68,7 +73,7 @@ def test_only_translate_and_bert_need_tensorflow_text():
         if name not in reached:
             reached.add(name)
             waiting += [other for other in IMPORTS[name] if other in FILES]
-    assert "apps.vision.detection.app" in reached
+    assert {"apps.vision.detection.app", "apps.language.app"} <= reached
     assert "shared.text.tensorflow_text" not in reached
     # These two look for its operations and do without.
     users = outside_imports().get("tensorflow_text", set())

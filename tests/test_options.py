@@ -17,6 +17,7 @@ from apps.bert.pretraining.config import PretrainConfig
 from apps.embeddings.config import EmbedConfig
 from apps.generative.cyclegan.config import CycleGANConfig
 from apps.generative.srgan.config import SrganConfig
+from apps.language.config import LanguageConfig
 from apps.translation.config import TranslateConfig
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.detection.config import DetectConfig
@@ -35,6 +36,7 @@ TASKS: dict[type[RunConfig], tuple[str, ...]] = {
     ClassifyConfig: ("apps/vision/classification",),
     DetectConfig: ("apps/vision/detection",),
     TranslateConfig: ("apps/translation",),
+    LanguageConfig: ("apps/language",),
     FinetuneConfig: ("apps/bert",),
     PretrainConfig: ("apps/bert",),
     DistillConfig: ("apps/bert",),

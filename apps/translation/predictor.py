@@ -25,13 +25,13 @@ from apps.translation.prediction.long_lines import (
 )
 from apps.translation.prediction.pieces import cut_lines
 from apps.translation.prediction.search import Search
-from apps.translation.prediction.signatures import call_signature, require_signature
 from shared.common import config as configs
 from shared.common.errors import UsageError
 from shared.common.messages import warn
 from shared.engine.prediction.line_predictor import LinePredictor
 from shared.engine.saved_model.loaded_model import LoadedModel
 from shared.engine.saved_model.saved_models import EXTRA
+from shared.engine.saved_model.signatures import call_signature, require_signature
 from shared.text.line_files import (
     clean_line,
     file_pieces,

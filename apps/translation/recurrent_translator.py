@@ -7,7 +7,8 @@ from keras import ops
 from apps.translation.translator import Translator
 from shared.common.errors import KerasuiteError
 from shared.layers import AttentionDecoder, Dropout, RecurrentEncoder, StateBridge
-from shared.text.subword_tokenizer import PAD
+from shared.layers.token_logits import next_logits, output_kernel
+from shared.text.special_tokens import PAD
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -131,7 +132,7 @@ class RecurrentTranslator(Translator):
     def encode(self, source, training=False):
         outputs, first, mask = self._encoded(source, training)
         keys = self.decoder.keys(outputs)
-        kernel = self.output_kernel()
+        kernel = output_kernel(self.target_embedding, self.compute_dtype)
         return {"outputs": outputs, "keys": keys, "mask": mask, "first": first, "kernel": kernel}
 
     def start(self, memory, beam_size, max_steps):
@@ -141,7 +142,7 @@ class RecurrentTranslator(Translator):
         vectors, state, weights = self.decoder.step(
             self.target_embedding(tokens), state, memory["keys"], memory["outputs"], memory["mask"]
         )
-        return self.next_logits(vectors, memory["kernel"]), state, tf.cast(weights, tf.float32)
+        return next_logits(vectors, memory["kernel"]), state, tf.cast(weights, tf.float32)
 
     def get_config(self):
         return {**super().get_config(), "total_steps": self.total_steps}

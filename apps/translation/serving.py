@@ -10,7 +10,7 @@ from apps.translation.translator import Translator
 from shared.engine.app import ServingModule
 from shared.engine.saved_model.empty_batches import with_empty_batches
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
-from shared.text.subword_tokenizer import END, PAD, START
+from shared.text.special_tokens import END, PAD, START
 
 
 class TranslatorServing(ServingModule):

@@ -1,8 +1,6 @@
 """Commands beside training: attention, scores of given pairs, a prompt."""
 
 import math
-import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +10,13 @@ from shared.common.console import console
 from shared.common.errors import SOME_REJECTED, KerasuiteError, UsageError
 from shared.common.messages import warn
 from shared.common.quiet import import_tensorflow
+from shared.common.typed_lines import typed_lines
 
 if TYPE_CHECKING:
     from apps.translation.pairs.sentence_pairs import SentencePairs
     from apps.translation.prediction.pair_scores import PairScore
     from apps.translation.predictor import TranslationPredictor
     from shared.engine.saved_model.loaded_model import LoadedModel
-PROMPT = "> "
 
 
 def attention(app_path: str, model: Path, sentence: str, output: Path) -> None:
@@ -38,7 +36,7 @@ def attention(app_path: str, model: Path, sentence: str, output: Path) -> None:
     from apps.translation.prediction.alignment import read_alignment
     from apps.translation.prediction.long_lines import count_words
     from apps.translation.prediction.pieces import cut_lines
-    from apps.translation.prediction.signatures import call_signature, require_signature
+    from shared.engine.saved_model.signatures import call_signature, require_signature
     from shared.report.attention_plot import draw
     from shared.text.line_files import clean_line
 
@@ -139,31 +137,13 @@ def interactive(app_path: str, model: Path, **options: Any) -> None:
     from shared.engine.saved_model.loaded_model import one_line
     from shared.text.line_files import clean_line
 
-    for line in _typed() if sys.stdin.isatty() else _piped():
+    for line in typed_lines():
         try:
             translation = predictor.translate(loaded, [clean_line(line)])[0].best[0][0]
         except (tf.errors.InvalidArgumentError, tf.errors.ResourceExhaustedError) as error:
             warn(f"this line cannot be translated: {one_line(error)}")
             translation = ""
         print(translation, flush=True)
-
-
-def _typed() -> Iterator[str]:
-    import contextlib
-
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401  Arrow keys and history for `input`.
-    while True:
-        try:
-            # Bytes that are no UTF-8 come as surrogates, which no tensor takes.
-            yield input(PROMPT).encode("utf-8", "replace").decode()
-        except EOFError:
-            print()
-            return
-
-
-def _piped() -> Iterable[str]:
-    return (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
 
 
 def _open(

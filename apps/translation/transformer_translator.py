@@ -23,7 +23,8 @@ from shared.layers import (
     TransformerEncoderBlock,
 )
 from shared.layers.multi_head_attention import cache_indices, padding_attention_mask
-from shared.text.subword_tokenizer import PAD
+from shared.layers.token_logits import next_logits, output_kernel
+from shared.text.special_tokens import PAD
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -132,7 +133,11 @@ class TransformerTranslator(Translator):
         """Keys and values of the source for every decoder block: they are the same each step."""
         hidden, mask = self._encoded(source, training)
         pairs = [block.cross_attention.keys_and_values(hidden) for block in self.decoder_blocks]
-        return {"pairs": pairs, "mask": mask, "kernel": self.output_kernel()}
+        return {
+            "pairs": pairs,
+            "mask": mask,
+            "kernel": output_kernel(self.target_embedding, self.compute_dtype),
+        }
 
     def start(self, memory, beam_size, max_steps):
         """Empty caches with K slots for each step, none of which is anybody's yet."""
@@ -161,7 +166,7 @@ class TransformerTranslator(Translator):
                 hidden, cache, indices, own[:, None], pair, memory["mask"]
             )
             caches.append(cache)
-        logits = self.next_logits(self.decoder_norm(hidden), memory["kernel"])
+        logits = next_logits(self.decoder_norm(hidden), memory["kernel"])
         return logits, {"caches": caches, "own": own}, tf.reduce_mean(weights, axis=1)
 
     def reorder(self, state, parents):

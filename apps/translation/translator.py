@@ -9,14 +9,13 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from apps.translation.config import MIN_RATIO, DecodingConfig, LossConfig, ModelConfig
 from shared.common.config import from_dict, to_dict
 from shared.decoding.beam_search import Decoded, beam_search, gather_hypotheses
 from shared.decoding.sampling import sample
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
-from shared.text.subword_tokenizer import END, PAD, START, UNK
+from shared.text.special_tokens import END, PAD, START, UNK
 
 State = dict[str, tf.Tensor]
 # Tokens that begin and end a translation, and those that are never written.
@@ -130,18 +129,6 @@ class Translator(keras.Model):
         max_lengths = tf.math.ceil(self.length_ratio * tf.cast(lengths, tf.float32))
         return tf.cast(max_lengths, tf.int32) + 10
 
-    def output_kernel(self) -> tf.Tensor:
-        """Output weights (D, V), turned round once for all steps where they are an embedding's."""
-        embedding = self.target_embedding
-        if not self.config.tie_embeddings:
-            return ops.cast(embedding.reverse_embeddings, self.compute_dtype)
-        return ops.transpose(ops.cast(embedding.embeddings, self.compute_dtype))
-
-    def next_logits(self, hidden, kernel):
-        """Logits (B, K, V) of hidden states (B, K, D), as one product of matrices."""
-        flat = ops.matmul(ops.reshape(hidden, (-1, self.config.hidden_dim)), kernel)
-        return ops.reshape(flat, (-1, ops.shape(hidden)[1], self.target_vocabulary))
-
     def translate(self, source, beam_size, length_penalty, num_best=1) -> Decoded:
         """Searches for the best translations.
 
@@ -174,6 +161,7 @@ class Translator(keras.Model):
             self._next_step(memory),
             self.start(memory, 1, tf.reduce_max(limits)),
             seeds=seeds,
+            vocabulary_size=self.target_vocabulary,
             limits=limits,
             temperature=temperature,
             top_k=top_k,

@@ -58,26 +58,30 @@ def beam_search(
     *,
     beam_size: int | tf.Tensor,
     limits: tf.Tensor,
-    start: int,
+    start: int | tf.Tensor,
     end: int,
     never: tuple[int, ...] = (),
     length_penalty: tf.Tensor | float = 0.6,
     num_best: int | tf.Tensor = 1,
+    must_end: bool = True,
 ) -> Decoded:
     """The sequences of highest log-probability, found with a beam.
 
     A hypothesis ends with the end token; at its sentence's limit no other may follow, so that one
-    that was cut pays for it. A sentence is done when K hypotheses have ended and the best living
-    one, at its present length, is worse than all.
+    that was cut pays for it; where texts need not end, those at the limit count as they are. A
+    sentence is done when K hypotheses have ended and the best living one, at its present length,
+    is worse than all.
 
     Args:
         step, state, reorder: the model, see above.
         beam_size: int or int32 scalar K; 1 is greedy search. XLA wants an int.
         limits: int32 (B,). Maximum tokens of each sentence, the end token included.
-        start, end: tokens.
+        start: token before the first, or int32 (B,), one of each sentence.
+        end: token.
         never: tokens that are never taken (padding).
         length_penalty: float scalar alpha: scores are divided by ((5 + length) / 6) ** alpha.
         num_best: int N, at most `beam_size`. Sequences to return for each sentence.
+        must_end: bool. Whether the last token at the limit has to be the end token.
 
     Reference: [Wu et al., 2016, section 7](https://arxiv.org/abs/1609.08144) for the penalty.
     """
@@ -85,14 +89,16 @@ def beam_search(
 
     def extend(search: _Search):
         last = tf.gather(search.tokens, tf.maximum(search.index - 1, 0), axis=2)
-        logits, state = step(tf.where(search.index == 0, start, last), search.index, search.state)
+        last = tf.where(search.index == 0, tf.reshape(start, [-1, 1]), last)
+        logits, state = step(last, search.index, search.state)
         length = search.index + 1
+        at_limit = length >= limits
         # Twice as many candidates as hypotheses, so that K live on even if K of them end.
         sums, parents, tokens = _best_continuations(
-            logits, search.sums, 2 * beam_size, never, end, must_end=length >= limits
+            logits, search.sums, 2 * beam_size, never, end, must_end=at_limit & must_end
         )
         candidates = _append(search.tokens, parents, tokens, search.index)
-        ends = (tokens == end) & ~search.done[:, None]
+        ends = ((tokens == end) | (at_limit & (not must_end))[:, None]) & ~search.done[:, None]
         scores = tf.where(ends, sums / penalty(length, alpha), NONE)
         ended_tokens, ended_scores = _best_ended(search, candidates, scores)
         sums, chosen = tf.math.top_k(tf.where(tokens == end, NONE, sums), beam_size)
@@ -104,7 +110,7 @@ def beam_search(
             reorder(state, gather_hypotheses(parents, chosen)),
             ended_tokens,
             ended_scores,
-            search.done | hopeless | (length >= limits),
+            search.done | hopeless | at_limit,
         )
 
     (last,) = tf.while_loop(

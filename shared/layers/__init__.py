@@ -16,10 +16,12 @@ from shared.layers.path_aggregation import PathAggregation
 from shared.layers.pixel_shuffle import PixelShuffle
 from shared.layers.position_encoding import LearnedPositions, SinusoidalPositions
 from shared.layers.recurrent_encoder import RecurrentEncoder
+from shared.layers.recurrent_stack import RecurrentStack
 from shared.layers.reflection_padding import ReflectionPadding
 from shared.layers.residual_block import BasicBlock, BottleneckBlock
 from shared.layers.spatial_pyramid_pooling import SpatialPyramidPooling
 from shared.layers.state_bridge import StateBridge
+from shared.layers.transformer_causal_block import TransformerCausalBlock
 from shared.layers.transformer_decoder_block import TransformerDecoderBlock
 from shared.layers.transformer_encoder_block import TransformerEncoderBlock
 
@@ -42,10 +44,12 @@ __all__ = [
     "PathAggregation",
     "PixelShuffle",
     "RecurrentEncoder",
+    "RecurrentStack",
     "ReflectionPadding",
     "SinusoidalPositions",
     "SpatialPyramidPooling",
     "StateBridge",
+    "TransformerCausalBlock",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
 ]

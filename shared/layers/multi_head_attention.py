@@ -8,6 +8,7 @@ from keras import ops
 from shared.layers import first_position
 from shared.layers.dropout import Dropout
 from shared.layers.initializers import fresh_initializer, joint_initializer
+from shared.layers.position_encoding import rotate
 
 
 class Attention(NamedTuple):
@@ -46,6 +47,8 @@ class MultiHeadAttention(keras.layers.Layer):
             fewer than D / d.
         kernel_initializer: str or `keras.initializers.Initializer`. Of W_Q, W_K, W_V and W_O, each
             as a matrix of its own.
+        rotary: bool. Rotates queries and keys by their positions, see `position_encoding.rotate`;
+            for self-attention.
 
     Call arguments:
         inputs: float tensor (B, T, D).
@@ -58,8 +61,9 @@ class MultiHeadAttention(keras.layers.Layer):
         Tensor (B, T, D).
 
     Raises:
-        ValueError: if `hidden_dim` does not divide by `num_heads` and no `head_dim` is given, or
-            if the layer is called with a memory and was built without, or the other way round.
+        ValueError: if `hidden_dim` does not divide by `num_heads` and no `head_dim` is given, if
+            the layer is called with a memory and was built without, or the other way round, or if
+            `rotary` meets a memory or an odd width of heads.
 
     Reference: [Vaswani et al., 2017, section 3.2](https://arxiv.org/abs/1706.03762)
     """
@@ -71,6 +75,7 @@ class MultiHeadAttention(keras.layers.Layer):
         dropout: float = 0.0,
         head_dim: int | None = None,
         kernel_initializer="glorot_uniform",
+        rotary: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -81,9 +86,14 @@ class MultiHeadAttention(keras.layers.Layer):
         self.dropout = dropout
         self.head_dim = head_dim or hidden_dim // num_heads
         self.kernel_initializer = kernel_initializer
+        self.rotary = rotary
+        if rotary and self.head_dim % 2:
+            raise ValueError(f"rotary needs heads of an even width, not {self.head_dim}")
 
     def build(self, inputs_shape, memory_shape=None):
         self.is_self_attention = memory_shape is None
+        if self.rotary and not self.is_self_attention:
+            raise ValueError("rotary is for self-attention; a memory has positions of its own")
         if self.is_self_attention:
             self.query_key_value = self._projection("query_key_value", 3, inputs_shape)
         else:
@@ -128,10 +138,24 @@ class MultiHeadAttention(keras.layers.Layer):
             built = "inputs alone" if self.is_self_attention else "inputs and a memory"
             raise ValueError(f"{self.name} was built for {built}; call it with the same")
         if memory is None:
-            queries, keys, values = self._heads(self.query_key_value(inputs))
+            queries, keys, values = self.self_projections(inputs)
         else:
             queries, (keys, values) = self.queries(inputs), self.keys_and_values(memory)
         return self.attention(queries, keys, values, attention_mask, training)
+
+    def self_projections(self, inputs, positions=None):
+        """Q W_Q, K W_K and V W_V of inputs to themselves: (B, H, T, d) each.
+
+        Args:
+            inputs: float tensor (B, T, D).
+            positions: int tensor (T,) or (B, T), by default from 0 on; for `rotary`.
+        """
+        queries, keys, values = self._heads(self.query_key_value(inputs))
+        if self.rotary:
+            if positions is None:
+                positions = ops.arange(ops.shape(inputs)[1])
+            queries, keys = rotate(queries, positions), rotate(keys, positions)
+        return queries, keys, values
 
     def queries(self, inputs):
         """Q W_Q of inputs (B, T, D) to a memory: (B, H, T, d)."""
@@ -171,10 +195,12 @@ class MultiHeadAttention(keras.layers.Layer):
             inputs, attention_mask, training: see the call.
 
         Raises:
-            ValueError: if the layer was built with a memory.
+            ValueError: if the layer was built with a memory, or rotates.
         """
-        if not self.is_self_attention:
-            raise ValueError(f"{self.name} attends to a memory; only self-attention has this")
+        if not self.is_self_attention or self.rotary:
+            raise ValueError(
+                f"{self.name} attends to a memory or rotates; only self-attention has this"
+            )
         query, key, value = self._projections()
         scores = first_position.scores(inputs, query, key)
         mask = None if attention_mask is None else attention_mask[:, :, :1]
@@ -191,7 +217,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
     # === Incremental decoding ===
 
-    def step(self, inputs, cache, indices, mask):
+    def step(self, inputs, cache, indices, mask, positions=None):
         """Self-attention of K further positions, which are written to a cache first.
 
         Args:
@@ -201,11 +227,12 @@ class MultiHeadAttention(keras.layers.Layer):
                 `cache_indices`.
             mask: bool tensor that broadcasts to (B, H, K, S): which slots each may see, its own
                 included.
+            positions: int tensor (K,) or (B, K), for `rotary`.
 
         Returns:
             The `Attention` of the K positions and the new cache.
         """
-        queries, *new = self._heads(self.query_key_value(inputs))
+        queries, *new = self.self_projections(inputs, positions)
         keys, values = (
             ops.scatter_update(kept, indices, added) for kept, added in zip(cache, new, strict=True)
         )
@@ -222,6 +249,7 @@ class MultiHeadAttention(keras.layers.Layer):
             "dropout": self.dropout,
             "head_dim": self.head_dim,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "rotary": self.rotary,
         }
 
 

@@ -1,4 +1,4 @@
-"""Position encodings, added to the embeddings of tokens."""
+"""Position encodings: added to the embeddings of tokens, or rotations of queries and keys."""
 
 import math
 
@@ -17,7 +17,7 @@ class SinusoidalPositions(keras.layers.Layer):
 
     Call arguments:
         inputs: float tensor (B, T, D), D even.
-        begin: int scalar. Position of the first one.
+        begin: int scalar or int tensor (B,). Position of the first one, of all rows or of each.
 
     Returns:
         Tensor (B, T, D).
@@ -33,11 +33,11 @@ class SinusoidalPositions(keras.layers.Layer):
 
     def call(self, inputs, begin=0):
         half = inputs.shape[-1] // 2
-        positions = ops.cast(begin + ops.arange(ops.shape(inputs)[1]), "float32")
+        positions = ops.cast(consecutive(begin, ops.shape(inputs)[1]), "float32")
         frequencies = ops.exp(
             ops.arange(half, dtype="float32") * (-math.log(self.max_wavelength) / half)
         )
-        angles = positions[:, None] * frequencies
+        angles = positions[..., None] * frequencies
         waves = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
         return inputs + ops.cast(waves, inputs.dtype)
 
@@ -58,7 +58,7 @@ class LearnedPositions(keras.layers.Layer):
 
     Call arguments:
         inputs: float tensor (B, T, D).
-        begin: int scalar. Position of the first one.
+        begin: int scalar or int tensor (B,). Position of the first one, of all rows or of each.
 
     Returns:
         Tensor (B, T, D).
@@ -84,7 +84,7 @@ class LearnedPositions(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, begin=0):
-        indices = begin + ops.arange(ops.shape(inputs)[1])
+        indices = consecutive(begin, ops.shape(inputs)[1])
         return inputs + self.positions(ops.minimum(indices, self.max_length - 1))
 
     def compute_output_shape(self, input_shape):
@@ -96,3 +96,40 @@ class LearnedPositions(keras.layers.Layer):
             "max_length": self.max_length,
             "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
         }
+
+
+def rotate(heads, positions, max_wavelength: float = 10000.0):
+    """Rotates pairs of numbers by angles that grow with the position (RoPE).
+
+    The product of a rotated query and a rotated key depends on the distance of their positions
+    alone. Number i of a head's first half makes a pair with number i of the second half and is
+    turned by `p / 10000**(2 i / d)`.
+
+    Args:
+        heads: float tensor (B, H, T, d), d even.
+        positions: int tensor (T,), or (B, T) where rows stand at other positions.
+        max_wavelength: float. Ratio of the longest to the shortest wave.
+
+    Returns:
+        Tensor (B, H, T, d) of the same dtype.
+
+    Reference: [Su et al., 2021](https://arxiv.org/abs/2104.09864), section 3.2
+    """
+    half = heads.shape[-1] // 2
+    frequencies = ops.exp(ops.arange(half, dtype="float32") * (-math.log(max_wavelength) / half))
+    angles = ops.cast(positions, "float32")[..., None] * frequencies
+    if len(positions.shape) == 2:
+        angles = angles[:, None]  # The same for all heads.
+    cosines, sines = (ops.cast(f(angles), heads.dtype) for f in (ops.cos, ops.sin))
+    first, second = heads[..., :half], heads[..., half:]
+    return ops.concatenate(
+        [first * cosines - second * sines, second * cosines + first * sines], axis=-1
+    )
+
+
+def consecutive(begin, length):
+    """Positions from `begin` on: int (length,), or (B, length) for `begin` (B,)."""
+    steps = ops.arange(length)
+    if not len(getattr(begin, "shape", ())):
+        return begin + steps
+    return ops.cast(begin, steps.dtype)[:, None] + steps

@@ -89,7 +89,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
         self.sublayer_dropout = Dropout(self.dropout, dtype=policy)
         self.built = True
 
-    def _attention(self, name: str, *shapes) -> MultiHeadAttention:
+    def _attention(self, name: str, *shapes, **options) -> MultiHeadAttention:
         layer = MultiHeadAttention(
             self.num_heads,
             self.hidden_dim,
@@ -98,6 +98,7 @@ class TransformerEncoderBlock(keras.layers.Layer):
             self.kernel_initializer,
             name=name,
             dtype=self.dtype_policy,
+            **options,
         )
         layer.build(*shapes)
         return layer

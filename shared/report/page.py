@@ -25,6 +25,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 0 auto; p
 h1, h2, h3 { line-height: 1.2; margin: 1.6em 0 0.5em; }
 h1 { margin-top: 0.5em; }
 p { max-width: 48rem; white-space: pre-line; overflow-wrap: anywhere; }
+.shaded { font-family: ui-monospace, monospace; white-space: pre-wrap; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.75rem; border-bottom: 1px solid var(--line); text-align: left; }
@@ -123,6 +124,20 @@ class Page:
     def code(self, text: str) -> None:
         """Adds commands or other text in a fixed-width font."""
         self._blocks.append(f"<pre><code>{html.escape(text)}</code></pre>")
+
+    def shaded(self, parts: Iterable[tuple[str, float, str]]) -> None:
+        """Adds a text with a coloured background.
+
+        Args:
+            parts: (text, depth of the colour from 0 to 1, what is shown of a part that is pointed
+                at).
+        """
+        spans = (
+            f'<span title="{html.escape(note)}" style="background:rgb(230 100 30 / {depth:.2f})">'
+            f"{html.escape(text)}</span>"
+            for text, depth, note in parts
+        )
+        self._blocks.append(f'<p class="shaded">{"".join(spans)}</p>')
 
     def table(self, rows: Iterable[Sequence[Any]], header: Sequence[str] = ()) -> None:
         """Adds a table; floats are shown with four significant digits."""

@@ -18,7 +18,7 @@ SAMPLES = {
         "shared.samples.domains:write_domains",
         "parts of photographs, and others by moonlight, for cyclegan",
     ),
-    "corpus": ("shared.samples.corpus:write_corpus", "news articles, for embed"),
+    "corpus": ("shared.samples.corpus:write_corpus", "news articles, for embed and lm"),
     "numbers-en-zh": (
         "shared.samples.numbers_en_zh:write_numbers",
         "number words and Chinese numerals, for translate",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from shared.text.subword_tokenizer import PAD
+from shared.text.special_tokens import PAD
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,9 +20,9 @@ from sentencepiece import sentencepiece_model_pb2
 
 from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
+from shared.text.special_tokens import END, PAD
 from shared.text.tensorflow_text import tf_text
 
-PAD, UNK, START, END = range(4)
 SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
 KINDS = ("unigram", "bpe", "char", "word")
 # The special pieces and one piece for every byte.
@@ -105,7 +105,15 @@ class SubwordTokenizer(tf.Module):
         is_text = (ids > END) & (tf.cumsum(is_end, axis=1) == 0)
         pieces = tf.ragged.boolean_mask(tf.cast(ids, tf.int32), is_text)
         # A "▁" that was spelled in bytes is one still; `clean_text` makes it a space.
-        return clean_text(self._tokenizer.detokenize(pieces))
+        return clean_text(self.raw_text(pieces))
+
+    def raw_text(self, pieces: tf.RaggedTensor) -> tf.Tensor:
+        """The text of token ids int32 (N, None) as the pieces spell it, line feeds included.
+
+        Args:
+            pieces: without special tokens.
+        """
+        return self._tokenizer.detokenize(pieces)
 
     def piece_strings(self, ids: tf.Tensor) -> tf.Tensor:
         """The names of token ids int32 of any shape, as strings, in the graph."""

@@ -4,7 +4,7 @@ from shared.common.packages import TENSORFLOW_TEXT_MEND, require_package
 
 
 def _require(module: str):
-    return require_package(module, "translate and bert", TENSORFLOW_TEXT_MEND)
+    return require_package(module, "translate, bert and subwords in lm", TENSORFLOW_TEXT_MEND)
 
 
 tf_text = _require("tensorflow_text")

@@ -42,10 +42,27 @@ def lines_of(
     """
     for source in find_inputs(data, SUFFIXES):
         for name, stream in open_texts(str(source.path)):
-            for piece in cut(_counted(name, stream, damaged), breaks):
+            for piece in pieces_of(name, stream, breaks, damaged):
                 for line in piece.removesuffix("\n").split("\n"):
                     yield line.removesuffix("\r")
             yield ""
+
+
+def pieces_of(
+    name: str, stream: BinaryIO, breaks: str = " \t\r\n", damaged: Counter[str] | None = None
+) -> Iterator[str]:
+    """The text of an opened file in pieces that end with a line end, or within a long line.
+
+    Args:
+        name: of the file, see `open_texts`.
+        stream: its bytes.
+        breaks: where a line of more than 250,000 characters may be cut.
+        damaged: counts the bytes of each file that are not UTF-8 or zero.
+
+    Raises:
+        KerasuiteError: see `decoded`.
+    """
+    return cut(_counted(name, stream, damaged), breaks)
 
 
 def _counted(name: str, stream: BinaryIO, damaged: Counter[str] | None) -> Iterator[str]:

@@ -183,6 +183,7 @@ CASES = {
     "translate": AppCase(
         "translate", "apps.translation.app:TranslateApp", write_pairs, write_lines
     ),
+    "lm": AppCase("lm", "apps.language.app:LanguageApp", write_corpus, write_lines),
     "bert-finetune": AppCase(
         "bert",
         "apps.bert.finetuning.app:FinetuneApp",

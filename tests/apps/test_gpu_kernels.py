@@ -33,6 +33,9 @@ STEPS = {
     "translate-gru": variant(
         "translate", model__architecture="recurrent", model__cell="gru", model__attention="additive"
     ),
+    "lm-rnn": variant("lm", model__architecture="rnn"),
+    "lm-lstm": variant("lm", model__architecture="lstm"),
+    "lm-rotary": variant("lm", model__positions="rotary"),
     "srgan-pixel": variant("srgan", stage="pixel"),
     "cyclegan-wasserstein": variant("cyclegan", loss__adversarial="wasserstein"),
     "bert-distill": AppCase(
@@ -48,7 +51,7 @@ TEACHERS = {
     "bert-distill-general": ("transfer.teacher", PretrainApp),
 }
 # The others take longer to trace.
-FAST = {"embed", "embed-glove", "translate", "bert-finetune", "bert-pretrain", "srgan-pixel"}
+FAST = {"embed", "embed-glove", "translate", "lm", "bert-finetune", "bert-pretrain", "srgan-pixel"}
 
 
 @pytest.mark.parametrize(

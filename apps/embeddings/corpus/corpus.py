@@ -1,14 +1,14 @@
 """Raw files as a stream of documents, which can be read repeatedly in constant memory."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
 
 from apps.embeddings.corpus.words import Splitter, word_splitter
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import find_inputs
 from shared.text.language_codes import main_language
-from shared.text.text_files import SUFFIXES, cut, decoded, open_texts
+from shared.text.text_files import SUFFIXES, open_texts, pieces_of
 
 DOCUMENTS = ("line", "running")
 
@@ -29,7 +29,7 @@ class Corpus(Iterable[list[str]]):
         pattern: str. See `word_splitter`.
 
     Attributes:
-        invalid_bytes: dict of file name to the number of bytes that are not UTF-8 or zero, in
+        invalid_bytes: Counter of file name to the number of bytes that are not UTF-8 or zero, in
             the files that the last iteration has read; each was replaced by U+FFFD.
 
     Raises:
@@ -58,14 +58,14 @@ class Corpus(Iterable[list[str]]):
         self._breaks = " \t\r\n"
         if main_language(language) == "zh" and pattern == "words":
             self._breaks += CHINESE_BREAKS
-        self.invalid_bytes: dict[str, int] = {}
+        self.invalid_bytes: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[list[str]]:
-        self.invalid_bytes = {}
+        self.invalid_bytes = Counter()
         found = False
         for source in self._sources:
             for name, stream in open_texts(str(source.path)):
-                pieces = cut(self._texts(name, stream), self._breaks)
+                pieces = pieces_of(name, stream, self._breaks, self.invalid_bytes)
                 documents = _running if self._running else _lines
                 for words in documents(pieces, self._split):
                     found = True
@@ -74,12 +74,6 @@ class Corpus(Iterable[list[str]]):
             raise KerasuiteError(
                 f"{' '.join(self._data)}: no words in it; give files with text and check --language"
             )
-
-    def _texts(self, name: str, stream: BinaryIO) -> Iterator[str]:
-        for text, invalid in decoded(name, stream):
-            if invalid:
-                self.invalid_bytes[name] = self.invalid_bytes.get(name, 0) + invalid
-            yield text
 
 
 def _lines(pieces: Iterable[str], split: Splitter) -> Iterator[list[str]]:

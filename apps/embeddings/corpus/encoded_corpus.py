@@ -3,16 +3,15 @@
 import os
 from collections.abc import Iterable, Iterator
 from itertools import repeat
-from pathlib import Path
 
 import numpy as np
 
 from apps.embeddings.corpus.vocabulary import Vocabulary
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_path
+from shared.text.token_file import TOKEN, open_tokens
 
 BOUNDARY = -1
-TOKEN = np.dtype("<i4")
 
 
 class EncodedCorpus:
@@ -35,15 +34,7 @@ class EncodedCorpus:
         Raises:
             KerasuiteError: if the file is missing or is no such file.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise KerasuiteError(f"{path}: no such file; start the training again")
-        size = path.stat().st_size
-        if not size or size % TOKEN.itemsize:
-            raise KerasuiteError(
-                f"{path}: {size} bytes are no sequence of int32 word ids; start the training again"
-            )
-        return cls(np.memmap(path, TOKEN, mode="r"))
+        return cls(open_tokens(path))
 
     def sample(self, size: int = 1_000_000, parts: int = 100) -> Iterator[np.ndarray]:
         """Yields parts from all over the corpus: int32 (n,) with boundaries, up to `size` together.

@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from shared.common.files import atomic_path
 from shared.text.sentences import Sentences
+from shared.text.special_tokens import END, START
 from shared.text.string_tensors import as_strings
-from shared.text.subword_tokenizer import END, START, SubwordTokenizer
+from shared.text.subword_tokenizer import SubwordTokenizer
 
 # Sentences that are cut into tokens at a time.
 CHUNK = 4096

@@ -8,9 +8,9 @@ from apps.translation.config import MAX_TOKENS
 from apps.translation.pairs.sentence_pairs import SentencePairs
 from apps.translation.prediction.long_lines import batches, count_words
 from apps.translation.prediction.pieces import count_tokens
-from apps.translation.prediction.signatures import call_signature
 from shared.common.files import write_text
 from shared.engine.saved_model.loaded_model import LoadedModel
+from shared.engine.saved_model.signatures import call_signature
 from shared.text.line_files import clean_line
 
 # Pairs, and words of the longer sides together, in one call; a longer text is not scored.

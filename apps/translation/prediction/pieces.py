@@ -6,8 +6,8 @@ import numpy as np
 
 from apps.translation.config import MAX_TOKENS
 from apps.translation.prediction.long_lines import MAX_BYTES, count_bytes, cut_line
-from apps.translation.prediction.signatures import call_signature
 from shared.engine.saved_model.loaded_model import LoadedModel
+from shared.engine.saved_model.signatures import call_signature
 
 
 def cut_lines(model: LoadedModel, lines: Sequence[str], max_words: int) -> list[list[str]]:

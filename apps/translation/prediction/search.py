@@ -1,15 +1,15 @@
 """Options of `predict` for the search, and the signature that answers them."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from apps.translation.config import MAX_BEAM, DecodingConfig
 from shared.common.errors import UsageError
+from shared.decoding.draws import Draws
 
-# Defaults of the options of random draws.
-DRAWS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 1}
-MAX_SEED = 2**31 - 1
+# Names of the options of random draws.
+DRAWS = tuple(field.name for field in fields(Draws))
 
 
 @dataclass(frozen=True)
@@ -65,26 +65,27 @@ class Search:
         if given and not self.sample:
             option = f"--{given[0].replace('_', '-')}"
             raise UsageError(f"{option} is for random draws; add --sample or leave it out")
-        draws = self.draws
-        temperature, seed = draws["temperature"], draws["seed"]
-        if not (math.isfinite(temperature) and temperature > 0):
-            raise UsageError(f"--temperature {temperature}: give a number above 0, such as 0.8")
-        if draws["top_k"] < 0:
-            raise UsageError(f"--top-k {draws['top_k']}: give at least 1, or 0 for all tokens")
-        if not 0 < draws["top_p"] <= 1:
-            raise UsageError(f"--top-p {draws['top_p']}: give a number above 0 and up to 1")
-        if not 0 <= seed <= MAX_SEED:
-            raise UsageError(f"--seed {seed}: give 0 to {MAX_SEED}")
+        if self.temperature == 0:
+            raise UsageError(f"--temperature {self.temperature}: leave out --sample for that")
+        self.checked_draws()
 
     @property
     def _has_options(self) -> bool:
         return self.beam_size is not None or self.length_penalty is not None
 
+    def checked_draws(self) -> Draws:
+        """The draws that were asked for.
+
+        Raises:
+            UsageError: if one of their options is out of bounds.
+        """
+        given = {name: getattr(self, name) for name in DRAWS}
+        return Draws(**{name: value for name, value in given.items() if value is not None})
+
     @property
     def draws(self) -> dict[str, Any]:
         """The scalar inputs of the signature `sample`."""
-        given = {name: getattr(self, name) for name in DRAWS}
-        return {name: DRAWS[name] if value is None else value for name, value in given.items()}
+        return self.checked_draws().inputs()
 
     @property
     def signature(self) -> str:

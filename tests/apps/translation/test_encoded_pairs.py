@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from apps.translation.pairs.encoded_pairs import EncodedPairs, encode
-from shared.text.subword_tokenizer import END, PAD, START, SubwordTokenizer, train_tokenizer
+from shared.text.special_tokens import END, PAD, START
+from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
 
 TEXTS = ["a small cat", "the cat sat", "", "a bird and a very long cat sat there", "x"]
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from apps.translation.config import DecodingConfig, LossConfig, ModelConfig
 from apps.translation.recurrent_translator import RecurrentTranslator
 from shared.common.errors import KerasuiteError
-from shared.text.subword_tokenizer import END, PAD, START
+from shared.text.special_tokens import END, PAD, START
 
 RANDOM = np.random.default_rng(0)
 VOCABULARY = 12

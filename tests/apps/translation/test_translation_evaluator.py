@@ -12,7 +12,8 @@ from apps.translation.config import DecodingConfig
 from apps.translation.evaluator import TranslationEvaluator, bleu_metric
 from apps.translation.languages import separator
 from apps.translation.pairs.sentence_pairs import SentencePairs
-from shared.text.subword_tokenizer import END, PAD, SubwordTokenizer, train_tokenizer
+from shared.text.special_tokens import END, PAD
+from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
 
 GERMAN = [
     "Ein Mann schläft in einem grünen Raum auf einem Sofa.",

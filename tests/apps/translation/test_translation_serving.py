@@ -8,14 +8,8 @@ from apps.translation.config import TranslateConfig
 from apps.translation.data import Tokenizers
 from apps.translation.languages import Languages
 from apps.translation.serving import MAX_TOKENS, TranslatorServing
-from shared.text.subword_tokenizer import (
-    END,
-    PAD,
-    START,
-    UNK,
-    SubwordTokenizer,
-    train_tokenizer,
-)
+from shared.text.special_tokens import END, PAD, START, UNK
+from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
 from tests.apps.translation.translators import small_translator
 
 TEXTS = ["two small cats", "a dog", "", "  cats\tand ☃ 猫 ", "the small dog and two cats"]

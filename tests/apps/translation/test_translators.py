@@ -8,7 +8,7 @@ import tensorflow as tf
 from apps.translation.config import DecodingConfig, LossConfig, ModelConfig
 from apps.translation.transformer_translator import TransformerTranslator
 from shared.common.errors import KerasuiteError
-from shared.text.subword_tokenizer import END, PAD, START
+from shared.text.special_tokens import END, PAD, START
 from tests.apps.translation.translators import NETWORKS, random_batch, small_translator
 
 every_network = pytest.mark.parametrize("network", NETWORKS)

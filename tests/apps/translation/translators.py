@@ -6,7 +6,7 @@ import numpy as np
 from apps.translation.config import DecodingConfig, LossConfig, ModelConfig
 from apps.translation.recurrent_translator import RecurrentTranslator
 from apps.translation.transformer_translator import TransformerTranslator
-from shared.text.subword_tokenizer import END, PAD, START
+from shared.text.special_tokens import END, PAD, START
 
 SMALL = {
     "num_layers": 2,

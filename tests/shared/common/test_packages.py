@@ -35,7 +35,9 @@ def test_translate_and_bert_without_tensorflow_text(monkeypatch):
     import shared.text.tensorflow_text as module
 
     monkeypatch.setitem(sys.modules, "tensorflow_text", None)
-    with pytest.raises(KerasuiteError, match="translate and bert: needs .*there is none for Wind"):
+    with pytest.raises(
+        KerasuiteError, match="translate, bert and subwords in lm: needs .*there is none for Wind"
+    ):
         importlib.reload(module)
 
 

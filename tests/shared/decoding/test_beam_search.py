@@ -92,6 +92,42 @@ def test_no_sentence_depends_on_the_others():
         assert float(together.scores[b, 0]) == pytest.approx(float(alone.scores[0, 0]), abs=1e-5)
 
 
+def test_text_may_stop_anywhere():
+    """The best of all sequences that end, or are as long as the limit."""
+    logits, limit = table(8, 1), 3
+    scores = {}
+    for length in range(1, limit + 1):
+        for tokens in itertools.product(range(SIZE), repeat=length):
+            if END in tokens[:-1] or (length < limit and tokens[-1] != END):
+                continue
+            before, last, total = 0, START, 0.0
+            for token in tokens:
+                total += log_softmax(logits[0, before, last])[token]
+                before, last = last, token
+            scores[tokens] = total
+    expected = sorted(scores, key=scores.get, reverse=True)[:3]
+    found = search(logits, SIZE**3, [limit], 0.0, num_best=3, must_end=False)
+    for tokens, sequence, score in zip(found.tokens[0], expected, found.scores[0], strict=True):
+        assert tuple(tokens.numpy()[: len(sequence)]) == sequence
+        assert float(score) == pytest.approx(scores[sequence], abs=1e-4)
+
+
+def test_sentences_may_begin_with_other_tokens():
+    logits, starts = table(4, 2), [3, 5]
+    zeros = {"before": tf.zeros([2, 2], tf.int32)}
+    options = {"beam_size": 2, "end": END, "length_penalty": 0.6}
+    together = beam_search(
+        step_of(logits), zeros, gather_hypotheses, limits=tf.constant([4, 4]),
+        start=tf.constant(starts), **options,
+    )  # fmt: skip
+    for row, start in enumerate(starts):
+        alone = beam_search(
+            step_of(logits[row : row + 1]), {"before": zeros["before"][:1]}, gather_hypotheses,
+            limits=tf.constant([4]), start=start, **options,
+        )  # fmt: skip
+        np.testing.assert_array_equal(together.tokens[row], alone.tokens[0])
+
+
 def test_beam_size_may_be_a_tensor_and_xla_compiles():
     logits = table(5, 4)
     limits = [6] * 4

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from shared.decoding.sampling import NUMBERS, draw, keep_likely, sample, uniform_rows
+from shared.decoding import sampling
+from shared.decoding.sampling import gumbel_noise, keep_likely, sample
 from tests.shared.decoding.table_model import END, SIZE, START, log_softmax, step_of, table
 
 
@@ -33,8 +34,9 @@ def sampler(**options):
     def decoded(logits, seeds, limits):
         state = {"before": tf.zeros([tf.shape(logits)[0], 1], tf.int32)}
         return sample(
-            step_of(logits), state, limits=limits, start=START, end=END, seeds=seeds, **options
-        )
+            step_of(logits), state, limits=limits, start=START, end=END, seeds=seeds,
+            vocabulary_size=SIZE, **options,
+        )  # fmt: skip
 
     return decoded
 
@@ -46,29 +48,50 @@ def first_tokens(logits, first=7, **options):
     return found.tokens[:, 0, 0].numpy()
 
 
-def test_draw_inverts_the_sums_of_probabilities():
-    generator = np.random.default_rng(0)
-    logits = generator.normal(size=(200, SIZE)).astype("float32")
-    numbers = generator.random(200).astype("float32")
-    probabilities = np.exp(logits.astype("float64"))
-    probabilities /= probabilities.sum(1, keepdims=True)
-    expected = [
-        np.searchsorted(np.cumsum(p), u) for p, u in zip(probabilities, numbers, strict=True)
-    ]
-    np.testing.assert_array_equal(draw(tf.constant(logits), tf.constant(numbers)), expected)
-    # Tokens of no probability are never drawn, not by the ends of the interval either.
-    rows = tf.constant([[-1e9, 0.0, -1e9]] * 2)
-    ends = tf.constant([0.0, np.nextafter(np.float32(1), np.float32(0))])
-    np.testing.assert_array_equal(draw(rows, ends), [1, 1])
-
-
-def test_numbers_are_even_and_each_row_has_its_own():
-    rows = uniform_rows(seeds_of(range(50))).numpy()
-    assert rows.shape == (50, NUMBERS) and (rows >= 0).all() and (rows < 1).all()
-    counts = np.histogram(rows, 10, (0, 1))[0] / rows.size
+def test_noise_has_its_distribution_and_each_row_its_own():
+    """Gumbel's, whose distribution function is exp(-exp(-x))."""
+    noise = gumbel_noise(seeds_of(range(50)), 3, 100, 20).numpy()
+    assert noise.shape == (50, 100, 20) and not np.isnan(noise).any()
+    counts = np.histogram(np.exp(-np.exp(-noise.astype(np.float64))), 10, (0, 1))[0] / noise.size
     np.testing.assert_allclose(counts, 0.1, atol=0.005)
-    assert len({row.tobytes() for row in rows}) == 50
-    np.testing.assert_array_equal(uniform_rows(seeds_of([31]))[0], rows[31])
+    assert len({row.tobytes() for row in noise}) == 50
+    np.testing.assert_array_equal(gumbel_noise(seeds_of([31]), 3, 100, 20)[0], noise[31])
+    assert (gumbel_noise(seeds_of([31]), 4, 100, 20)[0].numpy() != noise[31]).mean() > 0.99
+
+
+def test_no_step_has_the_noise_of_another(monkeypatch):
+    """In blocks of steps, the last of them cut by the limit."""
+    monkeypatch.setattr(sampling, "NUMBERS", 4 * SIZE)
+    logits = np.zeros((3, SIZE, SIZE, SIZE), np.float32)
+    state = {"before": tf.zeros([3, 1], tf.int32)}
+    found = sample(
+        step_of(logits), state, limits=tf.fill([3], 10), start=START, end=-1,
+        vocabulary_size=SIZE, seeds=seeds_of(range(3)),
+    )  # fmt: skip
+    blocks = [gumbel_noise(seeds_of(range(3)), block, 4, SIZE) for block in range(3)]
+    expected = tf.argmax(tf.concat(blocks, axis=1), axis=-1)[:, :10]
+    np.testing.assert_array_equal(found.tokens[:, 0], expected)
+
+
+def test_rounding_changes_no_text():
+    """Logits that differ as they do between batches of other sizes, of a large vocabulary."""
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(1, 30_000)).astype(np.float32) * 2
+    other = logits * (1 + 1e-6 * generator.normal(size=logits.shape)).astype(np.float32)
+    found = [
+        tf.function(sample)(
+            lambda tokens, index, state, here=here: (here[:, None], state),
+            (),
+            limits=tf.constant([300]),
+            start=START,
+            end=END,
+            vocabulary_size=30_000,
+            seeds=seeds_of([5]),
+        )  # fmt: skip
+        for here in map(tf.constant, (logits, other))
+    ]
+    np.testing.assert_array_equal(found[0].tokens, found[1].tokens)
+    assert len(set(found[0].tokens[0, 0].numpy().tolist())) > 100
 
 
 @pytest.mark.parametrize(
@@ -121,6 +144,48 @@ def test_the_score_is_the_model_s_own(options):
 def test_top_1_is_greedy():
     logits = table(2, 30)
     np.testing.assert_array_equal(first_tokens(logits, top_k=1), logits[:, 0, START].argmax(-1))
+    cold = first_tokens(logits, temperature=0.0)
+    np.testing.assert_array_equal(cold, logits[:, 0, START].argmax(-1))
+
+
+def test_repetition_is_penalised_as_in_the_paper():
+    """Frequencies of the second token, where the first is known and another stands before."""
+    rows, penalty, first = 4000, 1.7, 4
+    logits = np.repeat(table(11, 1), rows, axis=0)
+    seen = tf.constant(np.eye(SIZE, dtype=bool)[[3]].repeat(rows, axis=0))
+    found = tf.function(sample)(
+        step_of(logits), {"before": tf.zeros([rows, 1], tf.int32)}, limits=tf.fill([rows], 2),
+        start=tf.fill([rows], START), end=END, seeds=seeds_of(range(rows)), vocabulary_size=SIZE,
+        never=(START, END), repetition_penalty=penalty, seen=seen,
+    )  # fmt: skip
+    tokens = found.tokens[:, 0].numpy()
+    chosen = tokens[tokens[:, 0] == first, 1]
+    row = logits[0, START, first].astype(np.float64).copy()
+    for token in (3, first):
+        row[token] = row[token] / penalty if row[token] > 0 else row[token] * penalty
+    row[[1, 2]] = -np.inf
+    expected = np.exp(log_softmax(row))
+    share = np.bincount(chosen, minlength=SIZE) / len(chosen)
+    np.testing.assert_allclose(share, expected, atol=4 / len(chosen) ** 0.5)
+
+
+def test_a_stop_ends_a_sentence():
+    def stops(tokens, index):
+        return tokens[:, index] == 4
+
+    logits = table(12, 40)
+    options = {"limits": tf.fill([40], 12), "start": START, "end": END, "never": (0,)}
+    options["vocabulary_size"] = SIZE
+    state = {"before": tf.zeros([40, 1], tf.int32)}
+    seeds = seeds_of(range(40))
+    whole = sample(step_of(logits), state, seeds=seeds, **options).tokens[:, 0].numpy()
+    found = sample(step_of(logits), state, seeds=seeds, stops=stops, **options)
+    for long, tokens, length in zip(
+        whole, found.tokens[:, 0].numpy(), found.lengths[:, 0].numpy(), strict=True
+    ):
+        np.testing.assert_array_equal(tokens[:length], long[:length])
+        assert 4 not in tokens[: length - 1]
+        assert tokens[length - 1] in (4, END) or length == 12
 
 
 @pytest.mark.parametrize("top_p", [0.1, 0.5, 0.9, 1.0])

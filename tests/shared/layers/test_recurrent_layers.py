@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from shared.layers import AttentionDecoder, RecurrentEncoder, StateBridge
+from shared.layers import AttentionDecoder, RecurrentEncoder, RecurrentStack, StateBridge
 from shared.layers.cell_stack import CellStack
 from shared.testing.layer_test import run_layer_test
 
@@ -56,7 +56,14 @@ def parts(count, size):
     return [slice(index * size, (index + 1) * size) for index in range(count)]
 
 
+def elman(cell, x, h):
+    w, u, b = (np.asarray(weight) for weight in (cell.kernel, cell.recurrent_kernel, cell.bias))
+    return [np.tanh(x @ w + h @ u + b)]
+
+
 def torch_step(cell, x, states):
+    if isinstance(cell, keras.layers.SimpleRNNCell):
+        return elman(cell, x, *states)
     step = torch_lstm if isinstance(cell, keras.layers.LSTMCell) else torch_gru
     return step(cell, x, *states)
 
@@ -69,6 +76,66 @@ def run_direction(cell, sequence):
         states = torch_step(cell, x, states)
         outputs.append(states[0])
     return np.array(outputs), states
+
+
+# === Stack ===
+
+
+@pytest.mark.parametrize("cell, states", [("rnn", 2), ("lstm", 4), ("gru", 2)])
+def test_stack_contract(cell, states):
+    run_layer_test(
+        RecurrentStack,
+        {"hidden_dim": 6, "num_layers": 2, "cell": cell, "dropout": 0.2},
+        {"inputs": (2, 5, 3), "padding_mask": MASK},
+        [(2, 5, 6), (2, states, 6)],
+        supports_padding_mask=True,
+    )
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_stack_is_the_formula_and_its_steps_are_the_same(cell):
+    stack, inputs = RecurrentStack(6, num_layers=2, cell=cell), noise(2, 5, 3)
+    stack(inputs, MASK)
+    perturb(stack)
+    outputs, states = (np.asarray(tensor) for tensor in stack(inputs, MASK))
+    for row, length in enumerate(LENGTHS):
+        x, expected = inputs[row, :length], []
+        for layer in stack.stack:
+            x, last = run_direction(layer.cell, x)
+            expected += last
+        np.testing.assert_allclose(outputs[row, :length], x, atol=1e-5)
+        np.testing.assert_allclose(states[row], expected, atol=1e-5)
+    now = np.zeros_like(states)
+    for index in range(5):
+        output, now = stack.step(inputs[:, index], now)
+        np.testing.assert_allclose(output[0], outputs[0, index], atol=1e-5)
+    np.testing.assert_allclose(now[0], states[0], atol=1e-5)
+
+
+def test_gradients_of_an_elman_cell_are_those_of_the_formula():
+    """Backpropagation through time, by hand: h_t = tanh(x_t W + h_{t-1} U + b)."""
+    stack, x = RecurrentStack(4, cell="rnn"), noise(1, 6, 3)
+    stack(x)
+    perturb(stack)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(stack(x)[0][:, -1] ** 2)
+    found = tape.gradient(loss, [weight.value for weight in stack.trainable_weights])
+    w, u, b = (np.asarray(weight, np.float64) for weight in stack.trainable_weights)
+    h = [np.zeros(4)]
+    for t in range(6):
+        h.append(np.tanh(x[0, t] @ w + h[-1] @ u + b))
+    dw, du, db, dh = np.zeros_like(w), np.zeros_like(u), np.zeros_like(b), 2 * h[-1]
+    for t in reversed(range(6)):
+        da = dh * (1 - h[t + 1] ** 2)
+        dw, du, db = dw + np.outer(x[0, t], da), du + np.outer(h[t], da), db + da
+        dh = da @ u.T
+    for got, expected in zip(found, (dw, du, db), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_stack_refuses_an_unknown_cell():
+    with pytest.raises(ValueError, match="cell is rnn, lstm, gru, not 'plain'"):
+        RecurrentStack(4, cell="plain")
 
 
 # === Encoder ===

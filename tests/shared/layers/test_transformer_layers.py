@@ -11,6 +11,7 @@ from shared.layers import (
     LearnedPositions,
     MultiHeadAttention,
     SinusoidalPositions,
+    TransformerCausalBlock,
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
@@ -19,6 +20,7 @@ from shared.layers.multi_head_attention import (
     causal_attention_mask,
     padding_attention_mask,
 )
+from shared.layers.position_encoding import rotate
 from shared.testing.layer_test import run_layer_test
 
 BLOCK = {"num_heads": 2, "hidden_dim": 8, "intermediate_dim": 12}
@@ -32,6 +34,7 @@ def random(*shape):
     ("layer", "arguments"),
     [
         (MultiHeadAttention, {"num_heads": 2, "hidden_dim": 8, "dropout": 0.1}),
+        (TransformerCausalBlock, BLOCK | {"rotary": True}),
         (FeedForward, {"intermediate_dim": 12, "hidden_dim": 8, "activation": "gelu"}),
         (SinusoidalPositions, {"max_wavelength": 100.0}),
         (LearnedPositions, {"max_length": 3, "embeddings_initializer": "glorot_normal"}),
@@ -131,6 +134,61 @@ def test_steps_with_a_cache_equal_the_whole_sequence(norm):
         )
         np.testing.assert_allclose(step[0], whole[:, index], atol=1e-5)
         np.testing.assert_allclose(weights[..., 3], 0.0, atol=1e-7)
+
+
+@pytest.mark.parametrize("rotary", [False, True])
+def test_a_causal_block_goes_on_from_what_it_read(rotary):
+    """Two rows that begin to be continued at other positions."""
+    block = TransformerCausalBlock(**BLOCK, rotary=rotary)
+    sequences, lengths = random(2, 6, 8), np.array([3, 2])
+    whole = np.asarray(block(sequences))
+    np.testing.assert_allclose(block(sequences[:, :3]), whole[:, :3], atol=1e-5)
+    _, cache = block.read(sequences[:, :3])
+    cache = tuple(ops.pad(each, [[0, 0], [0, 0], [0, 3], [0, 0]]) for each in cache)
+    slots = np.arange(6)
+    for index in range(3):
+        positions = lengths + index
+        mask = (slots < lengths[:, None]) | ((slots >= 3) & (slots <= 3 + index))
+        step, cache = block.step(
+            sequences[[0, 1], positions][:, None],
+            cache,
+            cache_indices(2, 2, np.array([3 + index])),
+            mask[:, None, None],
+            ops.convert_to_tensor(positions[:, None]),
+        )
+        np.testing.assert_allclose(step[:, 0], whole[[0, 1], positions], atol=1e-5)
+
+
+def test_rotated_products_depend_on_the_distance_alone():
+    """And are those of complex numbers turned by p / 10000**(2 i / d)."""
+    heads = random(1, 1, 7, 8)
+    turned = np.asarray(rotate(heads, np.arange(7)))[0, 0]
+    numbers = heads[0, 0, :, :4] + 1j * heads[0, 0, :, 4:]
+    angles = np.arange(7)[:, None] / 10000 ** (2 * np.arange(4) / 8)
+    expected = numbers * np.exp(1j * angles)
+    np.testing.assert_allclose(turned[:, :4] + 1j * turned[:, 4:], expected, atol=1e-5)
+    moved = np.asarray(rotate(heads, np.arange(7)[None] + 100))[0, 0]
+    np.testing.assert_allclose(moved @ moved.T, turned @ turned.T, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shapes", "message"),
+    [
+        ({"num_heads": 2, "hidden_dim": 6}, [(1, 2, 6)], "heads of an even width, not 3"),
+        ({"num_heads": 2, "hidden_dim": 8}, [(1, 2, 8), (1, 3, 8)], "for self-attention"),
+    ],
+)
+def test_what_cannot_rotate_is_refused(arguments, shapes, message):
+    with pytest.raises(ValueError, match=message):
+        MultiHeadAttention(**arguments, rotary=True).build(*shapes)
+
+
+@pytest.mark.parametrize("layer", [LearnedPositions(max_length=9), SinusoidalPositions()])
+def test_rows_may_begin_at_other_positions(layer):
+    inputs = random(3, 2, 8)
+    found = np.asarray(layer(inputs, begin=np.array([4, 0, 6])))
+    for row, begin in enumerate([4, 0, 6]):
+        np.testing.assert_allclose(found[row], layer(inputs[row : row + 1], begin=begin)[0])
 
 
 def test_causal_mask():

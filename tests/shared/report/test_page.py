@@ -87,9 +87,11 @@ def test_all_text_is_escaped(tmp_path):
     page.code(evil)
     page.table([(evil,)], [evil])
     page.pictures([(picture(), evil)])
+    page.shaded([(evil, 0.5, evil)])
     checked = Checker(page.render())
     assert "script" not in checked.tags
-    assert checked.text.count(evil) == 8
+    assert checked.text.count(evil) == 9
+    assert "rgb(230 100 30 / 0.50)" in page.render()
 
 
 def test_pictures_can_be_linked_relative_to_the_page(tmp_path):

@@ -10,16 +10,8 @@ import sentencepiece
 import tensorflow as tf
 
 from shared.common.errors import KerasuiteError
-from shared.text.subword_tokenizer import (
-    END,
-    KINDS,
-    PAD,
-    START,
-    UNK,
-    SubwordTokenizer,
-    clean_text,
-    train_tokenizer,
-)
+from shared.text.special_tokens import END, PAD, START, UNK
+from shared.text.subword_tokenizer import KINDS, SubwordTokenizer, clean_text, train_tokenizer
 
 ENGLISH = [
     "Two young, white males are outside near many bushes.",

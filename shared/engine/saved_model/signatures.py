@@ -1,4 +1,4 @@
-"""Calls the signatures of an exported translator with whole batches and scalar options."""
+"""Calls the signatures of a loaded model with whole batches and scalar options."""
 
 from typing import Any
 
@@ -22,5 +22,5 @@ def require_signature(model: LoadedModel, name: str) -> None:
     if name not in model.module.signatures:
         raise KerasuiteError(
             f"{model.path} has no signature {name} (it has {', '.join(model.module.signatures)}); "
-            "give a model that was exported for translation"
+            "give a model that was exported for this task"
         )

@@ -1,0 +1,1 @@
+"""Language models that write: recurrent networks and the Transformer that reads one way."""

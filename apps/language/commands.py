@@ -1,0 +1,143 @@
+"""Commands of `kerasuite lm`."""
+
+from typing import Annotated
+
+import typer
+
+from apps.language.config import LanguageConfig
+from shared.engine import options, verbs
+from shared.engine.task_commands import TaskCommands
+
+APP = "apps.language.app:LanguageApp"
+
+MaxTokens = Annotated[
+    int | None, typer.Option(help="Largest number of tokens to write. \\[default: the export's]")
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        help="Below 1 prefers likely tokens; 0 takes the likeliest. \\[default: the export's]"
+    ),
+]
+TopK = Annotated[
+    int | None,
+    typer.Option(help="Draw from the k likeliest tokens; 0 is all. \\[default: the export's]"),
+]
+TopP = Annotated[
+    float | None,
+    typer.Option(
+        help="Draw from the likeliest tokens of this probability. \\[default: the export's]"
+    ),
+]
+RepetitionPenalty = Annotated[
+    float | None,
+    typer.Option(help="Above 1: tokens of the text so far are less likely. \\[default: 1]"),
+]
+Seed = Annotated[int | None, typer.Option(help="Another seed draws other texts. \\[default: 1]")]
+Stop = Annotated[
+    list[str] | None, typer.Option(help="End a text before this string; may be given repeatedly.")
+]
+BeamSize = Annotated[
+    int | None,
+    typer.Option(help="Search for the likeliest text with this many hypotheses; draw nothing."),
+]
+
+commands = TaskCommands("Language models: recurrent networks and Transformers that write text.")
+commands.add_train(
+    APP,
+    LanguageConfig,
+    "Train a language model on text files, folders, .gz or .zip; a file is one running text.",
+)
+commands.add_evaluate(
+    APP, "Score a run: perplexity by token and by word, bits per character and byte."
+)
+commands.add_export(APP, "Export a run as a SavedModel: prompt in, text out, the writing included.")
+commands.add_check(
+    APP,
+    LanguageConfig,
+    "Report what is in a text and what is wrong with it.",
+    only=("text", "tokens"),
+)
+
+
+@commands.command()
+@options.predict_options()
+def predict(
+    settings: options.PredictOptions,
+    whole_files: Annotated[
+        bool, typer.Option("--whole-files", help="Continue each file, not each line of it.")
+    ] = False,
+    max_tokens: MaxTokens = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    repetition_penalty: RepetitionPenalty = None,
+    seed: Seed = None,
+    samples: Annotated[int, typer.Option(help="Texts to draw for each prompt.")] = 1,
+    stop: Stop = None,
+    beam_size: BeamSize = None,
+    n_best: Annotated[int, typer.Option(help="--beam-size: texts for each prompt.")] = 1,
+    length_penalty: Annotated[
+        float | None,
+        typer.Option(help="--beam-size: exponent of the length penalty. \\[default: 0.6]"),
+    ] = None,
+):
+    """Continue each line of text files, or each file."""
+    from apps.language.prediction.writing import Writing
+
+    writing = Writing(
+        max_tokens, temperature, top_k, top_p, repetition_penalty, seed, samples,
+        tuple(stop or ()), beam_size, n_best, length_penalty,
+    )  # fmt: skip
+    verbs.predict(APP, settings, writing=writing, whole_files=whole_files)
+
+
+@commands.command()
+def sample(
+    model: options.Model,
+    prompt: Annotated[str, typer.Option(help="Beginning of each text.")] = "",
+    samples: Annotated[int, typer.Option(help="Texts to draw.")] = 3,
+    max_tokens: MaxTokens = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    repetition_penalty: RepetitionPenalty = None,
+    seed: Seed = None,
+    stop: Stop = None,
+):
+    """Print texts that the model writes by itself."""
+    from apps.language import tools
+    from apps.language.prediction.writing import Writing
+
+    writing = Writing(
+        max_tokens, temperature, top_k, top_p, repetition_penalty, seed, samples, tuple(stop or ())
+    )
+    tools.sample(APP, model, prompt, writing)
+
+
+@commands.command()
+@options.predict_options()
+def score(settings: options.PredictOptions):
+    """Write the log-probability of each line of text files, for ranking and filtering."""
+    verbs.predict(APP, settings, score=True)
+
+
+@commands.command()
+def interactive(
+    model: options.Model,
+    max_tokens: MaxTokens = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    repetition_penalty: RepetitionPenalty = None,
+    seed: Seed = None,
+    stop: Stop = None,
+):
+    """Continue typed or piped lines."""
+    from apps.language import tools
+    from apps.language.prediction.writing import Writing
+
+    writing = Writing(
+        max_tokens, temperature, top_k, top_p, repetition_penalty, seed, 1, tuple(stop or ())
+    )
+    tools.interactive(APP, model, writing)

@@ -1,0 +1,33 @@
+"""The language-model part of `kerasuite demo`."""
+
+from pathlib import Path
+
+
+def demonstrate(demo) -> Path:
+    """News articles: check, train, evaluate, write, score."""
+    data, run = demo.folder / "corpus", demo.folder / "lm"
+    page = demo.page
+    page.text(
+        "A small Transformer reads 300 news articles character by character (350,000 of them: it "
+        "learns to spell and the look of a sentence, not to make sense) and writes on."
+    )
+    demo.command("samples", "corpus", data)
+    text = data / "train.txt"
+    demo.command("lm", "check", text)
+    demo.command("lm", "train", text, "--preset", "tiny", "--epochs", 2, "--output", run)
+    metrics = demo.json(run / "metrics.json")
+    names = ("perplexity", "word_perplexity", "bits_per_character")
+    page.table([[name, f"{metrics[name]:.3f}"] for name in names], ["metric", "validation"])
+    demo.command("lm", "export", run, "--output", demo.folder / "saved_models")
+    model = next((demo.folder / "saved_models" / "lm").iterdir())
+    demo.command("lm", "sample", model, "--prompt", "The government", "--max-tokens", 150)
+    lines = demo.folder / "lines.txt"
+    lines.write_text("The fire brigade\nebirgad erif ehT\n", encoding="utf-8")
+    page.text("A sentence, and the same backwards, by what the model thinks of them.")
+    demo.command("lm", "score", model, lines, "--output", demo.folder / "scores")
+    rows = demo.lines(demo.folder / "scores" / "predictions.jsonl")
+    page.table([[line, row["log_probability"], row["perplexity"]] for line, row in
+                zip(lines.read_text().splitlines(), rows, strict=True)],
+               ["line", "log-probability", "perplexity"])  # fmt: skip
+    page.pictures([(run / "plots" / "curves.png", "Loss while training")], large=True)
+    return run / "plots" / "curves.png"

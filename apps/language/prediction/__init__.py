@@ -1,0 +1,1 @@
+"""Batch inference of language models: prompts and texts in, texts and scores out."""

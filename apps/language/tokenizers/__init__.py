@@ -1,0 +1,1 @@
+"""Characters, words or subwords of a text, in the graph."""
