@@ -14,7 +14,8 @@ from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.annotations.split import split_images
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.csp_backbone import SIZES
-from apps.vision.detection.detector import Detector, build_detector
+from apps.vision.detection.detectors.build import build_detector, register_all
+from apps.vision.detection.detectors.detector import Detector
 from apps.vision.detection.evaluator import DetectionEvaluator
 from apps.vision.detection.predictor import DetectionPredictor
 from apps.vision.detection.serving import DetectorServing
@@ -123,15 +124,8 @@ class DetectApp(App):
         return model
 
     def _detector(self, run: Run, synchronized: bool = False, weights: str = "none") -> Detector:
-        model = run.config.model
         return build_detector(
-            model.backbone,
-            len(run.artifacts["class_names"]),
-            size=None if model.head == "auto" else model.head,
-            weights=weights,
-            synchronized_batch_norm=synchronized,
-            loss=run.config.loss,
-            detection=run.config.detection,
+            run.config, run.artifacts, weights=weights, synchronized_batch_norm=synchronized
         )
 
     def init_weights(self, run: Run, model: keras.Model) -> None:
@@ -144,6 +138,8 @@ class DetectApp(App):
                 )
             source = self._detector(run, weights=run.config.model.weights)
             model.set_weights(source.get_weights())
+        if run.config.init:
+            register_all()  # The run that it names may be of another architecture.
         super().init_weights(run, model)
 
     def begin_epoch(self, run: Run, model: keras.Model, epoch: int) -> None:
