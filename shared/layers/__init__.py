@@ -6,6 +6,7 @@ from shared.layers.conv_norm_activation import ConvNormActivation
 from shared.layers.csp_block import CspBlock
 from shared.layers.drop_path import DropPath
 from shared.layers.dropout import Dropout
+from shared.layers.feature_pyramid import FeaturePyramid
 from shared.layers.feed_forward import FeedForward
 from shared.layers.image_normalization import ImageNormalization
 from shared.layers.layer_normalization import LayerNormalization
@@ -18,6 +19,7 @@ from shared.layers.position_encoding import LearnedPositions, SinusoidalPosition
 from shared.layers.recurrent_encoder import RecurrentEncoder
 from shared.layers.reflection_padding import ReflectionPadding
 from shared.layers.residual_block import BasicBlock, BottleneckBlock
+from shared.layers.roi_align import RoiAlign
 from shared.layers.spatial_pyramid_pooling import SpatialPyramidPooling
 from shared.layers.state_bridge import StateBridge
 from shared.layers.transformer_decoder_block import TransformerDecoderBlock
@@ -32,6 +34,7 @@ __all__ = [
     "CspBlock",
     "DropPath",
     "Dropout",
+    "FeaturePyramid",
     "FeedForward",
     "ImageNormalization",
     "LayerNormalization",
@@ -43,6 +46,7 @@ __all__ = [
     "PixelShuffle",
     "RecurrentEncoder",
     "ReflectionPadding",
+    "RoiAlign",
     "SinusoidalPositions",
     "SpatialPyramidPooling",
     "StateBridge",

@@ -12,6 +12,7 @@ SIZES = ("test", "nano", "small", "medium")
 SUPPRESSION_IOU = {"yolo": 0.7, "ssd": 0.45, "faster-rcnn": 0.5}
 YOLO = {"architecture": "yolo"}
 SSD = {"architecture": "ssd"}
+FASTER_RCNN = {"architecture": "faster-rcnn"}
 
 
 @config_class
@@ -50,8 +51,8 @@ class ModelConfig:
     )
     head: Literal["auto", "nano", "small", "medium", "test"] = option(
         "auto",
-        "Size of YOLO's neck and head; auto takes the backbone's, or small for other backbones.",
-        used_with=YOLO,
+        "Size of neck and head; auto takes the backbone's, or small for other backbones.",
+        used_with={"architecture": ("yolo", "faster-rcnn")},
     )
     weights: str = option("none", "imagenet, none, or a weights file for the backbone.")
     image_size: int = option(
@@ -121,6 +122,35 @@ class SSDConfig:
 
 
 @config_class
+class FasterRCNNConfig:
+    """Faster R-CNN: anchors, and numbers of proposals and of samples.
+
+    Reference: [Ren et al., 2015](https://arxiv.org/abs/1506.01497)
+    """
+
+    anchor_scale: float = option(
+        3.0, "Faster R-CNN: side of the anchors, in strides (8, 16, 32, 64, 128) of their level.",
+        used_with=FASTER_RCNN, gt=0,
+    )  # fmt: skip
+    anchor_samples: int = option(
+        256, "Faster R-CNN: anchors of an image in the loss, at most half of them with an object.",
+        used_with=FASTER_RCNN, ge=2,
+    )  # fmt: skip
+    proposals_before_nms: int = option(
+        2000, "Faster R-CNN: best anchors of an image that suppression chooses proposals from.",
+        used_with=FASTER_RCNN, ge=1,
+    )  # fmt: skip
+    proposals: int = option(
+        300, "Faster R-CNN: proposals of an image that the second stage classifies.",
+        used_with=FASTER_RCNN, ge=1,
+    )  # fmt: skip
+    region_samples: int = option(
+        128, "Faster R-CNN: regions of an image in the loss, at most a quarter with an object.",
+        used_with=FASTER_RCNN, ge=4,
+    )  # fmt: skip
+
+
+@config_class
 class AugmentConfig:
     """Random augmentation of the training images, a pure function of (seed, global step)."""
 
@@ -183,6 +213,7 @@ class DetectConfig(RunConfig):
     model: ModelConfig = group(ModelConfig)
     loss: LossConfig = group(LossConfig)
     ssd: SSDConfig = group(SSDConfig)
+    faster_rcnn: FasterRCNNConfig = group(FasterRCNNConfig)
     augment: AugmentConfig = group(AugmentConfig)
     detection: DetectionConfig = group(DetectionConfig)
 
@@ -230,4 +261,5 @@ class DetectConfig(RunConfig):
         "medium": {"model": {"backbone": "medium"}, "augment": {"mixup": 0.1}},
         # SSD300 with maps of 40, 20, 10, 5, 3 and 1 cells instead of 38, 19, 10, 5, 3 and 1.
         "ssd320": {"model": {"architecture": "ssd", "image_size": 320}},
+        "faster-rcnn": {"model": {"architecture": "faster-rcnn", "image_size": 320}},
     }

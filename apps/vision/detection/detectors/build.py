@@ -1,7 +1,10 @@
 """The detector that a configuration asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
+
+import tensorflow as tf
 
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.detectors.detector import Detector
@@ -35,6 +38,7 @@ def build_detector(
         "synchronized_batch_norm": synchronized_batch_norm,
         "iou": config.thresholds.iou,
     }
+    size = None if config.model.head == "auto" else config.model.head
     match config.model.architecture:
         case "ssd":
             from apps.vision.detection.detectors.ssd.ssd import build_ssd
@@ -43,12 +47,30 @@ def build_detector(
         case "faster-rcnn":
             from apps.vision.detection.detectors.faster_rcnn.faster_rcnn import build_faster_rcnn
 
-            return build_faster_rcnn(**common)
+            return build_faster_rcnn(**common, size=size, options=config.faster_rcnn)
         case _:
             from apps.vision.detection.detectors.yolo.yolo import build_yolo
 
-            size = None if config.model.head == "auto" else config.model.head
             return build_yolo(**common, size=size, loss=config.loss)
+
+
+def training_draws(config: DetectConfig) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+    """The random numbers that the loss of an architecture reads, beside the targets.
+
+    They come with the data so that a step is the same after a resume, and on any devices.
+
+    Args:
+        config: of the run.
+
+    Returns:
+        Function of the seed of an example, int32 (2,), and the number of rows of its targets to
+        a dict of float32 tensors.
+    """
+    if config.model.architecture == "faster-rcnn":
+        from apps.vision.detection.detectors.faster_rcnn.draws import sampling_draws
+
+        return partial(sampling_draws, config)
+    return lambda seed, boxes: {}
 
 
 def register_all() -> None:
