@@ -18,6 +18,7 @@ from shared.layers.position_encoding import LearnedPositions, SinusoidalPosition
 from shared.layers.recurrent_encoder import RecurrentEncoder
 from shared.layers.reflection_padding import ReflectionPadding
 from shared.layers.residual_block import BasicBlock, BottleneckBlock
+from shared.layers.scaled_l2_normalization import ScaledL2Normalization
 from shared.layers.spatial_pyramid_pooling import SpatialPyramidPooling
 from shared.layers.state_bridge import StateBridge
 from shared.layers.transformer_decoder_block import TransformerDecoderBlock
@@ -43,6 +44,7 @@ __all__ = [
     "PixelShuffle",
     "RecurrentEncoder",
     "ReflectionPadding",
+    "ScaledL2Normalization",
     "SinusoidalPositions",
     "SpatialPyramidPooling",
     "StateBridge",
