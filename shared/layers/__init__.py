@@ -20,6 +20,7 @@ from shared.layers.recurrent_encoder import RecurrentEncoder
 from shared.layers.reflection_padding import ReflectionPadding
 from shared.layers.residual_block import BasicBlock, BottleneckBlock
 from shared.layers.roi_align import RoiAlign
+from shared.layers.scaled_l2_normalization import ScaledL2Normalization
 from shared.layers.spatial_pyramid_pooling import SpatialPyramidPooling
 from shared.layers.state_bridge import StateBridge
 from shared.layers.transformer_decoder_block import TransformerDecoderBlock
@@ -47,6 +48,7 @@ __all__ = [
     "RecurrentEncoder",
     "ReflectionPadding",
     "RoiAlign",
+    "ScaledL2Normalization",
     "SinusoidalPositions",
     "SpatialPyramidPooling",
     "StateBridge",

@@ -10,6 +10,7 @@ from shared.common.config import OptimizationConfig, RunConfig, config_class, gr
 SIZES = ("test", "nano", "small", "medium")
 # Overlap above which the weaker of two boxes of a class is dropped, where none is given.
 SUPPRESSION_IOU = {"yolo": 0.7, "ssd": 0.45, "faster-rcnn": 0.5}
+DEFAULT_IMAGE_SIZE = 640
 YOLO = {"architecture": "yolo"}
 SSD = {"architecture": "ssd"}
 FASTER_RCNN = {"architecture": "faster-rcnn"}
@@ -56,7 +57,7 @@ class ModelConfig:
     )
     weights: str = option("none", "imagenet, none, or a weights file for the backbone.")
     image_size: int = option(
-        640,
+        DEFAULT_IMAGE_SIZE,
         "Side of the square that images are fitted into; a multiple of 32.",
         ge=32,
         multiple_of=32,

@@ -13,7 +13,7 @@ import tensorflow as tf
 from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from apps.vision.detection.config import AugmentConfig, DetectConfig
 from apps.vision.detection.detectors.build import training_draws
-from apps.vision.detection.letterbox_boxes import to_square
+from apps.vision.detection.letterbox_boxes import boxes_in_square
 from apps.vision.detection.mosaic import Picture, chance, mixup, mosaic, square
 from apps.vision.detection.sampling import repeat_factors, weighted_indices
 from apps.vision.detection.warp import random_affine, random_flips
@@ -65,14 +65,9 @@ def fitted(image: tf.Tensor, side: int) -> tf.Tensor:
 
 def gather_boxes(images: list[ImageBoxes], side: int) -> Boxes:
     """The targets of a list of images; regions of a crowd are none."""
-    kept = [~image.crowd for image in images]
-    boxes = [
-        to_square(image.boxes[keep][None], [image.height], [image.width], side)[0].numpy()
-        for image, keep in zip(images, kept, strict=True)
-    ]
-    labels = [image.labels[keep] for image, keep in zip(images, kept, strict=True)]
+    labels = [image.labels[~image.crowd] for image in images]
     return Boxes(
-        tf.constant(np.concatenate(boxes), tf.float32),
+        tf.constant(boxes_in_square(images, side), tf.float32),
         tf.constant(np.concatenate(labels), tf.int32),
         tf.constant(np.cumsum([0] + [len(part) for part in labels]), tf.int32),
     )

@@ -124,8 +124,7 @@ class FasterRCNN(Detector):
             proposals,
             y,
             _draws(y, "region_draws", rows, self.options.proposals + tf.shape(boxes)[1]),
-            samples=self.options.region_samples,
-            num_classes=self.region_head.num_classes,
+            self.options.region_samples,
         )
         return self.with_penalty(
             terms | region_loss(*self._regions(y_pred, regions.boxes), regions)
@@ -148,7 +147,7 @@ class FasterRCNN(Detector):
         proposals = self.proposals(outputs, height, width)
         class_logits, offsets = self._regions(outputs, proposals.boxes)
         boxes = decode_boxes(offsets, proposals.boxes[:, :, tf.newaxis], VARIANCES)
-        scores = tf.nn.softmax(class_logits)[..., :-1]
+        scores = tf.nn.softmax(class_logits)[..., 1:]
         return tf.clip_by_value(boxes, 0.0, 1.0), tf.where(
             proposals.mask[..., tf.newaxis], scores, 0.0
         )

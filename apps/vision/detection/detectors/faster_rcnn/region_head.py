@@ -27,7 +27,7 @@ class RegionHead(keras.layers.Layer):
         boxes: float32 tensor (B, R, 4), normalised xyxy.
 
     Returns:
-        class_logits, float32 (B, R, C + 1), the last for background; offsets, float32
+        class_logits, float32 (B, R, C + 1), the first for background; offsets, float32
         (B, R, C, 4), of the box of each class from the region.
 
     Reference: [Girshick, 2015](https://arxiv.org/abs/1504.08083)
@@ -109,7 +109,7 @@ def region_loss(class_logits, offsets, regions: SampledRegions) -> dict:
     Reference: [Girshick, 2015](https://arxiv.org/abs/1504.08083)
     """
     classes = tf.nn.sparse_softmax_cross_entropy_with_logits(regions.labels, class_logits)
-    own = tf.minimum(regions.labels, tf.shape(offsets)[2] - 1)  # Background has no offsets.
+    own = tf.maximum(regions.labels - 1, 0)  # Background has no offsets.
     offsets = tf.gather(offsets, own, batch_dims=2)
     wanted = encode_boxes(regions.true_boxes, regions.boxes, VARIANCES)
     distances = tf.reduce_sum(smooth_l1(offsets - wanted, BETA), axis=-1)

@@ -8,6 +8,7 @@ from apps.vision.detection.detectors.faster_rcnn.balanced_sample import balanced
 from apps.vision.detection.detectors.faster_rcnn.proposals import Proposals
 from shared.losses import pairwise_box_iou
 
+BACKGROUND = 0  # the first of the C + 1 logits; class c has number c + 1
 POSITIVE = 0.5  # overlap with a box from which a region has its object
 POSITIVE_SHARE = 4  # at most one region of so many has an object
 
@@ -17,7 +18,7 @@ class SampledRegions(NamedTuple):
 
     Attributes:
         boxes: float32 (B, K, 4), normalised xyxy.
-        labels: int32 (B, K). The class of the region's object, or C for background.
+        labels: int32 (B, K). 0 for background, or one more than the class of the object.
         true_boxes: float32 (B, K, 4). The box of that object; any box where there is none.
         is_sampled: bool (B, K). False where there were not enough regions.
         is_object: bool (B, K). Whether there is an object.
@@ -30,9 +31,7 @@ class SampledRegions(NamedTuple):
     is_object: tf.Tensor
 
 
-def sample_regions(
-    proposals: Proposals, y: dict, draws, *, samples: int, num_classes: int
-) -> SampledRegions:
+def sample_regions(proposals: Proposals, y: dict, draws, samples: int) -> SampledRegions:
     """Samples proposals and the true boxes, at most a quarter of them with an object.
 
     The true boxes are there so that also a network that proposes nothing of use has objects to
@@ -44,7 +43,6 @@ def sample_regions(
             (B, M), True for a real box. M >= 1.
         draws: float32 tensor (B, P + M) in 0..1, for the proposals and then for the boxes.
         samples: int. K, the number of regions of an image.
-        num_classes: int. Number of classes C.
 
     Returns:
         SampledRegions.
@@ -69,7 +67,7 @@ def sample_regions(
     labels = tf.gather(tf.cast(y["labels"], tf.int32), own, batch_dims=1)
     return SampledRegions(
         tf.stop_gradient(boxes),
-        tf.where(is_object, labels, num_classes),
+        tf.where(is_object, labels + 1, BACKGROUND),
         tf.gather(true_boxes, own, batch_dims=1),
         is_sampled,
         is_object,
