@@ -172,6 +172,13 @@ CASES = {
         settings={"model.algorithm": "glove", "batch_size": 4096},
     ),
     "detect": AppCase("detect", "apps.vision.detection.app:DetectApp", write_boxes, write_pictures),
+    "detect-ssd": AppCase(
+        "detect",
+        "apps.vision.detection.app:DetectApp",
+        write_boxes,
+        write_pictures,
+        settings={"model.architecture": "ssd"},
+    ),
     "detect-faster-rcnn": AppCase(
         "detect",
         "apps.vision.detection.app:DetectApp",
@@ -232,6 +239,7 @@ SLOW_PARTS = {
     ("", "embed-glove"),
     # Its test_detect_app.py trains, evaluates, exports and predicts.
     ("", "detect"),
+    ("", "detect-ssd"),
     ("", "detect-faster-rcnn"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 

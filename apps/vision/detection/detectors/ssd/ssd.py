@@ -147,8 +147,8 @@ def build_ssd(
         for number, (x, boxes) in enumerate(zip(maps, BOXES_PER_CELL, strict=True), start=1)
     ]
     joined = keras.layers.Concatenate(axis=1, dtype="float32", name="predictions")(predictions)
-    class_logits, offsets = ops.split(joined, [num_classes + 1], axis=-1)
-    outputs = {"class_logits": class_logits, "offsets": offsets}
+    classes = num_classes + 1
+    outputs = {"class_logits": joined[..., :classes], "offsets": joined[..., classes:]}
     detector = SSD(
         features.inputs[0], outputs, name="detector", iou=iou, options=options, shapes=shapes
     )

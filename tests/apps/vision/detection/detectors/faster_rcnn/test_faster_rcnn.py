@@ -14,6 +14,7 @@ from shared.common.config import OptimizationConfig
 from shared.common.errors import KerasuiteError
 from shared.engine.training.train_step import build_train_step, prepare_optimizer
 from shared.losses import box_iou
+from tests.apps.vision.detection.detectors.scene import draw_scene, mirrored
 
 RANDOM = np.random.default_rng(0)
 OPTIONS = FasterRCNNConfig(anchor_samples=32, region_samples=16, proposals=40)
@@ -183,27 +184,15 @@ def test_gradients_are_finite_for_odd_targets(classes, policy):
 # === Training ===
 
 
-def draw_scene(side):
-    """Three coloured shapes on noise: (image, boxes_pixels, labels)."""
-    random = np.random.default_rng(5)
-    image = random.normal(110, 15, (side, side, 3))
-    boxes = np.array([[8, 10, 40, 50], [60, 20, 118, 58], [30, 70, 90, 122]], "float32")
-    for (x1, y1, x2, y2), colour in zip(
-        boxes.astype(int), ([230, 40, 40], [40, 220, 60], [50, 60, 240]), strict=True
-    ):
-        image[y1:y2, x1:x2] = colour
-    return image.clip(0, 255).astype("float32"), boxes, np.array([0, 1, 0], "int32")
-
-
 @pytest.mark.slow
 def test_overfits_one_image():
     keras.utils.set_random_seed(3)
     side = 128
     image, boxes, labels = draw_scene(side)
-    mirrored = np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], -1)
+    other = mirrored(boxes, side)
     images = tf.constant(np.stack([image, image[:, ::-1]]))
     y = {
-        "boxes": tf.constant(np.stack([boxes, mirrored]) / side),
+        "boxes": tf.constant(np.stack([boxes, other]) / side),
         "labels": tf.constant(np.stack([labels, labels])),
         "mask": tf.ones((2, 3), "bool"),
     }
@@ -219,7 +208,7 @@ def test_overfits_one_image():
     assert np.isfinite(losses).all() and losses[-1] < losses[0] / 4
 
     found = detector.detections(detector(images, training=False), side, side, 0.5, 0.5, 10)
-    for i, wanted in enumerate((boxes, mirrored)):
+    for i, wanted in enumerate((boxes, other)):
         assert int(found["count"][i]) == 3
         for box, label in zip(wanted, labels, strict=True):
             overlaps = np.asarray(box_iou(found["boxes"][i, :3] * side, box))

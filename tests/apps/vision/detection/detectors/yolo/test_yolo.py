@@ -25,6 +25,7 @@ from shared.common.config import OptimizationConfig
 from shared.common.errors import KerasuiteError
 from shared.engine.training.train_step import build_train_step, prepare_optimizer
 from shared.losses import box_iou
+from tests.apps.vision.detection.detectors.scene import draw_scene, mirrored
 
 RANDOM = np.random.default_rng(0)
 
@@ -267,18 +268,6 @@ def test_the_mean_does_not_depend_on_how_a_batch_is_split():
 # === Training ===
 
 
-def draw_scene(side):
-    """Three coloured shapes on noise: (image, boxes_pixels, labels)."""
-    random = np.random.default_rng(5)
-    image = random.normal(110, 15, (side, side, 3))
-    boxes = np.array([[8, 10, 40, 50], [60, 20, 118, 58], [30, 70, 90, 122]], "float32")
-    for (x1, y1, x2, y2), colour in zip(
-        boxes.astype(int), ([230, 40, 40], [40, 220, 60], [50, 60, 240]), strict=True
-    ):
-        image[y1:y2, x1:x2] = colour
-    return image.clip(0, 255).astype("float32"), boxes, np.array([0, 1, 0], "int32")
-
-
 @pytest.mark.slow
 def test_overfits_one_image():
     keras.utils.set_random_seed(3)
@@ -310,7 +299,3 @@ def test_overfits_one_image():
             overlaps = np.asarray(box_iou(found["boxes"][i, :3] * side, box))
             assert overlaps.max() > 0.8
             assert int(found["classes"][i, overlaps.argmax()]) == label
-
-
-def mirrored(boxes, side):
-    return np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], axis=-1)
