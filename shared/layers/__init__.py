@@ -6,6 +6,7 @@ from shared.layers.conv_norm_activation import ConvNormActivation
 from shared.layers.csp_block import CspBlock
 from shared.layers.drop_path import DropPath
 from shared.layers.dropout import Dropout
+from shared.layers.feature_pyramid import FeaturePyramid
 from shared.layers.feed_forward import FeedForward
 from shared.layers.image_normalization import ImageNormalization
 from shared.layers.layer_normalization import LayerNormalization
@@ -19,6 +20,8 @@ from shared.layers.recurrent_encoder import RecurrentEncoder
 from shared.layers.recurrent_stack import RecurrentStack
 from shared.layers.reflection_padding import ReflectionPadding
 from shared.layers.residual_block import BasicBlock, BottleneckBlock
+from shared.layers.roi_align import RoiAlign
+from shared.layers.scaled_l2_normalization import ScaledL2Normalization
 from shared.layers.spatial_pyramid_pooling import SpatialPyramidPooling
 from shared.layers.state_bridge import StateBridge
 from shared.layers.transformer_causal_block import TransformerCausalBlock
@@ -34,6 +37,7 @@ __all__ = [
     "CspBlock",
     "DropPath",
     "Dropout",
+    "FeaturePyramid",
     "FeedForward",
     "ImageNormalization",
     "LayerNormalization",
@@ -46,6 +50,8 @@ __all__ = [
     "RecurrentEncoder",
     "RecurrentStack",
     "ReflectionPadding",
+    "RoiAlign",
+    "ScaledL2Normalization",
     "SinusoidalPositions",
     "SpatialPyramidPooling",
     "StateBridge",

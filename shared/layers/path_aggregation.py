@@ -5,6 +5,7 @@ from keras import ops
 
 from shared.layers.convolution_block import ConvolutionBlock
 from shared.layers.csp_block import CspBlock
+from shared.layers.nearest_upsampling import enlarge_twofold
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -66,7 +67,7 @@ class PathAggregation(ConvolutionBlock):
     def call(self, inputs, training=None):
         maps = list(inputs)
         for i in reversed(range(len(maps) - 1)):
-            joined = ops.concatenate([_enlarge(maps[i + 1]), maps[i]], axis=-1)
+            joined = ops.concatenate([enlarge_twofold(maps[i + 1]), maps[i]], axis=-1)
             maps[i] = self.down_blocks[i](joined, training=training)
         for i in range(1, len(maps)):
             reduced = self.reducers[i - 1](maps[i - 1], training=training)
@@ -85,10 +86,3 @@ class PathAggregation(ConvolutionBlock):
             "filters": self.filters,
             "num_blocks": self.num_blocks,
         }
-
-
-def _enlarge(x):
-    """Twice the height and width; each pixel becomes four."""
-    _, height, width, channels = ops.shape(x)
-    x = ops.broadcast_to(x[:, :, None, :, None], (ops.shape(x)[0], height, 2, width, 2, channels))
-    return ops.reshape(x, (-1, 2 * height, 2 * width, channels))

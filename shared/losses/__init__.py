@@ -2,6 +2,7 @@
 
 from shared.losses.box_iou import box_ciou, box_iou, pairwise_box_iou
 from shared.losses.distribution_focal_loss import distribution_focal_loss
+from shared.losses.smooth_l1 import smooth_l1
 from shared.losses.smoothed_cross_entropy import smoothed_cross_entropy
 
 __all__ = [
@@ -9,5 +10,6 @@ __all__ = [
     "box_iou",
     "distribution_focal_loss",
     "pairwise_box_iou",
+    "smooth_l1",
     "smoothed_cross_entropy",
 ]

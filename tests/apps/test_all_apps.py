@@ -172,6 +172,25 @@ CASES = {
         settings={"model.algorithm": "glove", "batch_size": 4096},
     ),
     "detect": AppCase("detect", "apps.vision.detection.app:DetectApp", write_boxes, write_pictures),
+    "detect-ssd": AppCase(
+        "detect",
+        "apps.vision.detection.app:DetectApp",
+        write_boxes,
+        write_pictures,
+        settings={"model.architecture": "ssd"},
+    ),
+    "detect-faster-rcnn": AppCase(
+        "detect",
+        "apps.vision.detection.app:DetectApp",
+        write_boxes,
+        write_pictures,
+        settings={
+            "model.architecture": "faster-rcnn",
+            "faster_rcnn.anchor_scale": 2.0,
+            "faster_rcnn.proposals": 60,
+            "faster_rcnn.region_samples": 32,
+        },
+    ),
     "classify": AppCase(
         "classify",
         "apps.vision.classification.app:ClassifyApp",
@@ -221,6 +240,8 @@ SLOW_PARTS = {
     ("", "embed-glove"),
     # Its test_detect_app.py trains, evaluates, exports and predicts.
     ("", "detect"),
+    ("", "detect-ssd"),
+    ("", "detect-faster-rcnn"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 
 # Each application has a process of its own, where there are several (see conftest.py).

@@ -141,14 +141,19 @@ def bare_model(image_size: int):
     """The same network and suppression as a compiled function of ready tensors."""
     import tensorflow as tf
 
-    from apps.vision.detection.detector import build_detector
-    from apps.vision.detection.nms import detect
+    from apps.vision.detection.config import DetectConfig
+    from apps.vision.detection.detectors.yolo.yolo import build_yolo
 
-    model = build_detector("nano", len(NAMES))
+    model = build_yolo("nano", len(NAMES))
     _raise_scores(model)
-    return tf.function(
-        lambda images: detect(**model(images, training=False), height=image_size, width=image_size)
-    )
+    thresholds = DetectConfig().thresholds
+    own = thresholds.confidence, thresholds.iou, thresholds.max_detections
+
+    @tf.function
+    def call(images):
+        return model.detections(model(images, training=False), image_size, image_size, *own)
+
+    return call
 
 
 def _raise_scores(model) -> None:

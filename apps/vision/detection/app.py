@@ -14,11 +14,14 @@ from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.annotations.split import split_images
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.csp_backbone import SIZES
-from apps.vision.detection.detector import Detector, build_detector
+from apps.vision.detection.detectors.build import build_detector, register_all
+from apps.vision.detection.detectors.detector import Detector
 from apps.vision.detection.evaluator import DetectionEvaluator
+from apps.vision.detection.letterbox_boxes import boxes_in_square
 from apps.vision.detection.predictor import DetectionPredictor
 from apps.vision.detection.serving import DetectorServing
 from shared.common import stream
+from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
 from shared.common.messages import warn
@@ -65,6 +68,8 @@ class DetectApp(App):
             "boxes": int(sum(len(image.boxes) for image in images)),
             "problems": len(found.problems),
         }
+        if config.model.architecture == "ssd" and config.ssd.fit_anchors:
+            run.artifacts["anchor_shapes"] = _fitted_anchors(images, config.model.image_size)
         _report_problems(found, run.folder / PROBLEMS)
         run.save_artifacts()
         write_images(images, run.folder / IMAGES)
@@ -108,7 +113,9 @@ class DetectApp(App):
         from apps.vision.detection.check import describe
 
         options = config.data_options
-        return describe(config.data, options.annotations, options.max_pixels)
+        return describe(
+            config.data, options.annotations, options.max_pixels, config.model.image_size
+        )
 
     # === Model ===
 
@@ -123,15 +130,8 @@ class DetectApp(App):
         return model
 
     def _detector(self, run: Run, synchronized: bool = False, weights: str = "none") -> Detector:
-        model = run.config.model
         return build_detector(
-            model.backbone,
-            len(run.artifacts["class_names"]),
-            size=None if model.head == "auto" else model.head,
-            weights=weights,
-            synchronized_batch_norm=synchronized,
-            loss=run.config.loss,
-            detection=run.config.detection,
+            run.config, run.artifacts, weights=weights, synchronized_batch_norm=synchronized
         )
 
     def init_weights(self, run: Run, model: keras.Model) -> None:
@@ -144,6 +144,8 @@ class DetectApp(App):
                 )
             source = self._detector(run, weights=run.config.model.weights)
             model.set_weights(source.get_weights())
+        if run.config.init:
+            register_all()  # The run that it names may be of another architecture.
         super().init_weights(run, model)
 
     def begin_epoch(self, run: Run, model: keras.Model, epoch: int) -> None:
@@ -174,6 +176,21 @@ class DetectApp(App):
 def _read(paths, config: DetectConfig) -> DetectionData:
     options = config.data_options
     return read_annotations(list(paths), options.annotations, options.max_pixels)
+
+
+def _fitted_anchors(images: list[ImageBoxes], side: int):
+    """Sides of SSD's default boxes, fitted to the training boxes; says what is gained."""
+    from apps.vision.detection.detectors.anchor_reach import reached_by_ssd
+    from apps.vision.detection.detectors.ssd.anchor_fit import fit_shapes
+
+    boxes = boxes_in_square(of_split(images, TRAIN), side)
+    shapes = fit_shapes(boxes)
+    paper, fitted = (reached_by_ssd(boxes, side, each).mean() for each in (None, shapes))
+    console.print(
+        f"--fit-anchors: default boxes overlap {fitted:.1%} of the training boxes by more than "
+        f"0.5, those of the paper {paper:.1%}"
+    )
+    return shapes
 
 
 def _report_problems(found: DetectionData, path: Path) -> None:

@@ -9,6 +9,8 @@ from PIL import Image
 
 from apps.vision.detection.annotations.image_boxes import DetectionData
 from apps.vision.detection.annotations.reader import read_annotations
+from apps.vision.detection.config import DEFAULT_IMAGE_SIZE
+from apps.vision.detection.detectors.anchor_reach import describe_reach
 from apps.vision.detection.draw import draw_boxes
 from apps.vision.detection.upright_picture import upright_picture
 from shared.common.files import atomic_path
@@ -21,18 +23,28 @@ SMALL, MEDIUM = 32**2, 96**2
 SAMPLE_SIDE = 1280
 
 
-def describe(paths, format="", max_pixels=DEFAULT_MAX_PIXELS) -> tuple[list[str], list[str]]:
+def describe(
+    paths, format="", max_pixels=DEFAULT_MAX_PIXELS, image_size=DEFAULT_IMAGE_SIZE
+) -> tuple[list[str], list[str]]:
     """(contents, problems) of data, a line each.
 
     Args:
         paths, format, max_pixels: see `read_annotations`.
+        image_size: see `describe_data`.
     """
-    data = read_annotations(paths, format, max_pixels)
-    return describe_data(data)
+    return describe_data(read_annotations(paths, format, max_pixels), image_size)
 
 
-def describe_data(data: DetectionData) -> tuple[list[str], list[str]]:
-    """(contents, problems) of data that were read, a line each."""
+def describe_data(
+    data: DetectionData, image_size: int = DEFAULT_IMAGE_SIZE
+) -> tuple[list[str], list[str]]:
+    """(contents, problems) of data that were read, a line each.
+
+    Args:
+        data: images and boxes.
+        image_size: int. Side of the square that images are fitted into, in pixels: it decides
+            which boxes the anchors reach.
+    """
     counts = np.array([len(image.boxes) for image in data.images])
     labels = np.concatenate([image.labels for image in data.images])
     crowd = int(sum(image.crowd.sum() for image in data.images))
@@ -46,6 +58,7 @@ def describe_data(data: DetectionData) -> tuple[list[str], list[str]]:
     contents += [
         f"boxes per image: {counts.min()} to {counts.max()}, mean {counts.mean():.1f}",
         _sizes_of_boxes(data),
+        *describe_reach(data.images, image_size),
         _sizes_of_images(data),
         _splits(data),
     ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from apps.vision.detection.config import DetectConfig
+from apps.vision.detection.config import DEFAULT_IMAGE_SIZE, DetectConfig
 from shared.common.console import console
 from shared.engine import options, verbs
 from shared.engine.load_app import load_app
@@ -102,6 +102,9 @@ def check(
     output: Annotated[
         Path | None, typer.Option(help="Folder for sample pictures with their boxes.")
     ] = None,
+    image_size: Annotated[
+        int, typer.Option(help="Side that the reach of the anchors is counted at.", min=32)
+    ] = DEFAULT_IMAGE_SIZE,
     max_pixels: options.MaxPixels = 100_000_000,
 ):
     """Report what is in the data and what is wrong with it; draw boxes on samples."""
@@ -112,7 +115,11 @@ def check(
 
         written = draw_samples(read_annotations(data, annotations, max_pixels), output)
         console.print(f"{len(written)} pictures are in {output}.", markup=False)
-    given = {"data_options.annotations": annotations, "data_options.max_pixels": max_pixels}
+    given = {
+        "data_options.annotations": annotations,
+        "data_options.max_pixels": max_pixels,
+        "model.image_size": image_size,
+    }
     verbs.check(APP, DetectConfig, data, given)
 
 

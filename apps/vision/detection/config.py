@@ -1,5 +1,6 @@
 """Configuration of object detection."""
 
+import dataclasses
 from typing import Any, ClassVar, Literal
 
 from apps.vision.backbone_names import refuse_unknown_backbone
@@ -7,6 +8,12 @@ from shared.common.config import OptimizationConfig, RunConfig, config_class, gr
 
 # Backbones of this task's own; see `csp_backbone.py`.
 SIZES = ("test", "nano", "small", "medium")
+# Overlap above which the weaker of two boxes of a class is dropped, where none is given.
+SUPPRESSION_IOU = {"yolo": 0.7, "ssd": 0.45, "faster-rcnn": 0.5}
+DEFAULT_IMAGE_SIZE = 640
+YOLO = {"architecture": "yolo"}
+SSD = {"architecture": "ssd"}
+FASTER_RCNN = {"architecture": "faster-rcnn"}
 
 
 @config_class
@@ -37,37 +44,111 @@ class DataConfig:
 class ModelConfig:
     """The network."""
 
+    architecture: Literal["yolo", "ssd", "faster-rcnn"] = option(
+        "yolo", "Anchor-free, default boxes of six scales, or regions in two stages."
+    )
     backbone: str = option(
         "nano", "nano, small, medium, or a backbone of classify (resnet50, keras:NAME)."
     )
     head: Literal["auto", "nano", "small", "medium", "test"] = option(
-        "auto", "Size of neck and head; auto takes the backbone's, or small for other backbones."
+        "auto",
+        "Size of neck and head; auto takes the backbone's, or small for other backbones.",
+        used_with={"architecture": ("yolo", "faster-rcnn")},
     )
     weights: str = option("none", "imagenet, none, or a weights file for the backbone.")
     image_size: int = option(
-        640,
+        DEFAULT_IMAGE_SIZE,
         "Side of the square that images are fitted into; a multiple of 32.",
         ge=32,
         multiple_of=32,
     )
     freeze_epochs: int = option(
-        0, "Train only neck and head for this many epochs, then everything.", ge=0
+        0, "Train all but the backbone for this many epochs, then everything.", ge=0
     )
 
 
 @config_class
 class LossConfig:
-    """Terms of the loss and the task-aligned assignment.
+    """YOLO: terms of the loss and the task-aligned assignment.
 
     Reference: [Feng et al., 2021](https://arxiv.org/abs/2108.07755) for the assignment.
     """
 
-    box_weight: float = option(7.5, "Weight of 1 - CIoU.", ge=0)
-    dfl_weight: float = option(1.5, "Weight of the distribution focal loss.", ge=0)
-    class_weight: float = option(0.5, "Weight of the cross-entropy of the classes.", ge=0)
-    top_k: int = option(10, "Maximum number of anchors that a box is assigned to.", ge=1)
-    alpha: float = option(0.5, "Exponent of the score in the alignment.", ge=0)
-    beta: float = option(6.0, "Exponent of the overlap in the alignment.", ge=0)
+    box_weight: float = option(7.5, "YOLO: weight of 1 - CIoU.", used_with=YOLO, ge=0)
+    dfl_weight: float = option(
+        1.5, "YOLO: weight of the distribution focal loss.", used_with=YOLO, ge=0
+    )
+    class_weight: float = option(
+        0.5, "YOLO: weight of the cross-entropy of the classes.", used_with=YOLO, ge=0
+    )
+    top_k: int = option(
+        10, "YOLO: maximum number of anchors that a box is assigned to.", used_with=YOLO, ge=1
+    )
+    alpha: float = option(
+        0.5, "YOLO: exponent of the score in the alignment.", used_with=YOLO, ge=0
+    )
+    beta: float = option(
+        6.0, "YOLO: exponent of the overlap in the alignment.", used_with=YOLO, ge=0
+    )
+
+
+@config_class
+class SSDConfig:
+    """SSD: default boxes, matching and loss; the defaults are the paper's.
+
+    Reference: [Liu et al., 2015](https://arxiv.org/abs/1512.02325)
+    """
+
+    fit_anchors: bool = option(
+        False, "SSD: choose the sides of the default boxes by k-means on the training boxes.",
+        used_with=SSD,
+    )  # fmt: skip
+    matching_iou: float = option(
+        0.5, "SSD: overlap above which a default box is matched with a box.",
+        used_with=SSD, gt=0, lt=1,
+    )  # fmt: skip
+    negatives: float = option(
+        3.0, "SSD: hardest background boxes in the loss for each matched one.",
+        used_with=SSD, ge=0,
+    )  # fmt: skip
+    location_weight: float = option(
+        1.0, "SSD: weight of the smooth L1 loss of the offsets.", used_with=SSD, ge=0
+    )
+    centre_variance: float = option(
+        0.1, "SSD: divisor of the offsets of centres.", used_with=SSD, gt=0
+    )
+    size_variance: float = option(
+        0.2, "SSD: divisor of the logarithms of sides.", used_with=SSD, gt=0
+    )
+
+
+@config_class
+class FasterRCNNConfig:
+    """Faster R-CNN: anchors, and numbers of proposals and of samples.
+
+    Reference: [Ren et al., 2015](https://arxiv.org/abs/1506.01497)
+    """
+
+    anchor_scale: float = option(
+        3.0, "Faster R-CNN: side of the anchors, in strides (8, 16, 32, 64, 128) of their level.",
+        used_with=FASTER_RCNN, gt=0,
+    )  # fmt: skip
+    anchor_samples: int = option(
+        256, "Faster R-CNN: anchors of an image in the loss, at most half of them with an object.",
+        used_with=FASTER_RCNN, ge=2,
+    )  # fmt: skip
+    proposals_before_nms: int = option(
+        2000, "Faster R-CNN: best anchors of an image that suppression chooses proposals from.",
+        used_with=FASTER_RCNN, ge=1,
+    )  # fmt: skip
+    proposals: int = option(
+        300, "Faster R-CNN: proposals of an image that the second stage classifies.",
+        used_with=FASTER_RCNN, ge=1,
+    )  # fmt: skip
+    region_samples: int = option(
+        128, "Faster R-CNN: regions of an image in the loss, at most a quarter with an object.",
+        used_with=FASTER_RCNN, ge=4,
+    )  # fmt: skip
 
 
 @config_class
@@ -102,7 +183,13 @@ class DetectionConfig:
     """Default thresholds of the exported model; its callers may choose others."""
 
     confidence: float = option(0.25, "Minimum score of a detection.", ge=0, le=1)
-    iou: float = option(0.7, "Overlap above which the weaker of two boxes is dropped.", ge=0, le=1)
+    iou: float | None = option(
+        None,
+        "Overlap above which the weaker of two boxes of a class is dropped; by default 0.7 for "
+        "yolo, 0.45 for ssd, 0.5 for faster-rcnn.",
+        ge=0,
+        le=1,
+    )
     max_detections: int = option(300, "Maximum number of detections of one image.", ge=1)
 
 
@@ -126,12 +213,21 @@ class DetectConfig(RunConfig):
     data_options: DataConfig = group(DataConfig)
     model: ModelConfig = group(ModelConfig)
     loss: LossConfig = group(LossConfig)
+    ssd: SSDConfig = group(SSDConfig)
+    faster_rcnn: FasterRCNNConfig = group(FasterRCNNConfig)
     augment: AugmentConfig = group(AugmentConfig)
     detection: DetectionConfig = group(DetectionConfig)
 
     def refuse_mistakes(self) -> None:
         super().refuse_mistakes()
         refuse_unknown_backbone(self.model.backbone, SIZES)
+
+    @property
+    def thresholds(self) -> DetectionConfig:
+        """`detection` with the overlap of the architecture, where none is given."""
+        if self.detection.iou is not None:
+            return self.detection
+        return dataclasses.replace(self.detection, iou=SUPPRESSION_IOU[self.model.architecture])
 
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         # Small enough for tests.
@@ -164,4 +260,7 @@ class DetectConfig(RunConfig):
         "nano": {"model": {"backbone": "nano"}},
         "small": {"model": {"backbone": "small"}},
         "medium": {"model": {"backbone": "medium"}, "augment": {"mixup": 0.1}},
+        # SSD300 with maps of 40, 20, 10, 5, 3 and 1 cells instead of 38, 19, 10, 5, 3 and 1.
+        "ssd320": {"model": {"architecture": "ssd", "image_size": 320}},
+        "faster-rcnn": {"model": {"architecture": "faster-rcnn", "image_size": 320}},
     }

@@ -1,11 +1,9 @@
-"""The detector's own backbone: strided convolutions and cross-stage partial blocks."""
+"""The backbone of this task's own: strided convolutions and cross-stage partial blocks."""
 
 import dataclasses
 
 import keras
 
-from apps.vision.backbones.pyramid import feature_pyramid
-from apps.vision.backbones.registry import build_backbone
 from shared.layers import ConvNormActivation, CspBlock, ImageNormalization
 
 BASE_WIDTHS = (64, 128, 256, 512, 1024)  # after the strides 2, 4, 8, 16, 32
@@ -92,43 +90,8 @@ def build_csp_backbone(
     return keras.Model(images, stages[-len(LEVELS) :], name=f"csp_{size}")
 
 
-def build_features(
-    name: str,
-    input_shape=(None, None, 3),
-    *,
-    weights: str = "none",
-    kernel_regularizer=None,
-    synchronized_batch_norm: bool = False,
-) -> keras.Model:
-    """Features of three scales from this backbone or from any of the suite.
-
-    Args:
-        name: str. A name in `SIZES`, or one that `build_backbone` knows.
-        input_shape: (H, W, 3). Side lengths may be None; multiples of 32.
-        weights: str. `"none"`, `"imagenet"` or a weights file, for a backbone of the suite.
-        kernel_regularizer: str, `keras.regularizers.Regularizer` or None.
-        synchronized_batch_norm: bool. Batch statistics over all replicas.
-
-    Returns:
-        keras.Model: RGB images (B, H, W, 3) in 0..255 -> list of features for the strides 8, 16
-        and 32.
-
-    Raises:
-        KerasuiteError: if the name is unknown or the weights cannot be loaded.
-        ValueError: if the network has no features of one of the strides.
-    """
-    common = {
-        "kernel_regularizer": kernel_regularizer,
-        "synchronized_batch_norm": synchronized_batch_norm,
-    }
-    if name in SIZES:
-        return build_csp_backbone(name, input_shape, **common)
-    backbone = build_backbone(name, input_shape, weights=weights, **common)
-    return feature_pyramid(backbone, LEVELS)
-
-
 def block_options(kernel_regularizer=None, synchronized_batch_norm: bool = False) -> dict:
-    """Arguments of every block and convolution of the detector."""
+    """Arguments of every block and convolution of the detectors."""
     return {
         "activation": "silu",
         "momentum": 0.97,

@@ -1,7 +1,8 @@
 """Images with boxes to tf.data: loading, augmentation and batches.
 
 Targets are dicts of "boxes" float32 (B, M, 4), normalised xyxy of the square that the network
-sees, "labels" int32 (B, M) and "mask" bool (B, M), True for a box.
+sees, "labels" int32 (B, M) and "mask" bool (B, M), True for a box. In training they also have the
+random numbers that some architectures draw samples with.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,8 @@ import tensorflow as tf
 
 from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from apps.vision.detection.config import AugmentConfig, DetectConfig
-from apps.vision.detection.letterbox_boxes import to_square
+from apps.vision.detection.detectors.build import training_draws
+from apps.vision.detection.letterbox_boxes import boxes_in_square
 from apps.vision.detection.mosaic import Picture, chance, mixup, mosaic, square
 from apps.vision.detection.sampling import repeat_factors, weighted_indices
 from apps.vision.detection.warp import random_affine, random_flips
@@ -63,14 +65,9 @@ def fitted(image: tf.Tensor, side: int) -> tf.Tensor:
 
 def gather_boxes(images: list[ImageBoxes], side: int) -> Boxes:
     """The targets of a list of images; regions of a crowd are none."""
-    kept = [~image.crowd for image in images]
-    boxes = [
-        to_square(image.boxes[keep][None], [image.height], [image.width], side)[0].numpy()
-        for image, keep in zip(images, kept, strict=True)
-    ]
-    labels = [image.labels[keep] for image, keep in zip(images, kept, strict=True)]
+    labels = [image.labels[~image.crowd] for image in images]
     return Boxes(
-        tf.constant(np.concatenate(boxes), tf.float32),
+        tf.constant(boxes_in_square(images, side), tf.float32),
         tf.constant(np.concatenate(labels), tf.int32),
         tf.constant(np.cumsum([0] + [len(part) for part in labels]), tf.int32),
     )
@@ -96,6 +93,7 @@ def training_dataset(
     """
     side, boxes = config.model.image_size, gather_boxes(images, config.model.image_size)
     factors = repeat_factors(images) if config.data_options.class_balanced else None
+    draws_of = training_draws(config)
 
     def example(index, seed, step):
         if factors is not None:
@@ -109,7 +107,9 @@ def training_dataset(
             len(images),
             step < last_mosaic_step,
         )
-        return tf.cast(picture.image, tf.float32), _targets(picture, side), step
+        targets = _targets(picture, side)
+        targets |= draws_of(seed, tf.shape(targets["mask"])[0])
+        return tf.cast(picture.image, tf.float32), targets, step
 
     def sized(batch, targets, steps):
         if config.augment.multi_scale:

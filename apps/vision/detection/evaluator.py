@@ -50,7 +50,7 @@ class DetectionEvaluator(Evaluator):
         self._detections: list[Detections] = []
 
     def update(self, batch: Any, outputs: dict[str, np.ndarray]) -> None:
-        """Takes the detections of the next images; see `nms.detect` for the outputs."""
+        """Takes the detections of the next images; see `Detector.detections` for the outputs."""
         start = len(self._detections)
         images = self._images[start : start + len(outputs["count"])]
         if len(images) < len(outputs["count"]):

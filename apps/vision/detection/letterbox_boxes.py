@@ -1,7 +1,11 @@
 """Boxes of an image to the letterboxed square that it is fitted into, and back."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
+from apps.vision.detection.annotations.image_boxes import ImageBoxes
 from shared.image.resize import letterbox_geometry
 
 
@@ -44,6 +48,25 @@ def to_square(boxes, height, width, size):
     scaled, before = letterbox_geometry(height, width, size)
     scaled, before = (_corners(sides) for sides in (scaled, before))
     return (tf.cast(boxes, tf.float32) * scaled + before) / float(size)
+
+
+def boxes_in_square(images: Sequence[ImageBoxes], size: int) -> np.ndarray:
+    """The boxes of images without regions of a crowd, one image after the other.
+
+    Args:
+        images: at least one.
+        size: int. Side of the square, in pixels.
+
+    Returns:
+        float32 (n, 4), normalised xyxy of the square.
+    """
+    boxes = [image.boxes[~image.crowd] for image in images]
+    counts = [len(each) for each in boxes]
+    heights, widths = (
+        np.repeat([getattr(image, side) for image in images], counts)
+        for side in ("height", "width")
+    )
+    return to_square(np.concatenate(boxes)[:, None], heights, widths, size)[:, 0].numpy()
 
 
 def _corners(sides):

@@ -2,13 +2,12 @@
 
 from functools import partial
 
-import keras
 import tensorflow as tf
 
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.data import network_image
+from apps.vision.detection.detectors.detector import Detector
 from apps.vision.detection.letterbox_boxes import to_original
-from apps.vision.detection.nms import detect
 from apps.vision.detection.rounding_stable_examples import rounding_stable_examples
 from apps.vision.detection.thresholds import THRESHOLDS, threshold_variables
 from shared.engine.app import ServingModule
@@ -28,13 +27,13 @@ class DetectorServing(ServingModule):
     Args:
         model: the detector.
         config: its configuration.
-        class_names: names of the classes, in the order of the logits.
+        class_names: names of the classes, in the order of the model.
         labels_file: path of a file with one class name a line; becomes an asset.
     """
 
     def __init__(
         self,
-        model: keras.Model,
+        model: Detector,
         config: DetectConfig,
         class_names: list[str],
         labels_file: str,
@@ -42,7 +41,7 @@ class DetectorServing(ServingModule):
         self.model, self.config, self.class_names = model, config, class_names
         self.side = config.model.image_size
         self.names = line_by_number(labels_file)
-        self.thresholds = threshold_variables(config.detection)
+        self.thresholds = threshold_variables(config.thresholds)
 
     def detect(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Detects with the export's own thresholds."""
@@ -64,8 +63,8 @@ class DetectorServing(ServingModule):
             max_detections: int scalar. M, the maximum number of boxes of one image.
         """
         squares, sizes = self.letterboxed(image_bytes)
-        logits = answer_empty_batches(partial(self.model, training=False), squares)
-        found = self.suppressed(logits, confidence, iou, max_detections)
+        outputs = answer_empty_batches(partial(self.model, training=False), squares)
+        found = self.detections(outputs, confidence, iou, max_detections)
         boxes = to_original(found["boxes"], sizes[:, 0], sizes[:, 1], self.side)
         labels = self.names.lookup(tf.cast(found["classes"], tf.int64))
         is_used = tf.range(tf.shape(labels)[1]) < found["count"][:, tf.newaxis]
@@ -77,7 +76,7 @@ class DetectorServing(ServingModule):
             "num_detections": found["count"],
         }
 
-    def logits(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    def outputs(self, image_bytes: tf.Tensor) -> dict:
         """The model's outputs for image files."""
         squares, _ = self.letterboxed(image_bytes)
         return self.model(squares, training=False)
@@ -89,16 +88,9 @@ class DetectorServing(ServingModule):
             image_bytes, lambda image: (network_image(image, self.side), tf.shape(image)[:2]), spec
         )
 
-    def suppressed(self, logits, confidence, iou, max_detections) -> dict[str, tf.Tensor]:
-        """`apps.vision.detection.nms.detect` of the model's outputs and the thresholds."""
-        return detect(
-            **logits,
-            height=self.side,
-            width=self.side,
-            confidence=confidence,
-            iou=iou,
-            max_detections=max_detections,
-        )
+    def detections(self, outputs, confidence, iou, max_detections) -> dict[str, tf.Tensor]:
+        """`Detector.detections` of the model's outputs, boxes in parts of the square."""
+        return self.model.detections(outputs, self.side, self.side, confidence, iou, max_detections)
 
     def signatures(self):
         images = {"image_bytes": tf.TensorSpec([None], tf.string, name="image_bytes")}
@@ -116,7 +108,11 @@ class DetectorServing(ServingModule):
     def examples(self):
         thresholds = {name: variable.numpy() for name, variable in self.thresholds.items()}
         return rounding_stable_examples(
-            self.logits, self.suppressed, thresholds, self.config.precision
+            self.outputs,
+            self.detections,
+            self.model.decisive_outputs,
+            thresholds,
+            self.config.precision,
         )
 
     def extra_assets(self):

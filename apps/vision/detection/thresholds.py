@@ -12,7 +12,11 @@ THRESHOLDS = {
 
 
 def threshold_variables(config: DetectionConfig) -> dict[str, tf.Variable]:
-    """Thresholds of `serving_default`: attributes of the export, which may be assigned."""
+    """Thresholds of `serving_default`: attributes of the export, which may be assigned.
+
+    Args:
+        config: `DetectConfig.thresholds`, with an overlap in any case.
+    """
     return {
         name: tf.Variable(getattr(config, name), trainable=False, dtype=spec.dtype)
         for name, spec in THRESHOLDS.items()

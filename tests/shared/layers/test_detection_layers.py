@@ -1,10 +1,16 @@
-"""CSP block, pyramid pooling, path aggregation, padding to a grid: contract and definition."""
+"""CSP block, pyramids, path aggregation, padding to a grid: contract and definition."""
 
 import keras
 import numpy as np
 import pytest
 
-from shared.layers import CspBlock, PadToGrid, PathAggregation, SpatialPyramidPooling
+from shared.layers import (
+    CspBlock,
+    FeaturePyramid,
+    PadToGrid,
+    PathAggregation,
+    SpatialPyramidPooling,
+)
 from shared.testing.layer_test import run_layer_test
 
 RANDOM = np.random.default_rng(0)
@@ -122,3 +128,28 @@ def test_pad_to_grid_keeps_the_middle():
     assert outputs.shape == (2, 5, 5, 4)
     np.testing.assert_array_equal(outputs[:, 1:4], features[:, :, 1:6])
     assert not outputs[:, 0].any() and not outputs[:, 4].any()
+
+
+@pytest.mark.parametrize("extra_levels", [0, 2])
+def test_feature_pyramid_contract(extra_levels):
+    shapes = [(2, 8, 12, 6), (2, 4, 6, 5), (2, 2, 3, 7)]
+    expected = [(2, 8, 12, 16), (2, 4, 6, 16), (2, 2, 3, 16), (2, 1, 2, 16), (2, 1, 1, 16)]
+    run_layer_test(
+        FeaturePyramid,
+        {"filters": 16, "extra_levels": extra_levels},
+        [images(*shape) for shape in shapes],
+        expected[: 3 + extra_levels],
+    )
+
+
+def test_feature_pyramid_goes_down():
+    pyramid = FeaturePyramid(16)
+    fine, coarse = images(1, 8, 8, 3), images(1, 4, 4, 5)
+    outputs = pyramid([fine, coarse])
+    meaning = np.asarray(pyramid.lateral[1](coarse))
+    joined = pyramid.lateral[0](fine) + meaning.repeat(2, axis=1).repeat(2, axis=2)
+    expected = [pyramid.smooth[0](joined), pyramid.smooth[1](meaning)]
+    expected.append(expected[1][:, ::2, ::2])
+    for actual, wanted in zip(outputs, expected, strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-5, atol=1e-5)
+    assert pyramid.lateral[0].activation is pyramid.smooth[0].activation  # linear

@@ -81,6 +81,35 @@ def test_boxes_of_unseen_images_are_found(learnt):
     assert metrics["map"] > 0.6
 
 
+@pytest.mark.slow
+def test_ssd_with_fitted_anchors_finds_boxes_of_unseen_images(tmp_path):
+    """Golden, as above: the fitted sides come back in an evaluation and an export of the run."""
+    data = write_squares(tmp_path / "data", 24)
+    (tmp_path / "options.yaml").write_text(yaml.safe_dump(OPTIONS))
+    done = run_command(
+        "detect", "train", data, "--output", tmp_path / "run", "--preset", "test",
+        "--config", tmp_path / "options.yaml", "--architecture", "ssd", "--fit-anchors",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "--fit-anchors: default boxes overlap 100.0% of the training boxes" in done.stdout
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    metrics = json.loads(before)
+    assert metrics["map50"] > 0.9
+    assert metrics["map"] > 0.6
+    app = DetectApp()
+    model = load_best(app, open_run(app, tmp_path / "run"))
+    assert np.asarray(model.shapes[1][0]).tolist() != [0.2, 0.2]
+    assert run_command("detect", "evaluate", tmp_path / "run").returncode == 0
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+    # A detector of another architecture may start from it.
+    started = run_command(
+        "detect", "train", data, "--output", tmp_path / "yolo", "--preset", "test",
+        "--epochs", "1", "--init", tmp_path / "run",
+    )  # fmt: skip
+    assert started.returncode == 0, started.stderr
+    assert "nothing in it fits" in started.stderr
+
+
 def test_evaluation_on_other_data(learnt, tmp_path):
     other = write_squares(tmp_path / "other", 6, names=("green", "red"), seed=5)
     # The classes stand in another order there; the names count.
@@ -124,6 +153,7 @@ def test_a_backbone_may_be_frozen(learnt):
         (("--backbone", "resnet999"), "resnet999"),
         (("--weights", "imagenet"), "--weights imagenet"),
         (("--annotations", "voc"), "no VOC annotations"),
+        (("--architecture", "ssd", "--top-k", "5"), "--top-k: is not used with --architecture ssd"),
     ],
 )
 def test_options_that_cannot_be(learnt, tmp_path, options, message):
@@ -147,6 +177,7 @@ def test_data_with_faults_train_all_the_same(learnt, tmp_path):
     assert checked.returncode == 3, checked.stderr
     assert "00.txt, line 1" in checked.stdout
     assert list((tmp_path / "drawn").glob("sample-*.jpg"))
+    assert "at 640 pixels, boxes in reach of ssd: " in checked.stdout
 
 
 def test_conversion_from_the_command_line(tmp_path):

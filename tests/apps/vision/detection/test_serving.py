@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from apps.vision.detection import rounding_stable_examples
-from apps.vision.detection.anchor_points import REG_MAX, anchor_points
+from apps.vision.detection.detectors.yolo.anchor_points import REG_MAX, anchor_points
 from apps.vision.detection.letterbox_boxes import to_original
 from shared.engine.saved_model.verification import verify
 from shared.image.resize import letterbox, letterbox_geometry
@@ -62,7 +62,7 @@ def test_geometry_of_many_sizes_is_that_of_each():
 # === A detector that finds the red rectangle ===
 
 
-class RedDetector:
+class RedDetector(toy_detector.FixedDetector):
     """Gives one box around the red pixels of each square, of class 1."""
 
     def __call__(self, squares, training):
@@ -239,19 +239,21 @@ def test_the_card_shows_how_to_call_it(toy):
 # === Examples that do not hang on rounding ===
 
 
-def ties(squares, training):
+class TiedDetector(toy_detector.FixedDetector):
     """Scores that are equal but for rounding, at 20 anchors far from each other."""
-    count = len(anchor_points(SIDE, SIDE)[0])
-    logits = np.full((len(squares), count, 3), -9.0, "float32")
-    logits[:, ::4, 0] = 1.0 + np.arange(count)[::4] * 1e-7
-    return {
-        "class_logits": tf.constant(logits),
-        "box_logits": tf.zeros((len(squares), count, 4 * REG_MAX)),
-    }
+
+    def __call__(self, squares, training):
+        count = len(anchor_points(SIDE, SIDE)[0])
+        logits = np.full((len(squares), count, 3), -9.0, "float32")
+        logits[:, ::4, 0] = 1.0 + np.arange(count)[::4] * 1e-7
+        return {
+            "class_logits": tf.constant(logits),
+            "box_logits": tf.zeros((len(squares), count, 4 * REG_MAX)),
+        }
 
 
 def test_pictures_with_ties_are_not_used(tmp_path):
-    serving = toy_detector.make_serving(ties, toy_detector.config(), tmp_path)
+    serving = toy_detector.make_serving(TiedDetector(), toy_detector.config(), tmp_path)
     examples = serving.examples()
     assert len(examples["serving_default"]["image_bytes"]) == 0
     assert examples["with_thresholds"]["confidence"] == 1.0
@@ -260,11 +262,11 @@ def test_pictures_with_ties_are_not_used(tmp_path):
 def test_an_untrained_detector_is_compared_by_its_best_box(tmp_path):
     import keras
 
-    from apps.vision.detection.detector import build_detector
+    from apps.vision.detection.detectors.yolo.yolo import build_yolo
 
     keras.utils.set_random_seed(1)
     config = toy_detector.config(**{"detection.confidence": 0.001})
-    serving = toy_detector.make_serving(build_detector("test", 3), config, tmp_path)
+    serving = toy_detector.make_serving(build_yolo("test", 3), config, tmp_path)
     examples = serving.examples()
     inputs = {
         key: tf.constant(examples["with_thresholds"][key], spec.dtype)

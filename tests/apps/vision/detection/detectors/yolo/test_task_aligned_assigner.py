@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.vision.detection.anchor_points import anchor_points
-from apps.vision.detection.task_aligned_assigner import assign
+from apps.vision.detection.detectors.yolo.anchor_points import anchor_points
+from apps.vision.detection.detectors.yolo.task_aligned_assigner import assign
 
 SIDE = 64
 

@@ -2,7 +2,8 @@
 
 from keras import ops
 
-STRIDES = (8, 16, 32)
+from apps.vision.detection.features import STRIDES
+
 REG_MAX = 16  # distances are distributions over 0, 1, ..., REG_MAX - 1 strides
 
 

@@ -1,19 +1,19 @@
-"""Loss of the detector: CIoU, distribution focal loss and classification."""
+"""Loss of the anchor-free detector: CIoU, distribution focal loss and classification."""
 
 from typing import NamedTuple
 
 from keras import ops
 
-from apps.vision.detection.anchor_points import (
-    STRIDES,
+from apps.vision.detection.config import LossConfig
+from apps.vision.detection.detectors.yolo.anchor_points import (
     anchor_points,
     decode_boxes_pixels,
     encode_distances,
     image_scale,
     split_sides,
 )
-from apps.vision.detection.config import LossConfig
-from apps.vision.detection.task_aligned_assigner import assign
+from apps.vision.detection.detectors.yolo.task_aligned_assigner import assign
+from apps.vision.detection.features import STRIDES
 from shared.losses import box_ciou, distribution_focal_loss
 
 
@@ -78,21 +78,6 @@ def loss_sums(y, class_logits, box_logits, height, width, loss: LossConfig) -> L
         "class": loss.class_weight * ops.sum(classes),
     }
     return LossSums(terms, ops.sum(given.scores, axis=-1))
-
-
-def box_counts(y):
-    """The divisor of the sums: the number of boxes, where an image counts at least as one.
-
-    It is a sum over images, so that it does not matter how a batch is split over devices.
-
-    Args:
-        y: dict with "mask", bool (B, M).
-
-    Returns:
-        float32 scalar tensor, at least B.
-    """
-    boxes = ops.sum(ops.cast(y["mask"], "float32"), axis=-1)
-    return ops.sum(ops.maximum(boxes, 1.0))
 
 
 def _binary_cross_entropy(logits, targets):

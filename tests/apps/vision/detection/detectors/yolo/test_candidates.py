@@ -1,69 +1,18 @@
-"""Detections against greedy suppression in plain Python, and end to end from logits."""
+"""From the logits at anchor points to detections."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.vision.detection.anchor_points import REG_MAX, anchor_points
-from apps.vision.detection.nms import detect, suppress
+from apps.vision.detection.detectors.nms import CANDIDATES, suppress
+from apps.vision.detection.detectors.yolo.anchor_points import REG_MAX, anchor_points
+from apps.vision.detection.detectors.yolo.candidates import decode_candidates
 
 
-def plain_iou(a, b):
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    meet = max(width, 0) * max(height, 0)
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - meet
-    return meet / union if union > 0 else 0.0
-
-
-def plain_nms(boxes, scores, confidence, iou, max_detections):
-    """[(score, class, box)] of one image, best first."""
-    found = []
-    for number in range(scores.shape[1]):
-        kept = []
-        for n in sorted(range(len(boxes)), key=lambda n: -scores[n, number]):
-            if scores[n, number] <= confidence or len(kept) == max_detections:
-                break
-            if all(plain_iou(boxes[n], boxes[other]) <= iou for other in kept):
-                kept.append(n)
-        found += [(scores[n, number], number, boxes[n]) for n in kept]
-    return sorted(found, key=lambda row: -row[0])[:max_detections]
-
-
-def random_boxes(seed, images=3, count=80, classes=4, unit=1.0):
-    random = np.random.default_rng(seed)
-    centres = random.uniform(0, 1, (images, count, 2))
-    halves = random.uniform(0.05, 0.3, (images, count, 2))
-    boxes = np.concatenate([centres - halves, centres + halves], axis=-1) * unit
-    scores = random.uniform(0, 1, (images, count, classes)) ** 2
-    return boxes.astype("float32"), scores.astype("float32")
-
-
-def check(result, boxes, scores, confidence, iou, max_detections):
-    for i in range(len(boxes)):
-        expected = plain_nms(boxes[i], scores[i], confidence, iou, max_detections)
-        count = int(result["count"][i])
-        assert count == len(expected)
-        for name, column in (("scores", 0), ("classes", 1), ("boxes", 2)):
-            values = np.asarray(result[name][i])
-            wanted = np.array([row[column] for row in expected]).reshape(values[:count].shape)
-            np.testing.assert_allclose(values[:count], wanted, atol=1e-6)
-            assert not values[count:].any()
-
-
-@pytest.mark.parametrize(
-    "confidence, iou, max_detections",
-    [(0.25, 0.7, 300), (0.05, 0.3, 300), (0.3, 0.5, 7), (0.001, 0.99, 50), (2.0, 0.5, 10)],
-)
-def test_suppression_against_plain_python(confidence, iou, max_detections):
-    boxes, scores = random_boxes(seed=int(confidence * 100))
-    result = suppress(boxes, scores, confidence, iou, max_detections)
-    assert result["boxes"].shape == (3, max_detections, 4)
-    check(result, boxes, scores, confidence, iou, max_detections)
-
-
-def test_boxes_outside_the_image_are_not_clipped():
-    boxes, scores = random_boxes(1, unit=400.0)
-    check(suppress(boxes, scores, 0.2, 0.5, 40), boxes, scores, 0.2, 0.5, 40)
+def detect(class_logits, box_logits, height, width, confidence=0.25, iou=0.7, max_detections=300,
+           candidates=CANDIDATES):  # fmt: skip
+    boxes, scores = decode_candidates(class_logits, box_logits, height, width, candidates)
+    return suppress(boxes, scores, confidence, iou, max_detections)
 
 
 def logits_for(boxes_pixels, labels, side, classes=3, score=5.0):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from keras import ops
 
+from apps.vision.detection.detectors.gather import gather_rows
 from shared.losses import pairwise_box_iou
 
 
@@ -88,8 +89,8 @@ def assign(
     # === Targets ===
     soft = _normalised(ops.where(own, metric, 0.0), ops.where(own, iou, 0.0))
     return Assignment(
-        boxes=_gather(boxes, winner),
-        labels=_gather(labels[..., None], winner)[..., 0],
+        boxes=gather_rows(boxes, winner),
+        labels=gather_rows(labels, winner),
         scores=ops.stop_gradient(ops.max(soft, axis=1)),
         indices=ops.where(has_box, winner, -1),
     )
@@ -104,14 +105,7 @@ def _power(x, exponent):
 
 def _scores_of(labels, class_scores):
     """(B, M, N): the score that every anchor gives to the class of every box."""
-    return _gather(ops.transpose(class_scores, (0, 2, 1)), labels)
-
-
-def _gather(values, indices):
-    """Rows of (B, R, X) at indices (B, K), batch by batch: (B, K, X)."""
-    batch, rows, length = ops.shape(values)
-    first_row = ops.arange(batch, dtype="int32")[:, None] * rows
-    return ops.take(ops.reshape(values, (-1, length)), indices + first_row, axis=0)
+    return gather_rows(ops.transpose(class_scores, (0, 2, 1)), labels)
 
 
 def _inside(points, boxes, min_side):

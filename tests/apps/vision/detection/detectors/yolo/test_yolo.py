@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from apps.vision.detection.anchor_points import (
+from apps.vision.detection.config import LossConfig
+from apps.vision.detection.csp_backbone import SIZES
+from apps.vision.detection.detectors.detector import box_counts
+from apps.vision.detection.detectors.yolo.anchor_points import (
     REG_MAX,
     anchor_points,
     decode_boxes,
@@ -15,16 +18,14 @@ from apps.vision.detection.anchor_points import (
     image_scale,
     split_sides,
 )
-from apps.vision.detection.config import DetectionConfig, LossConfig
-from apps.vision.detection.csp_backbone import SIZES
-from apps.vision.detection.detection_loss import box_counts, loss_sums
-from apps.vision.detection.detector import build_detector
-from apps.vision.detection.nms import detect
-from apps.vision.detection.task_aligned_assigner import assign
+from apps.vision.detection.detectors.yolo.detection_loss import loss_sums
+from apps.vision.detection.detectors.yolo.task_aligned_assigner import assign
+from apps.vision.detection.detectors.yolo.yolo import build_yolo
 from shared.common.config import OptimizationConfig
 from shared.common.errors import KerasuiteError
 from shared.engine.training.train_step import build_train_step, prepare_optimizer
 from shared.losses import box_iou
+from tests.apps.vision.detection.detectors.scene import draw_scene, mirrored
 
 RANDOM = np.random.default_rng(0)
 
@@ -75,21 +76,21 @@ def test_decoding_inverts_encoding():
 @pytest.mark.parametrize("name, millions", [("nano", 3.0), ("small", 11.1), ("medium", 25.7)])
 def test_sizes(name, millions):
     with keras.StatelessScope(initialize_variables=False):
-        detector = build_detector(name, 80)
+        detector = build_yolo(name, 80)
         parameters = sum(math.prod(w.shape) for w in detector.trainable_weights)
     keras.utils.clear_session()
     assert parameters / 1e6 == pytest.approx(millions, abs=0.05)
 
 
 def test_no_convolution_is_narrower_than_is_safe():
-    detector = build_detector("test", 1)
+    detector = build_yolo("test", 1)
     kernels = [w for w in detector.trainable_weights if w.path.endswith("convolution/kernel")]
     assert len(kernels) > 30 and min(w.shape[-1] for w in kernels) == 16
     assert sorted({w.shape[-2] for w in kernels})[:2] == [3, 16]  # 3: the image
 
 
 def test_outputs_of_any_size_and_their_prior():
-    detector = build_detector("test", 5)
+    detector = build_yolo("test", 5)
     for height, width in ((64, 64), (96, 160)):
         outputs = detector(some_images(2, height, width), training=True)
         anchors = len(anchor_points(height, width)[0])
@@ -101,7 +102,7 @@ def test_outputs_of_any_size_and_their_prior():
 
 def test_every_anchor_sees_its_own_part():
     """The order of outputs is that of anchor_points: a spot moves the logits around it."""
-    detector = build_detector("test", 2)
+    detector = build_yolo("test", 2)
     images = np.full((1, 128, 192, 3), 100.0, "float32")
     spotted = images.copy()
     spotted[:, 80:96, 136:152] = 255.0
@@ -119,7 +120,7 @@ def test_every_anchor_sees_its_own_part():
 
 @pytest.mark.parametrize("name", ["resnet18", "keras:MobileNet", "alexnet"])
 def test_any_backbone(name):
-    detector = build_detector(name, 2, size="test", input_shape=(128, 160, 3))
+    detector = build_yolo(name, 2, size="test", input_shape=(128, 160, 3))
     outputs = detector(some_images(1, 128, 160))
     assert outputs["class_logits"].shape == (1, len(anchor_points(128, 160)[0]), 2)
     frozen = [detector.get_layer(layer) for layer in detector.backbone_layers]
@@ -127,37 +128,37 @@ def test_any_backbone(name):
 
 
 def test_backbone_without_padding_and_with_unknown_size():
-    detector = build_detector("alexnet", 1, size="test")
+    detector = build_yolo("alexnet", 1, size="test")
     for height, width in ((128, 160), (64, 96)):
         outputs = detector(some_images(1, height, width))
         assert outputs["box_logits"].shape[1] == len(anchor_points(height, width)[0])
 
 
 def test_saves_and_reloads_in_safe_mode(tmp_path):
-    loss, detection = LossConfig(top_k=7), DetectionConfig(iou=0.6)
-    detector = build_detector("test", 2, loss=loss, detection=detection)
+    loss, iou = LossConfig(top_k=7), 0.6
+    detector = build_yolo("test", 2, loss=loss, iou=iou)
     images = some_images(1, 64, 64)
     expected = detector(images)
     detector.save(tmp_path / "model.keras")
     revived = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    assert (revived.loss_config, revived.detection_config) == (loss, detection)
+    assert (revived.loss_config, revived.iou) == (loss, iou)
     for name, value in revived(images).items():
         np.testing.assert_array_equal(value, expected[name])
 
 
 def test_mixed_precision_answers_in_float32():
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    outputs = build_detector("test", 2)(some_images(1, 64, 64))
+    outputs = build_yolo("test", 2)(some_images(1, 64, 64))
     assert {x.dtype for x in outputs.values()} == {tf.float32}
 
 
 def test_mistakes_are_explained():
     with pytest.raises(KerasuiteError, match="unknown size 'huge': choose one of test, nano"):
-        build_detector("nano", 2, size="huge")
+        build_yolo("nano", 2, size="huge")
     with pytest.raises(KerasuiteError, match="100x64 pixels: the sides must be multiples of 32"):
-        build_detector("nano", 2, input_shape=(100, 64, 3))
+        build_yolo("nano", 2, input_shape=(100, 64, 3))
     with pytest.raises(KerasuiteError, match="unknown network"):
-        build_detector("nanoo", 2)
+        build_yolo("nanoo", 2)
 
 
 def test_widths_and_depths():
@@ -246,7 +247,7 @@ def test_images_without_boxes_only_teach_what_is_background():
 
 
 def test_the_mean_does_not_depend_on_how_a_batch_is_split():
-    detector = build_detector("test", 3)
+    detector = build_yolo("test", 3)
     images, y = some_images(5, 64, 64), some_targets(5)
     outputs = detector(images)
 
@@ -267,18 +268,6 @@ def test_the_mean_does_not_depend_on_how_a_batch_is_split():
 # === Training ===
 
 
-def draw_scene(side):
-    """Three coloured shapes on noise: (image, boxes_pixels, labels)."""
-    random = np.random.default_rng(5)
-    image = random.normal(110, 15, (side, side, 3))
-    boxes = np.array([[8, 10, 40, 50], [60, 20, 118, 58], [30, 70, 90, 122]], "float32")
-    for (x1, y1, x2, y2), colour in zip(
-        boxes.astype(int), ([230, 40, 40], [40, 220, 60], [50, 60, 240]), strict=True
-    ):
-        image[y1:y2, x1:x2] = colour
-    return image.clip(0, 255).astype("float32"), boxes, np.array([0, 1, 0], "int32")
-
-
 @pytest.mark.slow
 def test_overfits_one_image():
     keras.utils.set_random_seed(3)
@@ -292,7 +281,7 @@ def test_overfits_one_image():
             "mask": tf.ones((2, 3), "bool"),
         },
     )
-    detector = build_detector("test", 2, input_shape=(side, side, 3))
+    detector = build_yolo("test", 2, input_shape=(side, side, 3))
     detector.compile(keras.optimizers.Adam(3e-3))
     prepare_optimizer(detector)
     step = build_train_step(detector, tf.distribute.get_strategy(), OptimizationConfig())
@@ -303,14 +292,10 @@ def test_overfits_one_image():
     print("losses", [round(x, 3) for x in losses[::50]], round(losses[-1], 3))
     assert np.isfinite(losses).all() and losses[-1] < losses[0] / 4
 
-    found = detect(**detector(batch[0], training=False), height=side, width=side)
+    found = detector.detections(detector(batch[0], training=False), side, side, 0.25, 0.7, 300)
     for i, wanted in enumerate((boxes, mirrored(boxes, side))):
         assert int(found["count"][i]) == 3
         for box, label in zip(wanted, labels, strict=True):
             overlaps = np.asarray(box_iou(found["boxes"][i, :3] * side, box))
             assert overlaps.max() > 0.8
             assert int(found["classes"][i, overlaps.argmax()]) == label
-
-
-def mirrored(boxes, side):
-    return np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], axis=-1)
