@@ -5,7 +5,13 @@ from collections import Counter
 from pathlib import Path
 
 from apps.language.config import LanguageConfig
-from apps.language.data import Texts, make_tokenizer, resolved_with_init, unknown_tokens
+from apps.language.data import (
+    Texts,
+    make_tokenizer,
+    resolved_with_init,
+    too_short,
+    unknown_tokens,
+)
 from apps.language.token_stream import TextSize, encode
 from shared.common.splits import TRAIN, VALIDATION
 
@@ -46,15 +52,7 @@ def _contents(split: str, size: TextSize) -> str:
 
 
 def _problems(config: LanguageConfig, sizes: dict[str, TextSize]) -> list[str]:
-    length, train, validation = config.text.sequence_length, sizes[TRAIN], sizes[VALIDATION]
-    problems = []
-    if train.tokens < length:
-        problems.append(
-            f"{train.tokens:,} tokens to train on do not fill a window of {length}; give more text "
-            f"or lower --sequence-length"
-        )
-    if not validation.tokens:
-        problems.append("no text is left to validate on; give more text")
-    if validation.unknown:
-        problems.append(unknown_tokens(validation.unknown, validation.tokens))
-    return problems
+    problems = [too_short(size, split, config) for split, size in sizes.items()]
+    if unknown := sizes[VALIDATION].unknown:
+        problems.append(unknown_tokens(unknown, sizes[VALIDATION].tokens))
+    return [problem for problem in problems if problem]

@@ -141,6 +141,6 @@ def _behind(corpus: Corpus, border: int) -> Iterator[Piece]:
 
 
 def _line_end(text: str, position: int) -> int:
-    """Where the line that `position` is in ends, unless it is the last one of the text."""
-    end = text.find("\n", position) + 1
+    """Where the line before `position` ends, unless it is the last one of the text."""
+    end = text.find("\n", position - 1) + 1
     return end if 0 < end < len(text) else position

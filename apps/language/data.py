@@ -86,7 +86,8 @@ def prepare_text(config: LanguageConfig, folder: Path) -> dict[str, Any]:
     for split, name in TOKENS.items():
         corpus, pieces = texts.of(split)
         size = write_tokens(pieces, tokenizer, folder / name)
-        refuse_short(size, split, config)
+        if problem := too_short(size, split, config):
+            raise KerasuiteError(problem)
         damaged |= corpus.invalid_bytes
         write_checksum(folder / name)
         found[split] = dataclasses.asdict(size)
@@ -105,16 +106,24 @@ def unknown_tokens(unknown: int, tokens: int) -> str:
     )
 
 
-def refuse_short(size: TextSize, split: str, config: LanguageConfig) -> None:
-    """Raises KerasuiteError if a text has no window of tokens."""
-    length, where = config.text.sequence_length, " ".join(config.data)
+def too_short(size: TextSize, split: str, config: LanguageConfig) -> str:
+    """Why a text has too few tokens, or "" if it has enough.
+
+    Args:
+        size: of the text.
+        split: "train" or "validation".
+        config: of the run.
+    """
+    length, own = config.text.sequence_length, config.text.validation
     if split == TRAIN and size.tokens < length:
-        raise KerasuiteError(
-            f"{where}: {size.tokens:,} tokens to train on do not fill a window of {length}; give "
-            f"more text or lower --sequence-length"
+        return (
+            f"{' '.join(config.data)}: {size.tokens:,} tokens to train on do not fill a window of "
+            f"{length}; give more text or lower --sequence-length"
         )
     if size.tokens < 1:
-        raise KerasuiteError(f"{where}: no text is left to validate on; give more text")
+        where = " ".join((split == VALIDATION and own) or config.data)
+        return f"{where}: no text is left to validate on; give more text"
+    return ""
 
 
 def make_tokenizer(config: LanguageConfig, texts: Texts, folder: Path) -> Tokenizer:

@@ -257,12 +257,12 @@ class LanguageModel(keras.Model):
         whole = tf.concat([begin, prompt], axis=1)
         sizes = tf.cast(whole.row_lengths(), tf.int32)
         kept = tf.minimum(sizes, self.max_prompt(max_tokens))
-        columns = tf.range(tf.reduce_max(kept))
+        # There is always something to read; two columns, as Keras warns of a softmax over one.
+        columns = tf.range(tf.maximum(tf.reduce_max(kept), 2))
         places = tf.minimum((sizes - kept)[:, None] + columns, sizes[:, None] - 1)
         tokens = tf.gather(whole.to_tensor(PAD), places, batch_dims=1)
         lengths = kept - 1
         last = tf.gather(tokens, lengths, batch_dims=1)
-        # One column of padding at least, so that there is always something to read.
         return tf.where(columns < lengths[:, None], tokens, PAD), lengths, last
 
     def _seen(self, prefix, lengths, last):

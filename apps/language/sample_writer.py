@@ -25,7 +25,7 @@ class SampleWriter:
         )
         seeds = tf.stack([tf.range(1, SAMPLES + 1, dtype=tf.int64)] * 2, axis=1)
 
-        @tf.function
+        @tf.function(autograph=False)
         def write():
             found = model.write(
                 nothing,

@@ -125,11 +125,13 @@ class TransformerLanguageModel(LanguageModel):
 
     def _caches(self, tokens, slots):
         """Keys and values (R, H, slots, d) of every block, with those of tokens (R, T) in front."""
-        rest = [[0, 0], [0, 0], [0, slots - tf.shape(tokens)[1]], [0, 0]]
+        # Traced, but never reached, with fewer slots than half a window.
+        rest = [[0, 0], [0, 0], [0, tf.maximum(slots - tf.shape(tokens)[1], 0)], [0, 0]]
 
         def longer(tensor):
             heads, size = tensor.shape[1], tensor.shape[3]
-            return tf.ensure_shape(tf.pad(tensor, rest), [None, heads, None, size])
+            padded = tf.pad(tensor, rest)[:, :, :slots]
+            return tf.ensure_shape(padded, [None, heads, None, size])
 
         return tf.nest.map_structure(longer, self._read(tokens)[1])
 

@@ -238,10 +238,11 @@ TWO_CASES = {
 # (test, case) that only `make test-slow` runs. GloVe is the second algorithm of an application.
 SLOW_PARTS = {
     ("", "embed-glove"),
-    # Its test_detect_app.py trains, evaluates, exports and predicts.
+    # Their test_detect_app.py and test_lm_app.py train, evaluate, export and predict.
     ("", "detect"),
     ("", "detect-ssd"),
     ("", "detect-faster-rcnn"),
+    ("", "lm"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 
 # Each application has a process of its own, where there are several (see conftest.py).

@@ -21,8 +21,14 @@ from tests.apps.language.models import (
     small_model,
 )
 
+# In `shared/layers` all cells and kinds of positions are compared with their formulas.
+FAST = ("learned", "rotary", "lstm")
 
-@pytest.fixture(scope="module", params=NETWORKS)
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in NETWORKS],
+)
 def model(request):
     return small_model(request.param)
 

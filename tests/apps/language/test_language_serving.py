@@ -7,7 +7,7 @@ import tensorflow as tf
 from apps.language.config import LanguageConfig
 from apps.language.serving import LanguageServing
 from apps.language.stop_strings import cut_behind, ends_with_stop
-from apps.language.tokenizers.kinds import learn_tokenizer
+from apps.language.tokenizers.kinds import learn_tokenizer, load_tokenizer
 from shared.common import config as configs
 from shared.text.special_tokens import END
 from tests.apps.language.models import next_log_probabilities, small_model
@@ -156,8 +156,10 @@ def test_tokens_of_prompts_are_counted(call):
 def test_prompt_and_text_are_the_whole_text(kind, tmp_path):
     """The space between two words belongs to what was written."""
     text = "the cat sat on the mat .\nthe dog sat on the cat .\n" * 6
-    tokenizer = learn_tokenizer(kind, iter([text]), 300, tmp_path)
-    network = small_model("gru", vocabulary=tokenizer.vocabulary_size)
+    size = learn_tokenizer(kind, iter([text]), 300, tmp_path).vocabulary_size
+    network = small_model("gru", vocabulary=size)
+    # After the network: setting a seed clears TensorFlow's kernels, and a tokenizer with them.
+    tokenizer = load_tokenizer(kind, tmp_path)
     config = configs.resolve(LanguageConfig, {"preset": "test", "data": ("x",)})
     serving = LanguageServing(network, tokenizer, config)
     prompt = tokenizer(tf.constant(["the cat", "the", ""]))

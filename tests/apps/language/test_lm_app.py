@@ -97,9 +97,9 @@ def test_it_writes_what_it_learnt(exported, run):
     ))  # fmt: skip
     text = "the quick brown fox jumps over the lazy dog and r"
     assert done.stdout.splitlines() == [text, "-" * 72, text]
-    one = expect(run_command("lm", "sample", exported, "--seed", 3)).stdout
-    assert one == expect(run_command("lm", "sample", exported, "--seed", 3)).stdout
-    assert one != expect(run_command("lm", "sample", exported, "--seed", 4)).stdout
+    hot = ("lm", "sample", exported, "--temperature", 3, "--samples", 1, "--seed")
+    one = expect(run_command(*hot, 3)).stdout
+    assert one == expect(run_command(*hot, 3)).stdout != expect(run_command(*hot, 4)).stdout
 
 
 def test_files_and_lines_are_continued(exported, tmp_path):
@@ -117,7 +117,7 @@ def test_files_and_lines_are_continued(exported, tmp_path):
     done = run_command("lm", "predict", *common, "--whole-files", "--output", tmp_path / "files")
     expect(done, 3)
     (row,) = rows_of(tmp_path / "files")
-    assert row["notes"][0].startswith("only the last 60 of ")
+    assert row["notes"][0].startswith("only the last 61 of ")
     whole = (tmp_path / "files" / "texts" / "a.txt").read_text()
     assert whole == "the lazy\n\nthe q\ufffd\n" + LINE * 3 + row["text"]
     (bad,) = (tmp_path / "files" / "errors.jsonl").read_text().splitlines()
@@ -136,7 +136,7 @@ def test_several_texts_for_a_prompt(exported, tmp_path):
     expect(run_command(*common, "--beam-size", 4, "--n-best", 2, "--output", tmp_path / "best"))
     best = rows_of(tmp_path / "best")[0]
     scores = [found["score"] for found in best["texts"]]
-    assert best["text"] == " quick"[:6] and scores == sorted(scores, reverse=True)
+    assert best["text"] in (" quick", " lazy ") and scores == sorted(scores, reverse=True)
 
 
 def test_lines_are_scored(exported, tmp_path):
@@ -230,6 +230,7 @@ def test_damaged_tokens_are_noticed(run, tmp_path):
                                                 "--epochs", 31)  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "options"),
     [
