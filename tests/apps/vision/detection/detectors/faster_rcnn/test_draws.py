@@ -33,6 +33,7 @@ def batches(images, count, start=0, worker=(0, 1), architecture="faster-rcnn", *
     given = {"preset": "test", "model.image_size": SIDE, "model.architecture": architecture}
     if architecture == "faster-rcnn":
         given["faster_rcnn.proposals"] = PROPOSALS
+    given["augment.mosaic"] = 0.0  # takes long to trace
     config = configs.resolve(DetectConfig, given | changes)
     store = ImageStore(images, "memory", 1, lambda image: data.fitted(image, SIDE))
     stream = data.training_dataset(store, images, config, 100, start, worker)
@@ -52,12 +53,11 @@ def test_one_for_each_anchor_proposal_and_row_of_the_targets(images):
 
 
 def test_a_resumed_stream_and_workers_draw_the_same(images):
-    whole = batches(images, 4)
-    resumed = batches(images, 2, start=2)
-    parts = [batches(images, 2, worker=(index, 2)) for index in range(2)]
+    whole = batches(images, 2)
+    resumed = batches(images, 1, start=1)
+    parts = [batches(images, 1, worker=(index, 2)) for index in range(2)]
     for name in NAMES:
-        for step in range(2):
-            np.testing.assert_array_equal(resumed[step][1][name], whole[2 + step][1][name])
+        np.testing.assert_array_equal(resumed[0][1][name], whole[1][1][name])
         together = np.concatenate([part[0][1]["anchor_draws"] for part in parts])
         np.testing.assert_array_equal(together, whole[0][1]["anchor_draws"])
 

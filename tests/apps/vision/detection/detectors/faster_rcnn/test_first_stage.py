@@ -41,11 +41,12 @@ def some_boxes(images, count, smallest=0.03):
 def plain_anchors(height, width, scale):
     boxes = []
     for stride in (8, 16, 32, 64, 128):
-        for row in range(math.ceil(height / stride)):
-            for column in range(math.ceil(width / stride)):
+        rows, columns = math.ceil(height / stride), math.ceil(width / stride)
+        for row in range(rows):
+            for column in range(columns):
                 for ratio in (0.5, 1, 2):
                     w, h = scale * stride / math.sqrt(ratio), scale * stride * math.sqrt(ratio)
-                    x, y = (column + 0.5) * stride, (row + 0.5) * stride
+                    x, y = (column + 0.5) / columns * width, (row + 0.5) / rows * height
                     boxes.append([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
     return np.array(boxes) / [width, height, width, height]
 

@@ -71,7 +71,7 @@ def test_boxes_without_area_are_no_regions():
     box = np.float32([[[0.4, 0.2, 0.4, 0.7]]])
     y = {"boxes": box, "labels": np.int32([[0]]), "mask": np.array([[True]])}
     proposals = Proposals(np.zeros((1, 2, 4), "float32"), np.zeros((1, 2), bool))
-    regions = sample_regions(proposals, y, np.ones((1, 3), "float32"), 3)
+    regions = sample_regions(proposals, y, np.ones((1, 3), "float32"), 4)
     assert not np.asarray(regions.is_sampled).any()
     terms = region_loss(tf.zeros((1, 3, 2)), tf.zeros((1, 3, 1, 4)), regions)
     assert {float(value) for value in terms.values()} == {0.0}
