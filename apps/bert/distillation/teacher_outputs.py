@@ -22,7 +22,7 @@ from apps.bert.encoder_config import EncoderConfig
 from apps.bert.finetuning.features import Features
 from shared.common.files import atomic_folder, write_json
 from shared.common.progress import Progress
-from shared.engine.saved_model.export import check_target
+from shared.engine.saved_model.export_target import check_target
 from shared.text.text_batches import evaluation_batches
 
 LOGITS, INDEX = "logits", "outputs.json"
