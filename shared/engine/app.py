@@ -73,7 +73,8 @@ class ServingModule(abc.ABC):
 
     The functions are called with keyword arguments, run eagerly as well as in a graph, and
     give the same outputs for the same inputs. Lookup tables, tokenizers and assets are listed
-    in `trackables` themselves: of a Keras model only the weights are exported.
+    in `trackables` themselves: of a Keras model only the weights are exported, and those that the
+    functions use in any case.
     """
 
     @abc.abstractmethod
@@ -87,6 +88,10 @@ class ServingModule(abc.ABC):
     @abc.abstractmethod
     def examples(self) -> "dict[str, dict[str, np.ndarray]]":
         """Raw inputs for each signature, used to verify the export in a fresh process."""
+
+    def for_inference(self) -> "ServingModule":
+        """The module that an export holds: the same answers, faster. This one is the truth."""
+        return self
 
     def attributes(self) -> "dict[str, tf.Variable]":
         """Settings that the signatures read, by the names that they have on the loaded object.
@@ -216,9 +221,27 @@ class App(abc.ABC):
     def serving(self, run: "Run", model: "keras.Model") -> dict[str, ServingModule]:
         """The modules to export: usually {"": module}; CycleGAN gives "a2b" and "b2a"."""
 
+    def network_serving(
+        self, config: "RunConfig", facts: dict[str, Any], folder: Path, network: Callable
+    ) -> ServingModule:
+        """The `NetworkServing` around the network of an export that is no SavedModel.
+
+        Args:
+            config: of the run.
+            facts: those of the module that was exported.
+            folder: of the export, with its `extra_assets`.
+            network: function of (images, training) to the outputs as arrays.
+        """
+        raise NotImplementedError(f"{self.name} has no formats beside the SavedModel")
+
     @abc.abstractmethod
     def predictor(self, saved_model: Path, **options: Any) -> "Predictor":
-        """The predictor of an exported model, for batch inference."""
+        """The predictor of an exported model, for batch inference.
+
+        Args:
+            saved_model: its folder, or the network file of another format.
+            **options: of the task.
+        """
 
     @abc.abstractmethod
     def check(self, config: "RunConfig") -> "tuple[list[str], list[str]]":

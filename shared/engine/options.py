@@ -18,6 +18,8 @@ from rich.markup import escape
 from shared.common.config import RunConfig, leaves
 from shared.common.option_use import is_in
 
+SAVED_MODEL = "savedmodel"  # the format of exports that every task has
+
 Data = Annotated[list[str], typer.Argument(help="Files or folders with the data.", metavar="DATA")]
 TrainingData = Annotated[
     list[str] | None,
@@ -30,7 +32,7 @@ MoreData = Annotated[
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.", metavar="RUN")]
 Model = Annotated[
     Path,
-    typer.Argument(help="A SavedModel, or a run folder (exported first, once).", metavar="MODEL"),
+    typer.Argument(help="An export, or a run folder (exported first, once).", metavar="MODEL"),
 ]
 Inputs = Annotated[
     list[str],
@@ -44,6 +46,18 @@ RunOutput = Annotated[
 OutputFolder = Annotated[Path, typer.Option("--output", help="Folder for the results.")]
 ExportRoot = Annotated[
     Path, typer.Option("--output", help="Root folder: ROOT/TASK/NAME/VERSION is written.")
+]
+AnyExportRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        help="Root folder: ROOT/TASK/NAME/VERSION is written. "
+        "\\[default: saved_models, or exports/FORMAT]",
+    ),
+]
+ExportFormat = Annotated[
+    typing.Literal["savedmodel", "onnx"],
+    typer.Option("--format", help="onnx holds the network alone, for ONNX Runtime."),
 ]
 Name = Annotated[str, typer.Option(help="Name of the model. \\[default: the run folder's]")]
 ConfigFile = Annotated[

@@ -94,13 +94,17 @@ class TaskCommands(typer.Typer):
         def evaluate(run: options.RunFolder, data: options.MoreData = None, overrides=None):
             verbs.evaluate(_of(app_path, run), run, data, overrides)
 
-    def add_export(self, app_path: AppPath, help: str) -> None:
+    def add_export(self, app_path: AppPath, help: str, formats: bool = False) -> None:
         """Adds `export RUN`.
 
         Args:
             app_path: import path of the `App`, or a function from a run folder to it.
             help: text of the command's help.
+            formats: whether it has `--format`: the task's model is one network of images.
         """
+        if formats:
+            self._add_export_in_formats(app_path, help)
+            return
 
         @self.command(help=help)
         def export(
@@ -109,6 +113,16 @@ class TaskCommands(typer.Typer):
             name: options.Name = "",
         ):
             verbs.export(_of(app_path, run), run, output, name)
+
+    def _add_export_in_formats(self, app_path: AppPath, help: str) -> None:
+        @self.command("export", help=help)
+        def export(
+            run: options.RunFolder,
+            output: options.AnyExportRoot = None,
+            name: options.Name = "",
+            format: options.ExportFormat = options.SAVED_MODEL,
+        ):
+            verbs.export(_of(app_path, run), run, output, name, format)
 
     def add_check(
         self, app_path: str, config_type: type[RunConfig], help: str, only: tuple[str, ...]

@@ -22,7 +22,7 @@ from shared.common.progress import duration
 from shared.common.task_names import command_group, training_command
 from shared.engine.distribution.cluster import find_cluster
 from shared.engine.load_app import load_app
-from shared.engine.options import PredictOptions
+from shared.engine.options import SAVED_MODEL, PredictOptions
 from shared.engine.run_folder import may_write, refuse_to_overwrite
 
 # What may change when a run is resumed: how long and on what, not what is computed.
@@ -191,19 +191,42 @@ def evaluate(
     return metrics
 
 
-def export(app_path: str, run_folder: Path, root: Path, name: str = "") -> dict[str, Path]:
-    """Exports a run's best model as SavedModels and prints where they are."""
+def export(
+    app_path: str,
+    run_folder: Path,
+    root: Path | None,
+    name: str = "",
+    format: str = SAVED_MODEL,
+) -> dict[str, Path]:
+    """Exports a run's best model and prints where it is.
+
+    Args:
+        app_path: import path of the `App`.
+        run_folder: the run.
+        root: folder of all exports; None: the usual one of the format.
+        name: of the model; "" for the run's.
+        format: "savedmodel", or a name in `network_export.formats.FORMATS`.
+    """
     cluster = find_cluster()
     if cluster is not None and not cluster.is_chief:
         return {}
     app = load_app(app_path)
     from shared.engine.run import load_best, open_run
-    from shared.engine.saved_model.export import check_target
     from shared.engine.saved_model.export import export as run_export
+    from shared.engine.saved_model.export_target import check_target
 
+    root = root or Path("saved_models" if format == SAVED_MODEL else f"exports/{format}")
     run = open_run(app, run_folder)
     check_target(root / app.name)
-    paths = run_export(app, run, load_best(app, run), root, name=name or None)
+    if format == SAVED_MODEL:
+        paths = run_export(app, run, load_best(app, run), root, name=name or None)
+    else:
+        from shared.engine.network_export.export_network import export_network
+        from shared.engine.network_export.formats import FORMATS
+
+        FORMATS[format].require()
+        model = load_best(app, run)
+        paths = {"": export_network(app, run, model, root, format=format, name=name or None)}
     for path in paths.values():
         console.print(
             f"[bold]Exported[/bold] {escape(str(path))}, verified in a fresh process. Next:\n"
@@ -214,7 +237,7 @@ def export(app_path: str, run_folder: Path, root: Path, name: str = "") -> dict[
 
 
 def predict(app_path: str, settings: PredictOptions, key: str | None = None, **own: Any) -> None:
-    """Applies a SavedModel to files and folders; exits with 3 if some were rejected.
+    """Applies an exported model to files and folders; exits with 3 if some were rejected.
 
     Args:
         app_path: import path of the `App`.
@@ -224,6 +247,7 @@ def predict(app_path: str, settings: PredictOptions, key: str | None = None, **o
     """
     app = load_app(app_path)
     from shared.common.inputs import find_inputs
+    from shared.engine.network_export.open_model import loader
     from shared.engine.prediction.merge_shards import merge_if_last
     from shared.engine.prediction.predict import predict as run_predict
     from shared.engine.saved_model.run_export import saved_model_for
@@ -247,6 +271,7 @@ def predict(app_path: str, settings: PredictOptions, key: str | None = None, **o
         overwrite=settings.overwrite,
         shard=shard,
         threads=settings.threads,
+        load=loader(app, saved_model),
     )
     rejected = f", {summary.rejected} rejected (see errors.jsonl)" if summary.rejected else ""
     console.print(

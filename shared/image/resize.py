@@ -7,6 +7,8 @@ shrinks and is tens of levels away from every other program.
 
 import tensorflow as tf
 
+FILL = 114.0  # grey, the usual padding of detectors
+
 
 def resize(image, size):
     """Resizes to an exact size; the aspect ratio is not kept.
@@ -45,7 +47,7 @@ def resize_to_cover(image, size, crop_ratio=1.0):
     return _scale_and_translate(image, scaled, offset, (height, width))
 
 
-def letterbox(image, size, fill=114.0):
+def letterbox(image, size, fill=FILL):
     """Resizes to fit inside a frame, keeping the aspect ratio, and pads to the frame.
 
     Args:

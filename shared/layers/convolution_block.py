@@ -18,6 +18,7 @@ class ConvolutionBlock(keras.layers.Layer):
         epsilon: float. Of the batch normalisations.
         synchronized: bool. Batch statistics over all replicas.
         kernel_regularizer: str, `keras.regularizers.Regularizer` or None.
+        batch_norm: bool. Whether the convolutions are normalised, or have biases.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class ConvolutionBlock(keras.layers.Layer):
         epsilon: float = 1e-3,
         synchronized: bool = False,
         kernel_regularizer=None,
+        batch_norm: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -35,6 +37,7 @@ class ConvolutionBlock(keras.layers.Layer):
         self.epsilon = epsilon
         self.synchronized = synchronized
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.batch_norm = batch_norm
 
     def shared_options(self) -> dict:
         """The arguments of this class, for a block or a convolution within this block."""
@@ -44,6 +47,7 @@ class ConvolutionBlock(keras.layers.Layer):
             "epsilon": self.epsilon,
             "synchronized": self.synchronized,
             "kernel_regularizer": self.kernel_regularizer,
+            "batch_norm": self.batch_norm,
             "dtype": self.dtype_policy,
         }
 
@@ -59,4 +63,5 @@ class ConvolutionBlock(keras.layers.Layer):
             "epsilon": self.epsilon,
             "synchronized": self.synchronized,
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "batch_norm": self.batch_norm,
         }

@@ -22,6 +22,7 @@ class ResidualBlock(keras.layers.Layer):
         epsilon: float. Of the batch normalisations.
         synchronized: bool. Batch statistics over all replicas.
         kernel_regularizer: str, `keras.regularizers.Regularizer` or None.
+        batch_norm: bool. Whether the convolutions are normalised.
 
     Call arguments:
         inputs: float tensor (B, H, W, C).
@@ -45,6 +46,7 @@ class ResidualBlock(keras.layers.Layer):
         epsilon: float = 1e-5,
         synchronized: bool = False,
         kernel_regularizer=None,
+        batch_norm: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -56,6 +58,7 @@ class ResidualBlock(keras.layers.Layer):
         self.epsilon = epsilon
         self.synchronized = synchronized
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.batch_norm = batch_norm
 
     def make_branch(self) -> list[ConvNormActivation]:
         """The convolutions of the residual branch, in order."""
@@ -68,6 +71,7 @@ class ResidualBlock(keras.layers.Layer):
             kernel_size,
             strides,
             padding="symmetric",
+            batch_norm=self.batch_norm,
             use_bias=self.use_bias,
             activation=activation,
             momentum=self.momentum,
@@ -115,6 +119,7 @@ class ResidualBlock(keras.layers.Layer):
             "epsilon": self.epsilon,
             "synchronized": self.synchronized,
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "batch_norm": self.batch_norm,
         }
 
 

@@ -18,11 +18,18 @@ REFERENCE = {320: 15.9, 640: 53.5}
 
 
 def exported_nano(folder: Path, image_size: int) -> Path:
-    """Exports an untrained nano detector that finds some hundred boxes all the same."""
+    """The SavedModel of `untrained_nano`."""
+    from shared.engine.saved_model.export import export
+
+    app, run, model = untrained_nano(folder, image_size)
+    return export(app, run, model, folder / "saved_models", name="bench")[""]
+
+
+def untrained_nano(folder: Path, image_size: int):
+    """A nano detector that finds some hundred boxes all the same: (app, run, model)."""
     from shared.common import config as configs
     from shared.engine.load_app import load_app
     from shared.engine.run import Run
-    from shared.engine.saved_model.export import export
 
     app = load_app(APP)
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +40,7 @@ def exported_nano(folder: Path, image_size: int) -> Path:
     configs.save(run.config, folder / "config.yaml")
     model = app.build(run)
     _raise_scores(model)
-    return export(app, run, model, folder / "saved_models", name="bench")[""]
+    return app, run, model
 
 
 def latency_320() -> Result:

@@ -23,7 +23,7 @@ from apps.bert.finetuning.features import Features
 from shared.common.checksums import verify_checksum, write_checksum
 from shared.common.files import atomic_folder, write_json
 from shared.common.progress import Progress
-from shared.engine.saved_model.export import check_target
+from shared.engine.saved_model.export_target import check_target
 from shared.text.text_batches import evaluation_batches
 
 LOGITS, INDEX = "logits", "outputs.json"

@@ -155,6 +155,9 @@ class SrganApp(App):
     def serving(self, run: Run, model: keras.Model) -> dict[str, SuperResolutionServing]:
         return {"": SuperResolutionServing(model.generator, run.config)}
 
+    def network_serving(self, config, facts, folder, network):
+        return SuperResolutionServing(network, config)
+
     def predictor(self, saved_model: Path, **options) -> SuperResolutionPredictor:
         return SuperResolutionPredictor(**options)
 

@@ -20,7 +20,9 @@ commands.add_evaluate(
     APP, "Score a run: PSNR, SSIM and sharpness beside bicubic, and pictures side by side."
 )
 commands.add_export(
-    APP, "Export a run as a SavedModel: image bytes in, PNG bytes of the enlarged image out."
+    APP,
+    "Export a run as a SavedModel: image bytes in, PNG bytes of the enlarged image out.",
+    formats=True,
 )
 commands.add_check(
     APP,

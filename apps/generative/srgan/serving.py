@@ -1,6 +1,6 @@
 """The SavedModel of super-resolution: image bytes to PNG bytes, and tiles for large images."""
 
-from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,8 +9,7 @@ import tensorflow as tf
 from apps.generative.srgan.config import SrganConfig
 from apps.generative.srgan.generator import as_levels, generator_margin
 from apps.generative.srgan.tile_memory import measured_bytes_per_pixel
-from shared.engine.app import ServingModule
-from shared.engine.saved_model.empty_batches import answer_empty_batches
+from shared.engine.saved_model.network_serving import NetworkServing
 from shared.image.decode import decode_batch
 from shared.image.example_images import example_images
 
@@ -18,7 +17,7 @@ from shared.image.example_images import example_images
 MIN_SIDE = 2
 
 
-class SuperResolutionServing(ServingModule):
+class SuperResolutionServing(NetworkServing):
     """`image_bytes` string [N], any sizes, to `image_bytes` string [N], PNG of 8-bit RGB.
 
     The signature `tile` is the network alone: `tile` float32 [N, h, w, 3] in 0..255 to `tile`
@@ -31,7 +30,8 @@ class SuperResolutionServing(ServingModule):
     """
 
     def __init__(self, model: keras.Model, config: SrganConfig):
-        self.model, self.config, self.scale = model, config.model, config.model.scale
+        super().__init__(model, tf.TensorSpec((None, None, None, 3), tf.float32))
+        self.config, self.scale = config.model, config.model.scale
 
     def enlarge_files(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Decodes, enlarges and encodes, one image after the other."""
@@ -54,9 +54,7 @@ class SuperResolutionServing(ServingModule):
             tf.minimum(tf.range(tf.maximum(side, MIN_SIDE)), side - 1) for side in (height, width)
         )
         images = tf.gather(tf.gather(images, rows, axis=1), columns, axis=2)
-        made = tf.cast(
-            answer_empty_batches(partial(self.model, training=False), images), tf.float32
-        )
+        made = tf.cast(self.outputs_of(images), tf.float32)
         return made[:, : height * self.scale, : width * self.scale]
 
     def signatures(self):
@@ -68,14 +66,14 @@ class SuperResolutionServing(ServingModule):
         }
 
     def trackables(self):
-        return [self.model]
+        return []
 
     def attributes(self):
         """Facts that cutting into tiles needs; the memory is measured here, once for an export."""
         facts = {
             "scale": self.scale,
             "margin": generator_margin(self.config),
-            "bytes_per_pixel": measured_bytes_per_pixel(self.model, self.config),
+            "bytes_per_pixel": measured_bytes_per_pixel(self.network, self.config),
         }
         return {
             name: tf.Variable(value, trainable=False, dtype=tf.int32, name=name)
@@ -88,6 +86,9 @@ class SuperResolutionServing(ServingModule):
             "serving_default": {"image_bytes": example_images()},
             "tile": {"tile": tiles},
         }
+
+    def facts(self) -> dict[str, Any]:
+        return {"image": {"resize": "none", "smallest_side": MIN_SIDE}, "scale": self.scale}
 
     def usage(self):
         return USAGE

@@ -22,6 +22,7 @@ from shared.common.names import read_names
 from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import App
 from shared.engine.run import Run
+from shared.engine.saved_model.saved_models import extra_folder
 from shared.engine.training.optimizer import build_optimizer
 from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.image_store import ImageStore
@@ -178,8 +179,12 @@ class ClassifyApp(App):
         write_text(labels_file, "\n".join(names) + "\n")
         return {"": ClassifierServing(model, run.config, names, str(labels_file))}
 
+    def network_serving(self, config, facts, folder, network):
+        labels_file = str(folder / "labels.txt")
+        return ClassifierServing(network, config, facts["labels"], labels_file)
+
     def predictor(self, saved_model: Path, max_pixels: int = 100_000_000):
-        labels = read_names(Path(saved_model) / "assets.extra" / "labels.txt")
+        labels = read_names(extra_folder(saved_model) / "labels.txt")
         return ClassificationPredictor(labels, max_pixels)
 
 

@@ -19,7 +19,9 @@ commands.add_evaluate(
     APP, "Score a run: top-1, top-5, precision, recall, F1, confusion, confident mistakes."
 )
 commands.add_export(
-    APP, "Export a run as a SavedModel: image bytes in, labels and probabilities out."
+    APP,
+    "Export a run as a SavedModel: image bytes in, labels and probabilities out.",
+    formats=True,
 )
 commands.add_check(
     APP,

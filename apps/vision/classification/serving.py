@@ -1,14 +1,13 @@
 """The SavedModel of a classifier: image bytes to labels and probabilities."""
 
-from functools import partial
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.data import evaluation_image, image_size
-from shared.engine.app import ServingModule
-from shared.engine.saved_model.empty_batches import answer_empty_batches
+from shared.engine.saved_model.network_serving import NetworkServing
 from shared.image.decode import decode_batch
 from shared.image.example_images import example_images
 from shared.text.line_tables import line_by_number
@@ -16,7 +15,7 @@ from shared.text.line_tables import line_by_number
 MAX_LABELS = 5
 
 
-class ClassifierServing(ServingModule):
+class ClassifierServing(NetworkServing):
     """`image_bytes` string [N] to `labels`, `scores` [N, k] and `probabilities` [N, C].
 
     Args:
@@ -26,6 +25,8 @@ class ClassifierServing(ServingModule):
         labels_file: path of a file with one class name a line; becomes an asset.
     """
 
+    graph_methods = ("cropped", "answer")
+
     def __init__(
         self,
         model: keras.Model,
@@ -33,21 +34,26 @@ class ClassifierServing(ServingModule):
         class_names: list[str],
         labels_file: str,
     ):
-        self.model, self.config, self.class_names = model, config, class_names
+        self.size = image_size(config)
+        super().__init__(model, tf.TensorSpec((None, self.size, self.size, 3), tf.float32))
+        self.config, self.class_names = config, class_names
         self.names = line_by_number(labels_file)
 
     def classify(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Decodes, crops, classifies and names."""
-        size = image_size(self.config)
-        images = decode_batch(
+        return self.answer(self.outputs_of(self.cropped(image_bytes)))
+
+    def cropped(self, image_bytes: tf.Tensor) -> tf.Tensor:
+        """The images, float32 (N, S, S, 3)."""
+        return decode_batch(
             image_bytes,
             lambda image: evaluation_image(image, self.config),
-            tf.TensorSpec((size, size, 3), tf.float32),
+            tf.TensorSpec((self.size, self.size, 3), tf.float32),
         )
-        logits = tf.cast(
-            answer_empty_batches(partial(self.model, training=False), images), tf.float32
-        )
-        probabilities = tf.nn.softmax(logits)
+
+    def answer(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The outputs for logits (N, C)."""
+        probabilities = tf.nn.softmax(tf.cast(logits, tf.float32))
         scores, indices = tf.math.top_k(probabilities, k=min(MAX_LABELS, len(self.class_names)))
         labels = self.names.lookup(tf.cast(indices, tf.int64))
         return {"labels": labels, "scores": scores, "probabilities": probabilities}
@@ -57,10 +63,21 @@ class ClassifierServing(ServingModule):
         return {"serving_default": (spec, self.classify)}
 
     def trackables(self):
-        return [self.model, self.names]
+        return [self.names]
 
     def examples(self):
         return {"serving_default": {"image_bytes": example_images()}}
+
+    def facts(self) -> dict[str, Any]:
+        ratio = self.config.model.crop_ratio
+        return {
+            "image": {
+                "size": self.size,
+                "resize": "to cover, then the centre",
+                "crop_ratio": ratio,
+            },
+            "labels": self.class_names,
+        }
 
     def extra_assets(self):
         return {"labels.txt": "\n".join(self.class_names) + "\n"}

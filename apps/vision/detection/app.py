@@ -14,7 +14,7 @@ from apps.vision.detection.annotations.reader import read_annotations
 from apps.vision.detection.annotations.split import split_images
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.csp_backbone import SIZES
-from apps.vision.detection.detectors.build import build_detector, register_all
+from apps.vision.detection.detectors.build import build_decoder, build_detector, register_all
 from apps.vision.detection.detectors.detector import Detector
 from apps.vision.detection.evaluator import DetectionEvaluator
 from apps.vision.detection.letterbox_boxes import boxes_in_square
@@ -29,6 +29,7 @@ from shared.common.names import read_names
 from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import App
 from shared.engine.run import Run
+from shared.engine.saved_model.saved_models import extra_folder
 from shared.engine.training.optimizer import build_optimizer
 from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.image_store import ImageStore
@@ -168,8 +169,15 @@ class DetectApp(App):
         write_text(labels_file, "\n".join(names) + "\n")
         return {"": DetectorServing(model, run.config, names, str(labels_file))}
 
+    def network_serving(self, config, facts, folder, network):
+        decoder = build_decoder(config.model.architecture, facts["decoding"])
+        labels_file = str(folder / "labels.txt")
+        serving = DetectorServing(decoder, config, facts["labels"], labels_file)
+        serving.network = network
+        return serving
+
     def predictor(self, saved_model: Path, **options) -> DetectionPredictor:
-        labels = read_names(Path(saved_model) / "assets.extra" / "labels.txt")
+        labels = read_names(extra_folder(saved_model) / "labels.txt")
         return DetectionPredictor(labels, **options)
 
 

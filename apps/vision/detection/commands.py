@@ -42,7 +42,9 @@ commands.add_evaluate(
     APP, "Score a run: COCO's average precision, precision-recall, confusion, worst images."
 )
 commands.add_export(
-    APP, "Export a run as a SavedModel: image bytes in, boxes of the original image out."
+    APP,
+    "Export a run as a SavedModel: image bytes in, boxes of the original image out.",
+    formats=True,
 )
 
 

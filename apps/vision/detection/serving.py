@@ -1,22 +1,24 @@
 """The SavedModel of a detector: image bytes to boxes of the original images."""
 
-from functools import partial
+from typing import Any
 
 import tensorflow as tf
 
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.data import network_image
+from apps.vision.detection.detectors.build import ONE_STAGE
 from apps.vision.detection.detectors.detector import Detector
 from apps.vision.detection.letterbox_boxes import to_original
 from apps.vision.detection.rounding_stable_examples import rounding_stable_examples
 from apps.vision.detection.thresholds import THRESHOLDS, threshold_variables
-from shared.engine.app import ServingModule
-from shared.engine.saved_model.empty_batches import answer_empty_batches
+from shared.common.errors import KerasuiteError
+from shared.engine.saved_model.network_serving import NetworkServing
 from shared.image.decode import decode_batch
+from shared.image.resize import FILL
 from shared.text.line_tables import line_by_number
 
 
-class DetectorServing(ServingModule):
+class DetectorServing(NetworkServing):
     """`image_bytes` string [N] to detections by the names of TensorFlow Object Detection.
 
     The outputs, best first, M rows for each image: `detection_boxes` float32 [N, M, 4], ymin,
@@ -31,6 +33,8 @@ class DetectorServing(ServingModule):
         labels_file: path of a file with one class name a line; becomes an asset.
     """
 
+    graph_methods = ("letterboxed", "answer")
+
     def __init__(
         self,
         model: Detector,
@@ -38,8 +42,9 @@ class DetectorServing(ServingModule):
         class_names: list[str],
         labels_file: str,
     ):
-        self.model, self.config, self.class_names = model, config, class_names
         self.side = config.model.image_size
+        super().__init__(model, tf.TensorSpec((None, self.side, self.side, 3), tf.float32))
+        self.model, self.config, self.class_names = model, config, class_names
         self.names = line_by_number(labels_file)
         self.thresholds = threshold_variables(config.thresholds)
 
@@ -63,7 +68,16 @@ class DetectorServing(ServingModule):
             max_detections: int scalar. M, the maximum number of boxes of one image.
         """
         squares, sizes = self.letterboxed(image_bytes)
-        outputs = answer_empty_batches(partial(self.model, training=False), squares)
+        return self.answer(self.outputs_of(squares), sizes, confidence, iou, max_detections)
+
+    def answer(self, outputs, sizes, confidence, iou, max_detections) -> dict[str, tf.Tensor]:
+        """The model's outputs as detections in the original images.
+
+        Args:
+            outputs: the model's.
+            sizes: int32 (N, 2). Height and width of the images.
+            confidence, iou, max_detections: see `detect_with`.
+        """
         found = self.detections(outputs, confidence, iou, max_detections)
         boxes = to_original(found["boxes"], sizes[:, 0], sizes[:, 1], self.side)
         labels = self.names.lookup(tf.cast(found["classes"], tf.int64))
@@ -79,7 +93,7 @@ class DetectorServing(ServingModule):
     def outputs(self, image_bytes: tf.Tensor) -> dict:
         """The model's outputs for image files."""
         squares, _ = self.letterboxed(image_bytes)
-        return self.model(squares, training=False)
+        return self.outputs_of(squares)
 
     def letterboxed(self, image_bytes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Squares, float32 (N, side, side, 3), and (height, width) of the originals (N, 2)."""
@@ -100,7 +114,7 @@ class DetectorServing(ServingModule):
         }
 
     def trackables(self):
-        return [self.model, self.names]
+        return [self.names]
 
     def attributes(self):
         return self.thresholds
@@ -114,6 +128,20 @@ class DetectorServing(ServingModule):
             thresholds,
             self.config.precision,
         )
+
+    def facts(self) -> dict[str, Any]:
+        architecture = self.config.model.architecture
+        if architecture not in ONE_STAGE:
+            raise KerasuiteError(
+                f"--format: '{architecture}' computes with weights after its network, on regions; "
+                f"export it as a SavedModel, without --format"
+            )
+        return {
+            "image": {"size": self.side, "resize": "letterbox", "fill": FILL},
+            "labels": self.class_names,
+            "architecture": architecture,
+            "decoding": self.model.decoding(),
+        }
 
     def extra_assets(self):
         return {"labels.txt": "\n".join(self.class_names) + "\n"}

@@ -1,4 +1,4 @@
-"""Batch inference: a SavedModel applied to any number of sources.
+"""Batch inference: an exported model applied to any number of sources.
 
 Memory is constant, but for the list of the sources.
 
@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ __all__ = ["PredictSummary", "predict"]
 log = logging.getLogger(__name__)
 
 FORMATS = ("jsonl", "csv")
+Loader = Callable[[str | os.PathLike, str], LoadedModel]
 
 
 def predict(
@@ -51,11 +52,12 @@ def predict(
     shard: str | None = None,
     threads: int = 0,
     progress: bool = True,
+    load: Loader = LoadedModel,
 ) -> PredictSummary:
     """Writes one line for every source, and the predictor's files.
 
     Args:
-        saved_model: folder of the SavedModel; nothing else is loaded.
+        saved_model: folder of the SavedModel, or what `load` reads; nothing else is loaded.
         sources: what `inputs.find_inputs` gives (already the part of `shard`), or a list.
         predictor: the application's side.
         output: folder for `predictions.jsonl`, `errors.jsonl`, `predict.json` and files; where
@@ -68,6 +70,7 @@ def predict(
         shard: "K/N" or None; only names the results here.
         threads: int. Reading threads; 0 chooses by the number of processors.
         progress: whether to show progress on standard error.
+        load: function of `saved_model` and a signature.
 
     Returns:
         A `PredictSummary`; a caller with rejected sources exits with `errors.SOME_REJECTED`.
@@ -97,7 +100,7 @@ def predict(
         "limit": getattr(sources, "limit", None),
         "settings": json.loads(json.dumps(predictor.settings(), default=plain)),
     }
-    model = LoadedModel(saved_model, predictor.signature)
+    model = load(saved_model, predictor.signature)
     model.require(predictor.inputs, predictor.outputs)
     predictor.start(model)
     if overwrite:

@@ -10,12 +10,7 @@ and only then renamed: a version folder that exists is complete and right.
 """
 
 import contextlib
-import errno
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +18,21 @@ import keras
 import tensorflow as tf
 
 from shared.common import config as configs
-from shared.common.errors import KerasuiteError, from_os_error
 from shared.common.files import atomic_folder, read_json, write_text
 from shared.engine.app import App, ServingModule
 from shared.engine.run import Run
-from shared.engine.saved_model.saved_models import EXTRA, versions
+from shared.engine.saved_model.export_target import (
+    SPARE_BYTES,
+    check_name,
+    check_target,
+    clean_failure,
+    version_folder,
+)
+from shared.engine.saved_model.saved_models import EXTRA
 from shared.engine.saved_model.verification import verify
 from shared.engine.training.card import card_text
 
 TOLERANCES = {"float32": 1e-4, "mixed_float16": 1e-2, "mixed_bfloat16": 5e-2}
-# What graph, vocabularies and assets may need besides the weights.
-SPARE_BYTES = 32 * 2**20
-STORAGE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
-ABANDONED_AFTER_SECONDS = 24 * 3600
 
 
 def export(
@@ -67,18 +64,18 @@ def export(
             live model. Nothing is left behind then.
     """
     name = name or run.config.name or run.folder.resolve().name
-    _check_name(name, version)
+    check_name(name, version)
     base = Path(root) / app.name
-    check_target(base, sum(_bytes(weight) for weight in model.weights) + SPARE_BYTES)
+    check_target(base, bytes_of(model) + SPARE_BYTES)
     modules = app.serving(run, model)
     parents = {key: base / (f"{name}-{key}" if key else name) for key in modules}
-    targets = {key: _target(parent, version) for key, parent in parents.items()}
-    with _clean_failure(base, parents.values()), contextlib.ExitStack() as stack:
+    targets = {key: version_folder(parent, version) for key, parent in parents.items()}
+    with clean_failure(base, parents.values()), contextlib.ExitStack() as stack:
         # All are complete and proven before the stack renames the first.
         folders = {key: stack.enter_context(atomic_folder(targets[key])) for key in modules}
         for key, module in modules.items():
-            _write_saved_model(module, folders[key])
-            figures = _metrics(run) if metrics is None else metrics
+            _write_saved_model(module.for_inference(), folders[key])
+            figures = metrics_of(run) if metrics is None else metrics
             card = card_text(app, run, figures, {key: module}, targets={key: targets[key]})
             _write_extra(run, module, card, folders[key] / EXTRA)
         tolerance = TOLERANCES[run.config.precision]
@@ -86,102 +83,22 @@ def export(
     return targets
 
 
-def _check_name(name: str, version: int | None) -> None:
-    if name in (".", "..") or Path(name).name != name:
-        raise KerasuiteError(f"--name {name}: must be a plain folder name, without '/'")
-    if version is not None and version < 1:
-        raise KerasuiteError(f"--version {version}: must be 1 or more")
-
-
-def check_target(
-    folder: Path, needed_bytes: int = SPARE_BYTES, mend: str = "choose another --output"
-) -> None:
-    """Checks that a folder can take an export, before a model is loaded and traced.
-
-    Args:
-        folder: where the export goes; need not exist.
-        needed_bytes: int. Its size, at most.
-        mend: what the message tells the user to do about it.
-
-    Raises:
-        KerasuiteError: if the folder cannot be made or written, or the disk is too full.
-    """
-    existing = folder.absolute()
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir():
-        raise KerasuiteError(f"{existing}: is a file, not a folder; {mend}")
-    try:
-        # os.access does not see quotas, read-only mounts of some kinds and the like.
-        os.rmdir(tempfile.mkdtemp(dir=existing, prefix=".partial-"))
-    except OSError as error:
-        problem = f"cannot be written ({error.strerror}); {mend}"
-        raise KerasuiteError(f"{existing}: {problem}") from error
-    free = shutil.disk_usage(existing).free
-    if free < needed_bytes:
-        raise KerasuiteError(
-            f"{existing}: needs {needed_bytes / 1e6:,.0f} MB and has {free / 1e6:,.0f} MB free; "
-            f"free some space or {mend}"
-        )
-
-
-def _bytes(variable: keras.Variable) -> int:
-    return variable.value.shape.num_elements() * variable.value.dtype.size
-
-
-def _target(parent: Path, version: int | None) -> Path:
-    version = version or max(versions(parent), default=0) + 1
-    target = parent / str(version)
-    if target.exists():
-        raise KerasuiteError(f"{target}: already exists; leave --version out or choose another")
-    return target
-
-
-@contextlib.contextmanager
-def _clean_failure(base: Path, parents: Iterable[Path]) -> Iterator[None]:
-    """Turns what storage may do into one line, and removes folders that stayed empty."""
-    parents = list(parents)
-    made = [folder for folder in (base.parent, base, *parents) if not folder.exists()]
-    for parent in parents:
-        _remove_abandoned(parent)
-    try:
-        yield
-    except OSError as error:
-        raise from_os_error(error) from error
-    except tf.errors.OpError as error:
-        raise _from_tensorflow(error, base) from error
-    finally:
-        for folder in reversed(made):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-
-
-def _from_tensorflow(error: tf.errors.OpError, base: Path) -> KerasuiteError:
-    """TensorFlow's file operations tell the cause only within a longer text."""
-    for code in STORAGE_ERRORS:
-        if os.strerror(code) in str(error):
-            return from_os_error(OSError(code, os.strerror(code), str(base)))
-    reason = str(error).strip().splitlines()[0][:200]
-    return KerasuiteError(f"{base}: the SavedModel could not be written: {reason}")
-
-
-def _remove_abandoned(parent: Path) -> None:
-    """Removes what an export that was killed long ago left beside the versions."""
-    for folder in parent.glob(".partial-*"):
-        if time.time() - folder.stat().st_mtime > ABANDONED_AFTER_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+def bytes_of(model: keras.Model) -> int:
+    """The size of a model's weights."""
+    return sum(w.value.shape.num_elements() * w.value.dtype.size for w in model.weights)
 
 
 def _write_saved_model(module: ServingModule, folder: Path) -> None:
-    holder = tf.Module()
-    holder.parts = [_tracked(item) for item in module.trackables()]
-    for name, variable in module.attributes().items():
-        setattr(holder, name, variable)
     functions = {
         name: _concrete(specs, function) for name, (specs, function) in module.signatures().items()
     }
     if "serving_default" not in functions:
         raise ValueError(f"{type(module).__name__} has no signature 'serving_default'")
+    holder = tf.Module()
+    holder.parts = [_tracked(item) for item in module.trackables()]
+    holder.used = [variable for each in functions.values() for variable in each.variables]
+    for name, variable in module.attributes().items():
+        setattr(holder, name, variable)
     tf.saved_model.save(holder, str(folder), signatures=functions)
 
 
@@ -209,6 +126,7 @@ def _write_extra(run: Run, module: ServingModule, card: str, folder: Path) -> No
         write_text(folder / name, text)
 
 
-def _metrics(run: Run) -> dict[str, Any]:
+def metrics_of(run: Run) -> dict[str, Any]:
+    """The final evaluation of a run; empty if there was none."""
     file = run.folder / "metrics.json"
     return read_json(file) if file.is_file() else {}

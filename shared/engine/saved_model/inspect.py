@@ -37,10 +37,10 @@ def describe(path: str | Path) -> dict[str, Any]:
         KerasuiteError: if `path` is neither.
     """
     path = Path(path)
-    if _is_run(path):
-        return _describe_run(path)
-    from shared.engine.saved_model.saved_models import find_saved_model
+    from shared.engine.saved_model.saved_models import find_saved_model, is_run_folder
 
+    if is_run_folder(path):
+        return _describe_run(path)
     try:
         folder = find_saved_model(path)
     except KerasuiteError as error:
@@ -53,10 +53,6 @@ def describe(path: str | Path) -> dict[str, Any]:
     return _describe_saved_model(folder)
 
 
-def _is_run(path: Path) -> bool:
-    return (path / "config.yaml").is_file()
-
-
 def _describe_saved_model(folder: Path) -> dict[str, Any]:
     graph = _meta_graph(folder)
     config_file = folder / "assets.extra" / "config.yaml"
@@ -66,7 +62,7 @@ def _describe_saved_model(folder: Path) -> dict[str, Any]:
         "path": str(folder),
         "task": config.get("task"),
         "signatures": _signatures(graph),
-        "parameters": _parameters(folder),
+        "parameters": _parameters(folder) + _constant_parameters(graph),
         "bytes": _size(folder),
         "tensorflow_version": graph.meta_info_def.tensorflow_version,
         "assets": [
@@ -124,6 +120,20 @@ def _parameters(folder: Path) -> int:
         tf.TensorShape(shape).num_elements()
         for name, shape in reader.get_variable_to_shape_map().items()
         if types[name].is_floating
+    )
+
+
+def _constant_parameters(graph: Any) -> int:
+    """Number of weights that are constants of the graph; see `InferenceNetwork`."""
+    import tensorflow as tf
+
+    from shared.engine.saved_model.inference_network import WEIGHTS
+
+    return sum(
+        tf.TensorShape(node.attr["value"].tensor.tensor_shape).num_elements()
+        for function in graph.graph_def.library.function
+        for node in function.node_def
+        if node.op == "Const" and f"{WEIGHTS}/" in node.name
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from shared.common.errors import KerasuiteError
 from shared.common.packages import TENSORFLOW_TEXT_MEND, require_package
+from shared.engine.saved_model.saved_models import SIDECAR, is_network_file
 
 
 class WrongModelError(KerasuiteError):
@@ -120,19 +121,25 @@ def _load(path: Path):
 
 
 def fingerprint(path: str | os.PathLike) -> str:
-    """A digest of a SavedModel's graph, weights and assets, wherever it lies.
+    """A digest of an export's graph, weights and assets, wherever it lies.
 
     The index of the variables stands for the weights: it holds a checksum of every tensor.
     """
     path = Path(path)
+    if is_network_file(path):
+        return _digest(path.parent, [path, path.with_name(SIDECAR)])
     require_saved_model(path)
     files = [path / "saved_model.pb", path / "variables" / "variables.index"]
     files += sorted(file for file in (path / "assets").glob("**/*") if file.is_file())
+    return _digest(path, files)
+
+
+def _digest(folder: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         if file.is_file():
             with open(file, "rb") as content:
-                name = file.relative_to(path).as_posix()
+                name = file.relative_to(folder).as_posix()
                 digest.update(
                     f"{name} {hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode()
                 )

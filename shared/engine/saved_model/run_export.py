@@ -11,8 +11,9 @@ from shared.common.files import write_json
 from shared.common.task_names import command_group
 from shared.engine.app import App
 from shared.engine.run import load_best, open_run
-from shared.engine.saved_model.export import SPARE_BYTES, check_target, export
-from shared.engine.saved_model.saved_models import check_task, find_saved_model
+from shared.engine.saved_model.export import export
+from shared.engine.saved_model.export_target import SPARE_BYTES, check_target
+from shared.engine.saved_model.saved_models import check_task, find_export, is_run_folder
 
 
 def export_if_needed(app: App, run_folder: str | Path) -> dict[str, Path]:
@@ -49,22 +50,22 @@ def export_if_needed(app: App, run_folder: str | Path) -> dict[str, Path]:
 
 
 def saved_model_for(app: App, path: str | Path, key: str | None = None) -> Path:
-    """The SavedModel to predict with: `path` itself, or the export of a run folder.
+    """The model to predict with: the export at `path`, or the SavedModel of a run folder.
 
     Args:
         app: the application.
-        path: a SavedModel, or a run folder.
+        path: a SavedModel, the network file of another format, or a run folder.
         key: which of several exports of a run, "a2b".
 
     Raises:
         KerasuiteError: if `path` is neither, of another task, or a run with several exports.
     """
     path = Path(path)
-    if not (path / "config.yaml").is_file():
+    if not is_run_folder(path):
         beside = path.with_name(f"{path.name}-{key}")
         path = beside if key and not path.exists() and beside.exists() else path
         check_task(path, app.name)
-        return find_saved_model(path)
+        return find_export(path)
     exported = export_if_needed(app, path)
     if key is not None and key not in exported:
         raise KerasuiteError(f"{path}: has no '{key}', only {' and '.join(exported)}")

@@ -1,11 +1,12 @@
 """Compares SavedModels with their live functions, in a process without this project's code."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,24 @@ def verify(jobs: list[tuple[Path, ServingModule, float]]) -> None:
         {"folder": str(folder.absolute()), "tolerance": tolerance, "signatures": _cases(module)}
         for folder, module, tolerance in jobs
     ]
+    require_no_problems(Path(verify_export.__file__), described)
+
+
+def require_no_problems(script: Path, jobs: list[dict[str, Any]]) -> None:
+    """Has a script judge exports in a fresh process.
+
+    Args:
+        script: a file that needs none of this project's code: `SCRIPT JOBS ANSWER`.
+        jobs: what becomes the JSON file JOBS.
+
+    Raises:
+        KerasuiteError: if the script fails or finds problems.
+    """
     with tempfile.TemporaryDirectory(prefix="kerasuite-verify-") as scratch:
         questions, answer = Path(scratch) / "jobs.json", Path(scratch) / "answer.json"
-        write_json(questions, described)
+        write_json(questions, jobs)
         # -P and -E: neither this folder nor PYTHONPATH can lend it code of this project.
-        command = [sys.executable, "-P", "-E", verify_export.__file__, str(questions), str(answer)]
+        command = [sys.executable, "-P", "-E", str(script), str(questions), str(answer)]
         done = subprocess.run(
             command, cwd=scratch, env=_bare_environment(), capture_output=True, text=True
         )
@@ -69,14 +83,20 @@ def _case(
     specs: Mapping[str, tf.TensorSpec], function: Callable, example: Mapping[str, Any]
 ) -> dict[str, dict[str, str]]:
     inputs = {key: tf.constant(example[key], spec.dtype) for key, spec in specs.items()}
-    # The other process computes in full float32, on the CPU.
-    fast = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    try:
+    with full_float32():
         outputs = function(**inputs)
-    finally:
-        tf.config.experimental.enable_tensor_float_32_execution(fast)
     return {
         "inputs": {key: verify_export.encode(value) for key, value in inputs.items()},
         "expected": {key: verify_export.encode(value) for key, value in outputs.items()},
     }
+
+
+@contextlib.contextmanager
+def full_float32() -> Iterator[None]:
+    """Computes as the other process does on the CPU: without TensorFloat-32."""
+    fast = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(fast)

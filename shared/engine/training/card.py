@@ -55,6 +55,7 @@ def card_text(
     modules: Mapping[str, ServingModule] | None = None,
     plots: Sequence[str] = (),
     targets: Mapping[str, Path] | None = None,
+    usage: str = "",
 ) -> str:
     """The model card as Markdown.
 
@@ -66,6 +67,7 @@ def card_text(
         plots: links to pictures, relative to where the card will lie.
         targets: the version folders of the SavedModels by the keys of `modules`; by default
             where `kerasuite export` puts the first version.
+        usage: the section on how to call an export that is no SavedModel.
     """
     name = name_of(run)
     modules = modules or {}
@@ -80,7 +82,7 @@ def card_text(
         _metrics(app, run.config, metrics),
         "\n".join(f"![{Path(plot).stem.replace('_', ' ')}]({plot})" for plot in plots),
         _next_steps(app, run, saved_model),
-        _saved_model(saved_model, modules),
+        usage or _saved_model(saved_model, modules),
         f"## Limits and intended use\n\n{getattr(app, 'limits', '') or LIMITS}",
         f"## Versions\n\n{_table(('package', 'version'), _versions())}",
     ]

@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from apps.vision.detection.config import DetectConfig
 from apps.vision.detection.detectors.detector import Detector
+
+# Those whose weights are all in the network; the others have some in `candidates`.
+ONE_STAGE = ("yolo", "ssd")
 
 
 def build_detector(
@@ -71,6 +75,22 @@ def training_draws(config: DetectConfig) -> Callable[[tf.Tensor, tf.Tensor], dic
 
         return partial(sampling_draws, config)
     return lambda seed, boxes: {}
+
+
+def build_decoder(architecture: str, decoding: Mapping[str, Any]) -> Detector:
+    """A detector without a network, to read the outputs of one that is computed elsewhere.
+
+    Args:
+        architecture: a name in `ONE_STAGE`.
+        decoding: `Detector.decoding` of the trained model.
+    """
+    match architecture:
+        case "ssd":
+            from apps.vision.detection.detectors.ssd.ssd import SSD as Architecture
+        case _:
+            from apps.vision.detection.detectors.yolo.yolo import YOLO as Architecture
+    nothing = keras.Input((None, None, 3))
+    return Architecture(nothing, nothing, **decoding)
 
 
 def register_all() -> None:

@@ -7,6 +7,8 @@ from apps.vision.detection.detectors.nms import suppress
 
 EVALUATION_CONFIDENCE = 0.001
 EVALUATION_DETECTIONS = 300
+# What `keras.Model.get_config` says of the graph.
+GRAPH = ("name", "trainable", "layers", "input_layers", "output_layers")
 
 
 class Detector(keras.Model):
@@ -123,6 +125,11 @@ class Detector(keras.Model):
 
     def get_config(self):
         return super().get_config() | {"iou": self.iou}
+
+    def decoding(self) -> dict:
+        """The arguments beside the graph, with which `candidates` reads the outputs, as JSON."""
+        config = self.get_config()
+        return {name: value for name, value in config.items() if name not in GRAPH}
 
 
 def box_counts(y):

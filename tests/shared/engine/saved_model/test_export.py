@@ -15,7 +15,8 @@ import tensorflow as tf
 from shared.common.errors import KerasuiteError
 from shared.engine.saved_model import export as exports
 from shared.engine.saved_model import verify_export
-from shared.engine.saved_model.export import check_target, export
+from shared.engine.saved_model.export import export
+from shared.engine.saved_model.export_target import check_target
 from shared.engine.saved_model.run_export import export_if_needed, saved_model_for
 from shared.engine.saved_model.saved_models import (
     check_task,
@@ -216,9 +217,7 @@ def test_targets_that_cannot_take_it_are_named_before_the_work(tmp_path, monkeyp
     # /proc takes no new folders, not even from root.
     with pytest.raises(KerasuiteError, match="/proc: cannot be written .*--output"):
         export(ToyApp(), run, model, Path("/proc/saved_models"))
-    monkeypatch.setattr(
-        exports.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1)
-    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(9, 8, 1))
     with pytest.raises(KerasuiteError, match="MB free; free some space"):
         export(ToyApp(), run, model, tmp_path / "saved_models")
     with pytest.raises(KerasuiteError, match="needs 5 MB"):

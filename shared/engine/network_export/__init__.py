@@ -1,0 +1,1 @@
+"""Exports of the network alone, for other runtimes than TensorFlow."""

@@ -1,0 +1,13 @@
+"""The formats of `export --format`, beside the SavedModel."""
+
+from pathlib import Path
+
+from shared.engine.network_export.network_format import NetworkFormat
+from shared.engine.network_export.onnx_format import OnnxFormat
+
+FORMATS: dict[str, NetworkFormat] = {each.name: each for each in (OnnxFormat(),)}
+
+
+def format_of(file: Path) -> NetworkFormat:
+    """The format of a network file, by its suffix."""
+    return FORMATS[file.suffix.removeprefix(".")]

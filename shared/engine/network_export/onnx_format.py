@@ -1,0 +1,68 @@
+"""ONNX: written by Keras through tf2onnx, computed by ONNX Runtime."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from shared.common.errors import KerasuiteError
+from shared.common.packages import require_package
+from shared.engine.network_export.network_format import Network, NetworkFormat
+from shared.engine.saved_model.loaded_model import one_line
+
+MEND = "`pip install 'kerasuite[onnx]'`"
+
+
+USAGE = """\
+```python
+import onnxruntime
+
+session = onnxruntime.InferenceSession({file!r})
+(image,) = session.get_inputs()
+outputs = session.run(None, {{image.name: images}})
+```"""
+
+
+class OnnxFormat(NetworkFormat):
+    """[ONNX](https://onnx.ai), images in the layout (N, H, W, 3)."""
+
+    name = "onnx"
+    usage = USAGE
+
+    def require(self) -> None:
+        for module in ("onnx", "tf2onnx", "onnxruntime"):
+            require_package(module, "--format onnx", MEND)
+
+    def write(self, model: keras.Model, spec: tf.TensorSpec, file: Path) -> None:
+        logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+        model.export(str(file), format="onnx", verbose=False, input_signature=[spec])
+
+    def load(self, file: Path) -> Network:
+        session = _session(file)
+        (image,) = session.get_inputs()
+        names = [output.name for output in session.get_outputs()]
+
+        def call(images: np.ndarray) -> Any:
+            outputs = session.run(names, {image.name: images})
+            return outputs[0] if len(names) == 1 else dict(zip(names, outputs, strict=True))
+
+        return call
+
+    def outputs(self, file: Path) -> dict[str, list[int | None]]:
+        return {
+            output.name: [side if isinstance(side, int) else None for side in output.shape]
+            for output in _session(file).get_outputs()
+        }
+
+
+def _session(file: Path) -> Any:
+    onnxruntime = require_package("onnxruntime", str(file), MEND)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # Errors: a shape that it cannot infer is none.
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # Its exceptions have no common base.
+        raise KerasuiteError(f"{file} cannot be loaded: {one_line(error)}") from error
