@@ -36,7 +36,7 @@ class NetworkModel(LoadedModel):
         config = configs.load(app.config_class, folder / "config.yaml")
         serving = app.network_serving(config, facts, folder, call)
         for name in serving.graph_methods:
-            method = tf.function(getattr(serving, name), reduce_retracing=True)
+            method = tf.function(getattr(serving, name), autograph=False, reduce_retracing=True)
             setattr(serving, name, method)
         signatures = serving.signatures()
         self.inputs, self._function = signatures[signature]
