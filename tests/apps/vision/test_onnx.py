@@ -92,7 +92,11 @@ def pictures(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=CASES)
+def slow(name: str):
+    return pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["classify", "yolo", slow("ssd"), slow("half")])
 def both(request, tmp_path_factory):
     """(app, SavedModel, ONNX file) of one model."""
     folder = tmp_path_factory.mktemp(request.param)
