@@ -22,6 +22,7 @@ from shared.engine.run import Run
 from shared.engine.saved_model.export import export
 from shared.engine.saved_model.loaded_model import fingerprint
 from shared.engine.saved_model.run_export import saved_model_for
+from shared.image.image_file import IMAGES, write_images
 from tests.in_process import run_command
 from tests.shared.engine.network_export.records import assert_close, records
 from tests.shared.engine.saved_model.folding import with_random_statistics
@@ -30,8 +31,13 @@ for name in ("onnx", "tf2onnx", "onnxruntime"):
     pytest.importorskip(name)
 
 NAMES = ["cat", "dog/é", "bird"]
-YOLO = {"model.image_size": 64, "thresholds.confidence": 0.3}
-SSD = {"model.architecture": "ssd", "model.image_size": 64, "thresholds.confidence": 0.1}
+# Few detections: of many, some pairs have scores so near that rounding chooses their order.
+YOLO = {
+    "model.image_size": 64,
+    "detection.confidence": 0.3,
+    "detection.max_detections": 15,
+}
+SSD = YOLO | {"model.architecture": "ssd", "detection.confidence": 0.1}
 CASES = {
     "classify": (ClassifyApp, {"model.backbone": "resnet18", "model.flip_average": True}),
     "yolo": (DetectApp, YOLO),
@@ -55,6 +61,7 @@ def untrained(app, folder: Path, overrides) -> tuple[Run, keras.Model]:
         keras.config.set_dtype_policy(policy)
     configs.save(run.config, folder / "config.yaml")
     run.save_artifacts()
+    write_images([], folder / IMAGES)
     model.save(folder / "model.keras")
     return run, model
 
@@ -85,7 +92,11 @@ def pictures(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=CASES)
+def slow(name: str):
+    return pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["classify", "yolo", slow("ssd"), slow("half")])
 def both(request, tmp_path_factory):
     """(app, SavedModel, ONNX file) of one model."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -103,10 +114,16 @@ def test_predictions_are_those_of_the_savedmodel(both, pictures, tmp_path):
     app, saved_model, file = both
     ours = predicted(app, saved_model, pictures, tmp_path / "tensorflow")
     theirs = predicted(app, file, pictures, tmp_path / "onnxruntime")
-    tolerance = 0.1 if "half" in str(file) else 1e-3
-    assert_close(ours, theirs, tolerance)
     if app.name == "detect":
-        assert sum(len(row["detections"]) for row in ours) > 20
+        boxes = boxes_of(ours)
+        assert len(boxes) > 20
+        np.testing.assert_allclose(boxes_of(theirs), boxes, atol=0.011)
+    assert_close(ours, theirs, tolerance=0.1 if "half" in str(file) else 1e-3)
+
+
+def boxes_of(rows) -> np.ndarray:
+    """Takes the boxes out of records: they are rounded to hundredths of a pixel."""
+    return np.array([each.pop("box") for row in rows for each in row["detections"]])
 
 
 def test_layout_and_sidecar(both):
@@ -120,7 +137,7 @@ def test_layout_and_sidecar(both):
     assert facts["format"] == "onnx" and facts["task"] == app.name
     assert facts["input"]["shape"] == [None, side, side, 3] and facts["labels"] == NAMES
     if app.name == "detect":
-        assert facts["values"]["max_detections"] == 300
+        assert facts["values"]["max_detections"] == 15
         assert set(facts["outputs"]) > {"class_logits"} and facts["decoding"]["iou"] > 0
     card = (file.parent / "README.md").read_text()
     assert "onnxruntime.InferenceSession" in card and "saved_model_cli" not in card

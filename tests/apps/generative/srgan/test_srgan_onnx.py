@@ -22,7 +22,7 @@ for name in ("onnx", "tf2onnx", "onnxruntime"):
     pytest.importorskip(name)
 
 
-@pytest.fixture(scope="module", params=["srresnet", "espcn"])
+@pytest.fixture(scope="module", params=["srresnet", pytest.param("espcn", marks=pytest.mark.slow)])
 def both(request, tmp_path_factory):
     """(SavedModel, ONNX file) of one generator."""
     keras.utils.set_random_seed(3)
