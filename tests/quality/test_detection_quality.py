@@ -45,22 +45,28 @@ def test_blood_cells_from_scratch(real_data, tmp_path):
 
 
 def test_blood_cells_from_scratch_by_ssd(real_data, tmp_path):
-    """SSD on the same backbone and data: above .80 mAP@.5. The last epoch's figures."""
-    options = (
-        "--architecture", "ssd", "--backbone", "nano", "--image-size", "320", "--epochs", "40",
-    )  # fmt: skip
+    """SSD on the same backbone and data: above .84 mAP@.5 and .52 mAP@[.5:.95].
+
+    Platelets are smaller than the paper's default boxes, so these are fitted. The last epoch's
+    figures.
+    """
+    options = ("--preset", "ssd320", "--backbone", "nano", "--fit-anchors", "--epochs", "40")
     history, seconds = train(
         real_data / "bccd", tmp_path / "run", *options, "--validate-every", "5"
     )
     last = history[-1]
-    print(f"\nbccd, SSD: mAP@.5 {last['val_map50']:.4f} in {seconds:.0f} s")
+    print(
+        f"\nbccd, SSD: mAP@.5 {last['val_map50']:.4f}, mAP@[.5:.95] {last['val_map']:.4f} "
+        f"in {seconds:.0f} s"
+    )
     write_result(
         "detect-bccd-ssd",
         f"kerasuite detect train bccd {' '.join(options)} --validate-every 5",
         "BCCD (blood cells), its validation part, from scratch", "mAP@.5; mAP@[.5:.95]",
         f"{last['val_map50']:.3f}; {last['val_map']:.3f}", seconds,
     )  # fmt: skip
-    assert last["val_map50"] > 0.80
+    assert last["val_map50"] > 0.84
+    assert last["val_map"] > 0.52
 
 
 def test_blood_cells_from_scratch_by_faster_rcnn(real_data, tmp_path):

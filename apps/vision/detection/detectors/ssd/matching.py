@@ -1,8 +1,13 @@
 """Matching of SSD: which default box is responsible for which true box."""
 
-from keras import ops
+import tensorflow as tf
 
 from shared.losses import pairwise_box_iou
+
+# A small box lies inside several default boxes and overlaps all of them equally, but for rounding.
+# Of these the one with the nearest centre should have it: a distance as long as the image counts
+# as this much overlap.
+OF_DISTANCE = 0.01
 
 
 def match(boxes, mask, default_boxes, threshold: float = 0.5):
@@ -10,11 +15,11 @@ def match(boxes, mask, default_boxes, threshold: float = 0.5):
 
     1. A default box is matched with the box that it overlaps most, if by more than the threshold.
     2. Before that, each box has the default box that overlaps it most, however little, so that no
-       box is without one. Of several boxes with the same best default box, the one that overlaps
-       it most has it.
+       box is without one; of those that overlap it equally, the one with the nearest centre. Of
+       several boxes with the same best default box, the one that overlaps it most has it.
 
-    Among equals the first counts, the default boxes and the boxes in their order. A box that no
-    default box overlaps (it has no area) is matched with none.
+    Among equals the first counts. A box that no default box overlaps (it has no area) is matched
+    with none.
 
     Args:
         boxes: float tensor (B, M, 4), normalised xyxy; the true boxes, padded to M >= 1.
@@ -27,20 +32,19 @@ def match(boxes, mask, default_boxes, threshold: float = 0.5):
 
     Reference: [Liu et al., 2015](https://arxiv.org/abs/1512.02325), section 2.2
     """
-    overlaps = pairwise_box_iou(ops.cast(boxes, "float32"), default_boxes)  # (B, M, N)
-    overlaps = ops.where(mask[..., None], overlaps, 0.0)
+    boxes = tf.cast(boxes, tf.float32)
+    overlaps = pairwise_box_iou(boxes, default_boxes)  # (B, M, N)
+    overlaps = tf.where(mask[..., tf.newaxis], overlaps, 0.0)
 
     # === Every default box above the threshold ===
-    matched = ops.where(
-        ops.max(overlaps, axis=1) > threshold, ops.cast(ops.argmax(overlaps, axis=1), "int32"), -1
-    )
+    most = tf.reduce_max(overlaps, axis=1, keepdims=True)
+    matched = tf.where(most[:, 0] > threshold, _first_where(overlaps == most), -1)
 
     # === Each box's best default box ===
-    best = ops.cast(ops.argmax(overlaps, axis=2), "int32")  # (B, M)
-    numbers = ops.arange(ops.shape(overlaps)[2], dtype="int32")
-    claimed = ops.where(best[..., None] == numbers, overlaps, 0.0)
-    claimant = ops.cast(ops.argmax(claimed, axis=1), "int32")
-    return ops.where(ops.max(claimed, axis=1) > 0, claimant, matched)
+    closeness = overlaps - OF_DISTANCE * _distances(boxes, default_boxes)
+    best = tf.argmax(closeness, axis=2, output_type=tf.int32)  # (B, M)
+    is_first = _is_first(best, tf.gather(overlaps, best, batch_dims=2))
+    return _with_claims(matched, best, is_first)
 
 
 def matched_counts(matched):
@@ -55,4 +59,44 @@ def matched_counts(matched):
     Returns:
         float32 tensor (B,), at least 1.
     """
-    return ops.maximum(ops.sum(ops.cast(matched >= 0, "float32"), axis=-1), 1.0)
+    return tf.maximum(tf.reduce_sum(tf.cast(matched >= 0, tf.float32), axis=-1), 1.0)
+
+
+def _first_where(is_largest):
+    """int32 (B, N): the first of axis 1 where bool (B, M, N) is true.
+
+    As `tf.argmax`, which is slow along any axis but the last.
+    """
+    count = tf.shape(is_largest)[1]
+    return tf.reduce_min(tf.where(is_largest, tf.range(count)[:, tf.newaxis], count), axis=1)
+
+
+def _distances(boxes, default_boxes):
+    """(B, M, N): how far the centres are apart, from left to right plus from top to bottom."""
+    x, y = tf.unstack((boxes[..., :2] + boxes[..., 2:]) / 2.0, axis=-1)
+    u, v = tf.unstack((default_boxes[:, :2] + default_boxes[:, 2:]) / 2.0, axis=-1)
+    return tf.abs(x[..., tf.newaxis] - u) + tf.abs(y[..., tf.newaxis] - v)
+
+
+def _is_first(best, overlap):
+    """bool (B, M): whether a box overlaps at all, and no other box with the same best more."""
+    numbers = tf.range(tf.shape(best)[1])
+    other, own = overlap[:, tf.newaxis, :], overlap[:, :, tf.newaxis]
+    is_before = (other > own) | ((other == own) & (numbers < numbers[:, tf.newaxis]))
+    is_rival = best[:, tf.newaxis, :] == best[:, :, tf.newaxis]
+    return (overlap > 0) & ~tf.reduce_any(is_rival & is_before, axis=2)
+
+
+def _with_claims(matched, best, is_first):
+    """`matched` (B, N) with the number of each box that is first at its `best` (B, M)."""
+    batch, count = tf.unstack(tf.shape(best))
+    length, numbers = tf.shape(matched)[1], tf.range(count)
+    # The other boxes write behind the end, to columns of their own: no element is written twice.
+    columns = tf.where(is_first, best, length + numbers)
+    rows = tf.broadcast_to(tf.range(batch)[:, tf.newaxis], (batch, count))
+    written = tf.tensor_scatter_nd_update(
+        tf.pad(matched, [[0, 0], [0, count]]),
+        tf.stack([rows, columns], axis=-1),
+        tf.broadcast_to(numbers, (batch, count)),
+    )
+    return written[:, :length]

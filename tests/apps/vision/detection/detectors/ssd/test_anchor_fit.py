@@ -54,7 +54,7 @@ def test_long_boxes_are_reached_and_maps_without_boxes_keep_the_paper_s():
     assert tuple(map(len, shapes)) == BOXES_PER_CELL
     assert shapes[0] != paper_shapes()[0] and shapes[2:] == paper_shapes()[2:]
     before, after = (reached_by_ssd(boxes, 320, each).mean() for each in (None, shapes))
-    assert before < 0.1 and after > 0.9
+    assert before < 0.2 and after > 0.9
 
 
 def test_no_boxes_and_boxes_without_area_leave_the_paper_s():

@@ -23,8 +23,13 @@ def plain_match(boxes, mask, defaults, threshold):
             if iou[m, n] > threshold and (matched[n] < 0 or iou[m, n] > iou[matched[n], n]):
                 matched[n] = m
     claims = {}
+
+    def apart(m, n):
+        a, b = boxes[m], defaults[n]
+        return abs(a[0] + a[2] - b[0] - b[2]) / 2 + abs(a[1] + a[3] - b[1] - b[3]) / 2
+
     for m in real:
-        n = max(range(len(defaults)), key=lambda n: (iou[m, n], -n))
+        n = max(range(len(defaults)), key=lambda n: (iou[m, n] - 0.01 * apart(m, n), -n))
         if iou[m, n] > 0 and (n not in claims or iou[m, n] > iou[claims[n], n]):
             claims[n] = m
     for n, m in claims.items():
@@ -74,6 +79,13 @@ def test_the_best_default_box_of_a_box_is_its_own_even_if_another_overlaps_it_mo
 def test_of_equal_default_boxes_the_first_and_of_equal_boxes_the_first():
     assert matched_of([[0.1, 0.1, 0.2, 0.2]], [RIGHT, LEFT, LEFT]) == [-1, 0, -1]
     assert matched_of([LEFT, LEFT], [LEFT, RIGHT]) == [0, -1]
+
+
+def test_of_default_boxes_around_a_small_box_the_nearest_has_it():
+    around = [[0.0, 0.0, 0.4, 0.4], [0.1, 0.1, 0.5, 0.5], [0.2, 0.2, 0.6, 0.6]]
+    assert matched_of([[0.31, 0.28, 0.33, 0.32]], around) == [-1, 0, -1]
+    # A larger overlap counts more than a nearer centre.
+    assert matched_of([[0.31, 0.28, 0.33, 0.32]], [*around, [0.3, 0.28, 0.4, 0.4]])[3] == 0
 
 
 def test_of_two_boxes_with_the_same_best_default_box_the_nearer_one_has_it():

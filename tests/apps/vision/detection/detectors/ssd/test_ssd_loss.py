@@ -83,7 +83,10 @@ def test_hard_negatives_against_sorting():
     # Few values, so that there are many ties.
     losses = generator.integers(0, 6, (5, 40)).astype("float32")
     matched = np.where(generator.uniform(size=(5, 40)) < 0.15, 0, -1).astype("int32")
-    matched[3], matched[4, :35] = -1, 0  # no match; more negatives wanted than there are
+    matched[3], matched[4] = (
+        -1,
+        np.where(np.arange(40) < 35, 0, -1),
+    )  # no match; more negatives wanted than there are
     chosen = np.asarray(hard_negatives(losses, matched, 3.0))
     for row, loss, of_image in zip(chosen, losses, matched, strict=True):
         assert np.flatnonzero(row).tolist() == sorted(plain_hard_negatives(loss, of_image, 3.0))
