@@ -78,17 +78,18 @@ class SSD(Detector):
 
     def loss_weight(self, x, y, sample_weight=None):
         """Number of matched default boxes, where an image counts at least as one."""
+        # TensorFlow joins this matching and that of the loss, which are equal parts of one graph.
         _, matched = self._matched(x, y)
         return ops.sum(matched_counts(matched))
 
     def candidates(self, outputs, height, width):
         probabilities = tf.nn.softmax(tf.cast(outputs["class_logits"], tf.float32))[..., 1:]
         kept = best_candidates(tf.reduce_max(probabilities, axis=-1))
-        offsets = tf.gather(outputs["offsets"], kept, batch_dims=1)
-        boxes = tf.gather(default_boxes(height, width, self.shapes), kept)
-        return decode_boxes(offsets, boxes, self.variances), tf.gather(
-            probabilities, kept, batch_dims=1
+        scores, offsets = (
+            tf.gather(each, kept, batch_dims=1) for each in (probabilities, outputs["offsets"])
         )
+        boxes = tf.gather(default_boxes(height, width, self.shapes), kept)
+        return decode_boxes(offsets, boxes, self.variances), scores
 
     def get_config(self):
         shapes = [[list(shape) for shape in of_map] for of_map in self.shapes]
