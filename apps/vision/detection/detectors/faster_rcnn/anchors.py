@@ -6,10 +6,10 @@ from keras import ops
 
 from apps.vision.detection.detectors.anchor_grid import grid_anchors
 
-# Not the paper's 4 to 64: at 320 pixels the 6,400 features of stride 4 would be three quarters of
-# all, and their two convolutions cost as much as the rest of the network. The paper's smallest
-# anchors, of 32 pixels in images with sides of 800, would have 13 pixels there; those of three
-# strides have 24 here, and the largest 384, for images of 640 pixels as well.
+# The paper's are 4 to 64. At 320 pixels the 6,400 features of stride 4 would be three quarters of
+# all, which a training on a few cores does not need: the paper's smallest anchors, of 32 pixels in
+# images with sides of 800, would have 13 pixels there; those of three strides have 24 here. The
+# largest have 384, for images of 640 pixels as well.
 ANCHOR_STRIDES = (8, 16, 32, 64, 128)
 RATIOS = (0.5, 1.0, 2.0)  # of height to width
 
