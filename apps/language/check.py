@@ -23,7 +23,8 @@ def describe(config: LanguageConfig) -> tuple[list[str], list[str]]:
     """
     config = resolved_with_init(config)
     texts = Texts.find(config)
-    contents, problems, sizes = [], [], {}
+    contents: list[str] = []
+    sizes: dict[str, TextSize] = {}
     damaged: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = make_tokenizer(config, texts, Path(folder))
@@ -37,7 +38,7 @@ def describe(config: LanguageConfig) -> tuple[list[str], list[str]]:
             sizes[split] = size
     kind = config.tokens.vocabulary
     contents.append(f"vocabulary: {kind}, {tokenizer.vocabulary_size:,} tokens")
-    problems += [
+    problems = [
         f"{name}: {count:,} byte(s) are not UTF-8 or zero and will be replaced; convert the file"
         for name, count in sorted(damaged.items())
     ]

@@ -98,7 +98,7 @@ class LanguageConfig(RunConfig):
             "model": {"num_layers": 1, "hidden_dim": 16, "num_heads": 2},
             "writing": {"max_tokens": 12},
         },
-        # Some hundred thousand characters, a minute on two cores.
+        # Some hundred thousand characters, some minutes.
         # kerasuite lm train corpus/train.txt --preset tiny
         "tiny": {
             "epochs": 4,
@@ -106,8 +106,8 @@ class LanguageConfig(RunConfig):
             "text": {"sequence_length": 64},
             "model": {"num_layers": 2, "hidden_dim": 96},
         },
-        # The small setting of nanoGPT (Karpathy, 2022) for a CPU: a million characters, ten minutes
-        # on two cores.
+        # The small setting of nanoGPT (Karpathy, 2022) for a CPU, with larger batches: a million
+        # characters, a quarter of an hour of one core.
         # kerasuite lm train tinyshakespeare --preset char-transformer
         "char-transformer": {
             "epochs": 5,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def demonstrate(demo) -> Path:
-    """News articles: check, train, evaluate, write, score."""
+    """News articles: train, export, write, score."""
     data, run = demo.folder / "corpus", demo.folder / "lm"
     page = demo.page
     page.text(
@@ -13,8 +13,9 @@ def demonstrate(demo) -> Path:
     )
     demo.command("samples", "corpus", data)
     text = data / "train.txt"
-    demo.command("lm", "check", text)
-    demo.command("lm", "train", text, "--preset", "tiny", "--epochs", 2, "--output", run)
+    demo.command(
+        "lm", "train", text, "--preset", "tiny", "--epochs", 1, "--batch-size", 16, "--output", run,
+    )  # fmt: skip
     metrics = demo.json(run / "metrics.json")
     names = ("perplexity", "word_perplexity", "bits_per_character")
     page.table([[name, f"{metrics[name]:.3f}"] for name in names], ["metric", "validation"])

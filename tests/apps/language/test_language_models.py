@@ -116,7 +116,14 @@ def test_the_score_of_a_transformer_is_that_of_overlapping_windows():
     assert logs[x["counted"]].sum() == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("network", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        "lstm",
+        pytest.param("rnn", marks=pytest.mark.slow),
+        pytest.param("gru", marks=pytest.mark.slow),
+    ],
+)
 def test_the_score_of_a_recurrent_network_is_that_of_the_whole_text(network, monkeypatch):
     """Stretches with a warm-up, and the state carried from token to token."""
     monkeypatch.setattr(recurrent_language_model, "STRETCH", 40)
@@ -200,7 +207,7 @@ def test_no_text_depends_on_its_neighbours(model):
 
 
 def test_draws_have_the_model_s_probabilities():
-    model, count = small_model("gru"), 4000
+    model, count = small_model("lstm", num_layers=1), 2000
     write = tf.function(lambda seeds: model.write(ragged([[5, 6]] * count), seeds, 1).tokens)
     found = write(seeds_of(range(count)))[:, 0, 0].numpy()
     logs = next_log_probabilities(model, [END, 5, 6])
@@ -210,7 +217,7 @@ def test_draws_have_the_model_s_probabilities():
     np.testing.assert_allclose(shares, expected, atol=4 * 0.5 / count**0.5)
 
 
-@pytest.mark.parametrize("network", ["rotary", "lstm"])
+@pytest.mark.parametrize("network", ["lstm", pytest.param("rotary", marks=pytest.mark.slow)])
 def test_a_wide_beam_finds_the_likeliest_texts(network):
     """Of all texts of three tokens, or shorter ones that end."""
     model, limit = small_model(network, vocabulary=7), 3
@@ -238,7 +245,7 @@ def test_a_wide_beam_finds_the_likeliest_texts(network):
             assert float(found.scores[row, rank]) == pytest.approx(score, abs=1e-3)
 
 
-@pytest.mark.parametrize("network", ["learned", "gru"])
+@pytest.mark.parametrize("network", ["learned", pytest.param("gru", marks=pytest.mark.slow)])
 def test_hypotheses_keep_their_own_past(network):
     """Through several windows: the score of what was found is that of its tokens."""
     model = small_model(network)

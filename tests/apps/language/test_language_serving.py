@@ -20,7 +20,7 @@ PROMPTS = ["", "ab", "d. e\nab cd. e\nab cd", "a☃"]
 def serving(tmp_path_factory):
     tokenizer = learn_tokenizer("char", iter([TEXT]), 99, tmp_path_factory.mktemp("vocabulary"))
     config = configs.resolve(LanguageConfig, {"preset": "test", "data": ("x",)})
-    network = small_model("learned", vocabulary=tokenizer.vocabulary_size, sequence_length=8)
+    network = small_model("learned", tokenizer.vocabulary_size, sequence_length=8, num_layers=1)
     return LanguageServing(network, tokenizer, config)
 
 

@@ -182,6 +182,7 @@ def test_check_describes_the_text(data, tmp_path):
     assert "1 byte(s) are not UTF-8 or zero" in problems
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_another_with_its_vocabulary(run, tmp_path):
     (tmp_path / "more.txt").write_text("the new dog and the old fox. " * 30)
     done = expect(run_command(
@@ -214,6 +215,7 @@ def test_a_run_goes_on_from_another_with_its_vocabulary(run, tmp_path):
         (b"ab" * 99, ("--architecture", "gru", "--num-heads", "2"), "--num-heads: is not used wi"),
         (b"ab" * 99, ("--validation", "nothing.txt"), "INPUT nothing.txt does not exist"),
     ],
+    ids=lambda value: "" if isinstance(value, (bytes, tuple)) else value[:30],
 )  # fmt: skip
 def test_text_that_cannot_be_trained_on(content, options, message, tmp_path):
     (tmp_path / "text.txt").write_bytes(content)
