@@ -8,8 +8,9 @@ def demonstrate(demo) -> Path:
     data, run = demo.folder / "corpus", demo.folder / "lm"
     page = demo.page
     page.text(
-        "A small Transformer reads 300 news articles character by character (350,000 of them: it "
-        "learns to spell and the look of a sentence, not to make sense) and writes on."
+        "A small Transformer reads 300 news articles character by character and writes on. After "
+        "one pass over them (320,000 characters) it has seen how words look, and no more; five "
+        "passes over a million characters, a quarter of an hour, make verses of it."
     )
     demo.command("samples", "corpus", data)
     text = data / "train.txt"
