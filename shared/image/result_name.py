@@ -1,6 +1,8 @@
 """Names of results that are made of image files."""
 
+import functools
 import os
+from collections import Counter
 
 from shared.common.inputs import STANDARD_INPUT, Source
 from shared.image.reader import IMAGE_SUFFIXES
@@ -16,7 +18,23 @@ def result_name(source: Source) -> str:
     is_known = suffix.lower() in IMAGE_SUFFIXES and stem != STANDARD_INPUT
     if not is_known or os.path.splitext(stem)[1].lower() in IMAGE_SUFFIXES:
         return source.name
-    path = os.path.splitext(source.path)[0]
-    others = {path + other for known in IMAGE_SUFFIXES for other in (known, known.upper())}
-    is_alone = not any(map(os.path.lexists, {path, *others} - {str(source.path)}))
-    return stem if is_alone else source.name
+    folder, name = os.path.split(source.path)
+    try:
+        shared = _shared_stems(folder, os.stat(folder).st_mtime_ns)
+    except OSError:
+        return source.name
+    return source.name if os.path.splitext(name)[0] in shared else stem
+
+
+@functools.lru_cache(maxsize=64)
+def _shared_stems(folder: str, changed: int) -> frozenset[str]:
+    """The stems of images of a folder that other images have, or other files as their name.
+
+    Args:
+        folder: its path.
+        changed: int. When a name in it changed last, for the cache.
+    """
+    names = set(os.listdir(folder))
+    parts = map(os.path.splitext, names)
+    counts = Counter(stem for stem, suffix in parts if suffix.lower() in IMAGE_SUFFIXES)
+    return frozenset(stem for stem, count in counts.items() if count > 1 or stem in names)

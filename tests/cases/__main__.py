@@ -23,8 +23,13 @@ from tests.cases.expected import EXPECTED, judge
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 KERASUITE = Path(sys.executable).with_name("kerasuite")
 SECONDS = 900
-# Options whose names have changed since the cases were written.
-RENAMED = {"--kind questions": "--task-type question-answering"}
+# Names that have changed since the cases were written.
+RENAMED = {
+    "--kind questions": "--task-type question-answering",
+    "from shared.engine.errors": "from shared.common.errors",
+    "signal.signal(signal.SIGTERM, cli._interrupt)": "cli.end_on_signals()",
+    "except Interrupted": "except (Interrupted, KeyboardInterrupt)",
+}
 
 
 def main() -> int:
@@ -64,10 +69,11 @@ def _run(name: str, output: Path, environment: dict[str, str]) -> str:
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() else 0o644)
-    script = (folder / "cmd.sh").read_text()
-    for old, new in RENAMED.items():
-        script = script.replace(old, new)
-    (folder / "cmd.sh").write_text(script)
+    for file in (folder / "cmd.sh", *folder.glob("*.py")):
+        script = file.read_text()
+        for old, new in RENAMED.items():
+            script = script.replace(old, new)
+        file.write_text(script)
     command = ["timeout", "-k", "10", str(SECONDS), "bash", "cmd.sh"]
     done = subprocess.run(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True

@@ -259,6 +259,7 @@ def test_any_label_is_a_safe_folder(label):
 
 def test_result_names_never_collide(tmp_path):
     names = ["a.jpg", "a.png", "a.png.jpg", "b.PNG", "c", "c.png", "d.dat", "d.dat.gif", "e/b.PNG"]
+    names += ["f.Jpg", "f.pNG", "f.Tiff"]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
