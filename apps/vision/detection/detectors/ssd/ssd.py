@@ -172,4 +172,6 @@ def _predictor(x, number, boxes, num_classes, kernel_regularizer):
         dtype="float32",
         name=f"map{number}_predictor",
     )
-    return keras.layers.Reshape((-1, width), name=f"map{number}_flat")(convolution(x))
+    # float32 as well: a layer casts its inputs, and 16 bits would round the logits.
+    flat = keras.layers.Reshape((-1, width), dtype="float32", name=f"map{number}_flat")
+    return flat(convolution(x))

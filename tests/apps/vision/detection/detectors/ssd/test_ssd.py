@@ -104,6 +104,9 @@ def test_mixed_precision_answers_in_float32():
     outputs = ssd(some_images(1, 64, 64))
     assert {x.dtype for x in outputs.values()} == {tf.float32}
     assert ssd.get_layer("conv4_3_normalization").output.dtype == "bfloat16"
+    # Nor did they have 16 bits on their way.
+    logits = np.asarray(outputs["class_logits"])
+    assert (np.asarray(tf.cast(tf.cast(logits, "bfloat16"), "float32")) != logits).mean() > 0.5
 
 
 def test_mistakes_are_explained():
