@@ -1,5 +1,6 @@
 """Whole networks with batch normalisation folded: classifiers, backbones, detectors, generators."""
 
+import keras
 import pytest
 
 from apps.vision.backbones import build_backbone
@@ -10,7 +11,7 @@ from apps.vision.detection.detectors.yolo.yolo import build_yolo
 from shared.common import config as configs
 from tests.shared.engine.saved_model.folding import check_same
 
-# Normalisations that are left, before a convolution or behind a sum.
+# Normalisations that are left: before a convolution, behind a sum or several maps side by side.
 FAMILIES = {
     "alexnet_bn": 0,
     "vgg11_bn": 0,
@@ -27,10 +28,12 @@ FAMILIES = {
     "keras:inceptionresnetv2": 0,
     "keras:efficientnetb0": 0,
     "keras:efficientnetv2b0": 0,
-    "keras:nasnetmobile": 0,
+    "keras:nasnetmobile": 4,
     "keras:convnexttiny": 0,
     "keras:vgg16": 0,
 }
+# With random statistics it makes thousandths of the rounding of float32.
+ILL_CONDITIONED = ("keras:efficientnetb0",)
 QUICK = ("vgg11_bn", "resnet18", "resnet50", "keras:mobilenet")
 
 
@@ -41,8 +44,13 @@ QUICK = ("vgg11_bn", "resnet18", "resnet50", "keras:mobilenet")
 def test_every_family_of_backbones(name):
     small = {"vgg11_bn": {"width": 8}, "resnet18": {"width": 8}, "resnet50": {"width": 8}}
     side = 96 if name.startswith(("keras:", "alexnet")) else 32
-    model = build_backbone(name, (side, side, 3), **small.get(name, {}))
-    check_same(model, (side, side, 3), FAMILIES[name])
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64" if name in ILL_CONDITIONED else "float32")
+    try:
+        model = build_backbone(name, (side, side, 3), **small.get(name, {}))
+        check_same(model, (side, side, 3), FAMILIES[name])
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def test_the_class_of_a_model_and_what_it_adds_are_kept():

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.bench.measure import Skipped
 
-# A Python that has torch and transformers.
+# A Python that has torch and transformers, and onnx for the row `detect-onnx`.
 VARIABLE = "KERASUITE_PYTORCH"
 SCRIPTS = Path(__file__).parent
 GOAL = 1.2  # How much faster than PyTorch networks of images shall be.

@@ -35,7 +35,8 @@ def check_same(model, shape, left=0):
     images = np.random.default_rng(1).uniform(0, 255, (2, *shape)).astype("float32")
     with_random_statistics(model)
     folded = fold_batch_norm(model)
-    assert len(normalisations(folded)) == left
+    remaining = len(normalisations(folded))
+    assert remaining == left, remaining
     for expected, got in zip(outputs_of(model, images), outputs_of(folded, images), strict=True):
         size = max(1.0, np.abs(expected).max())
         np.testing.assert_allclose(got / size, expected / size, rtol=0, atol=1e-5)
