@@ -67,7 +67,8 @@ def compare_folder(what: str, app: str, model: Path, bare, images, folder: Path)
     from shared.engine.load_app import load_app
     from shared.engine.prediction.predict import predict
 
-    batch, few, many = len(images), 64, 256
+    # Both with more than the 100 pictures of the page.
+    batch, few, many = len(images), 128, 320
     for count in (few, many):
         write_photographs(folder / str(count), count, (500, 375))
     bare(images)
