@@ -197,7 +197,7 @@ def test_overfits_one_image():
         "mask": tf.ones((2, 3), "bool"),
     }
     detector = build(2)
-    detector.compile(keras.optimizers.Adam(3e-3))
+    detector.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, 400)))
     prepare_optimizer(detector)
     step = build_train_step(detector, tf.distribute.get_strategy(), OptimizationConfig())
     losses = []
