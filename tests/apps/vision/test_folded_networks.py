@@ -33,7 +33,7 @@ FAMILIES = {
     "keras:vgg16": 0,
 }
 # With random statistics it makes thousandths of the rounding of float32.
-ILL_CONDITIONED = ("keras:efficientnetb0",)
+ILL_CONDITIONED = ("keras:efficientnetb0", "keras:efficientnetv2b0")
 QUICK = ("vgg11_bn", "resnet18", "resnet50", "keras:mobilenet")
 
 
