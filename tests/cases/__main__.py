@@ -28,7 +28,8 @@ RENAMED = {
     "--kind questions": "--task-type question-answering",
     "from shared.engine.errors": "from shared.common.errors",
     "signal.signal(signal.SIGTERM, cli._interrupt)": "cli.end_on_signals()",
-    "except Interrupted": "except (Interrupted, KeyboardInterrupt)",
+    # What is remembered of a signal is raised within a second; the work has to last as long.
+    "sum(range(10**6))": "__import__('time').sleep(3)",
 }
 
 
