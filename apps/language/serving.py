@@ -44,9 +44,9 @@ class LanguageServing(ServingModule):
             finds, best first; log-probabilities over the length penalty.
         score: `text` string [N] to `log_probability` f32 [N], of a document that begins with it,
             and `tokens` int32 [N], their number.
-        count_tokens: `prompt` and `max_tokens` to `tokens` int32 [N], of the whole prompt, `read`
-            int32 [N], how many of them are read before so many are written, and `unknown` int32
-            [N], how many are not in the vocabulary.
+        count_tokens: `prompt` and `max_tokens` to `tokens` int32 [N], of the whole prompt; `read`
+            int32 [N], how many of them are read if `max_tokens` are to be written; and `unknown`
+            int32 [N], how many are not in the vocabulary.
 
     Args:
         model: the language model.
@@ -100,7 +100,7 @@ class LanguageServing(ServingModule):
                 "scores": found.scores}  # fmt: skip
 
     def _behind(self, prompt: tf.RaggedTensor, written: tf.Tensor) -> tf.Tensor:
-        """What written tokens (N, K, L) add to the texts of prompts: string (N, K).
+        """The text that written tokens (N, K, L) add to that of their prompts: string (N, K).
 
         A piece may be spelled otherwise at the beginning of a text than within it.
         """

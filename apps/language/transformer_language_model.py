@@ -58,7 +58,7 @@ class TransformerLanguageModel(LanguageModel):
         self.norm = LayerNormalization(epsilon=1e-5, name="norm")
 
     def _positions(self, initializer):
-        """What adds positions to embeddings; rotary ones are in the attention."""
+        """The layer that adds positions to embeddings; rotary ones are in the attention."""
         if self.config.positions == "learned":
             return LearnedPositions(self.sequence_length, initializer, name="positions")
         if self.config.positions == "sinusoidal":

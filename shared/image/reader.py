@@ -109,7 +109,7 @@ def read_image(source, max_pixels=DEFAULT_MAX_PIXELS):
     return image_bytes
 
 
-def read_source(source, max_pixels=DEFAULT_MAX_PIXELS):
+def load_source(source, max_pixels=DEFAULT_MAX_PIXELS):
     """`load_image` of a `shared.common.inputs.Source`; the error is the bare reason.
 
     For batch inference, whose error rows name the file already.

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from shared.common.errors import KerasuiteError
 from shared.common.files import printable
 from shared.common.inputs import Source
-from shared.image.reader import PILLOW_FORMATS, read_source, to_rgb
+from shared.image.reader import PILLOW_FORMATS, load_source, to_rgb
 
 SIDE, LARGE_SIDE = 160, 480
 
@@ -43,7 +43,7 @@ def input_thumbnail(source: Source, max_pixels: int, side: int = SIDE) -> Image.
     """
     if source.path is None:
         raise KerasuiteError("standard input cannot be read again")
-    return thumbnail(read_source(source, max_pixels)[0], side)
+    return thumbnail(load_source(source, max_pixels)[0], side)
 
 
 def input_and_result(

@@ -70,6 +70,7 @@ def _run(name: str, output: Path, environment: dict[str, str]) -> str:
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() else 0o644)
+    _restore_links(folder)
     for file in (folder / "cmd.sh", *folder.glob("*.py")):
         script = file.read_text()
         for old, new in RENAMED.items():
@@ -82,6 +83,16 @@ def _run(name: str, output: Path, environment: dict[str, str]) -> str:
     text = (done.stdout + done.stderr).decode(errors="replace")
     (output / f"{name.replace('/', '-')}.log").write_text(text)
     return text
+
+
+def _restore_links(folder: Path) -> None:
+    """Makes links of the small text files that hold the path of a folder, as git leaves them."""
+    for path in list(folder.rglob("*")):
+        if path.is_file() and path.stat().st_size < 200:
+            target = path.read_bytes().decode(errors="replace").strip()
+            if target.startswith("..") and (path.parent / target).is_dir():
+                path.unlink()
+                path.symlink_to(target, target_is_directory=True)
 
 
 def _enlarger(output: Path) -> str:

@@ -20,7 +20,7 @@ from shared.text.text_files import decoded
 
 
 class Written(NamedTuple):
-    """What was written behind one prompt.
+    """The texts written behind one prompt, and how much of it was read.
 
     Attributes:
         texts: (text, score) of each draw, or best first.
@@ -140,7 +140,7 @@ def read_whole(source) -> str:
 
 
 def notes(written: Written) -> list[str]:
-    """What a reader should know about a prompt."""
+    """Remarks on a prompt: tokens that were not read or are unknown."""
     found = []
     if written.read < written.tokens:
         found.append(f"only the last {written.read:,} of {written.tokens:,} tokens were read")

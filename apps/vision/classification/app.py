@@ -74,6 +74,7 @@ class ClassifyApp(App):
             "total_pixels": readable.total_pixels,
         }
         remarks = files.classes_without_images(config.data, readable.class_names)
+        remarks += files.linked_into_several_classes(readable.files)
         remarks += image_remarks(config.data, readable.headers)
         report_skipped(readable.skipped, run.folder / SKIPPED, remarks)
         run.save_artifacts()

@@ -19,7 +19,7 @@ from shared.common.files import atomic_path, write_text
 from shared.common.inputs import find_inputs
 from shared.engine.run import load_best, open_run
 from shared.image.decode import decode_image
-from shared.image.reader import IMAGE_SUFFIXES, read_source
+from shared.image.reader import IMAGE_SUFFIXES, load_source
 from shared.image.result_name import result_name
 
 
@@ -99,7 +99,7 @@ def explain_inputs(app, run_folder: Path, inputs, output: Path, label: str, limi
     errors = []
     for source in find_inputs(inputs, IMAGE_SUFFIXES, output=output, limit=limit or None):
         try:
-            decoded = decode_image(read_source(source, max_pixels)[0])
+            decoded = decode_image(load_source(source, max_pixels)[0])
         except KerasuiteError as error:
             console.print(f"{source.name}: {error}", markup=False)
             errors.append({"file": source.name, "error": str(error)})

@@ -9,6 +9,7 @@ Layouts:
 
 import csv
 import os
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -75,20 +76,37 @@ def find_files(data: list[str] | tuple[str, ...]) -> list[LabelledFile]:
 
 
 def _without_repeats(files: list[LabelledFile]) -> list[LabelledFile]:
-    """Each image once, so that none is in both parts.
+    """Each image once, so that none is in both parts; once a class where links lead into several.
 
     Raises:
-        KerasuiteError: if an image is named with two labels or in two parts.
+        KerasuiteError: if an image is in two parts, or is named with two labels without a link.
     """
-    by_path: dict[str, LabelledFile] = {}
+    named: dict[str, LabelledFile] = {}  # by real path
+    kept: dict[tuple[str, str], LabelledFile] = {}
     for file in files:
-        first = by_path.setdefault(os.path.realpath(file.path), file)
-        if (first.label, first.split) != (file.label, file.split):
+        real = os.path.realpath(file.path)
+        first = named.setdefault(real, file)
+        kept.setdefault((real, file.label), file)
+        is_linked = os.path.abspath(first.path) != os.path.abspath(file.path)
+        if first.split != file.split or (first.label != file.label and not is_linked):
             raise KerasuiteError(
                 f"{file.path}: is named twice, as '{first.label}' {first.split} and as "
                 f"'{file.label}' {file.split}; remove one"
             )
-    return list(by_path.values())
+    return list(kept.values())
+
+
+def linked_into_several_classes(files: Sequence[LabelledFile]) -> list[str]:
+    """A line if links give images several labels, which none can have.
+
+    Args:
+        files: as `find_files` gives them.
+    """
+    counts = Counter(os.path.realpath(file.path) for file in files)
+    several = [path for path, count in counts.items() if count > 1]
+    if not several:
+        return []
+    return [f"{len(several)} image(s) are in several classes by links, as {several[0]}"]
 
 
 def _from_folder(folder: Path) -> list[LabelledFile]:

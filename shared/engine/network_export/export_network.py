@@ -103,7 +103,7 @@ def _write(writer: NetworkFormat, module: NetworkServing, file: Path) -> None:
 
 
 def sidecar(app: App, module: NetworkServing, writer: NetworkFormat, file: Path) -> dict[str, Any]:
-    """What a program needs to call the network, as JSON, beside the `facts` of the module.
+    """Inputs, outputs and `facts` of an exported network, as JSON for the programs that call it.
 
     Args:
         app: the application.

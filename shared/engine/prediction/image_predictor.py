@@ -1,10 +1,10 @@
-"""What the predictors of image files have in common: reading, and a count of changed pixels."""
+"""Base class of the predictors that read image files."""
 
 import threading
 
 from shared.common.inputs import Source
 from shared.engine.prediction.predictor import Predictor
-from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES, read_source
+from shared.image.reader import DEFAULT_MAX_PIXELS, IMAGE_SUFFIXES, load_source
 from shared.image.remarks import PixelChanges, unread_pictures
 
 
@@ -27,7 +27,7 @@ class ImagePredictor(Predictor):
         return {"max_pixels": self.max_pixels}
 
     def read(self, source: Source):
-        image_bytes, header = read_source(source, self.max_pixels)
+        image_bytes, header = load_source(source, self.max_pixels)
         with self._lock:
             self._changes.count(header)
         return {"image_bytes": image_bytes}

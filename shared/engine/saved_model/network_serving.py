@@ -42,7 +42,7 @@ class NetworkServing(ServingModule):
 
     @abc.abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What a program needs to call the network by itself, as JSON.
+        """Facts for programs that call the network by itself, as JSON.
 
         "image" says how files become images, other keys what the outputs mean.
         """

@@ -85,6 +85,18 @@ def test_an_image_named_twice_is_used_once(tmp_path):
         files.find_files([str(tmp_path / "data"), str(tmp_path / "table.csv")])
 
 
+def test_a_folder_that_links_lead_to_belongs_to_every_class_that_has_one(tmp_path):
+    write_images(tmp_path / "disk", {"pictures": 4})
+    write_images(tmp_path / "data", {"cat": 2})
+    (tmp_path / "data" / "cat" / "more").symlink_to(tmp_path / "disk" / "pictures")
+    (tmp_path / "data" / "dog").symlink_to(tmp_path / "disk" / "pictures")
+    found = files.find_files([str(tmp_path / "data")])
+    assert Counter(file.label for file in found) == {"cat": 6, "dog": 4}
+    (line,) = files.linked_into_several_classes(found)
+    assert line.startswith("4 image(s) are in several classes by links, as ")
+    assert not files.linked_into_several_classes(found[:6])
+
+
 def test_hidden_files_and_folders_are_no_data(tmp_path):
     write_images(tmp_path / "data", {"a": 2, "b": 2, ".cache": 2})
     write_images(tmp_path / "data" / "a" / ".thumbnails", {"x": 2})

@@ -46,7 +46,7 @@ def propose(objectness, offsets, anchors, *, candidates: int, count: int) -> Pro
 
 
 def _suppress(boxes, scores, count):
-    """The best `count` boxes of each image and whether there were so many.
+    """The best `count` boxes of each image, and which of them there are.
 
     Image by image rather than by `tf.image.combined_non_max_suppression`, which has no kernel for
     a GPU.

@@ -16,7 +16,7 @@ BETA = 1 / 9  # where the loss of an offset turns from quadratic to linear
 
 
 class AnchorTargets(NamedTuple):
-    """What every anchor is to learn.
+    """Targets of the anchors.
 
     Attributes:
         is_object: bool (B, N). Whether it has an object.
@@ -76,7 +76,7 @@ def proposal_head(maps, filters: int, kernel_regularizer=None):
 
 
 def anchor_targets(anchors, boxes, mask) -> AnchorTargets:
-    """Which anchors have an object: IoU of 0.7 with a box, or a box's best; below 0.3 none.
+    """Labels anchors: an object from an IoU of 0.7 or as the best of a box, none below 0.3.
 
     Args:
         anchors: float32 tensor (N, 4), normalised xyxy.

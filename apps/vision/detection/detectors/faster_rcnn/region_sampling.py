@@ -1,4 +1,4 @@
-"""Which regions of an image the second stage learns from, and what."""
+"""The regions that the second stage learns from, and their targets."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from shared.losses import pairwise_box_iou
 
 BACKGROUND = 0  # the first of the C + 1 logits; class c has number c + 1
 POSITIVE = 0.5  # overlap with a box from which a region has its object
-POSITIVE_SHARE = 4  # at most one region of so many has an object
+POSITIVE_SHARE = 4  # at most one region in four has an object
 
 
 class SampledRegions(NamedTuple):
