@@ -1,6 +1,7 @@
 """The whole network: outputs, loss, odd targets, saving, and an over-fit to the end."""
 
 import math
+from functools import partial
 
 import keras
 import numpy as np
@@ -10,11 +11,8 @@ import tensorflow as tf
 from apps.vision.detection.config import FasterRCNNConfig
 from apps.vision.detection.detectors.faster_rcnn.anchors import anchor_count
 from apps.vision.detection.detectors.faster_rcnn.faster_rcnn import build_faster_rcnn
-from shared.common.config import OptimizationConfig
 from shared.common.errors import KerasuiteError
-from shared.engine.training.train_step import build_train_step, prepare_optimizer
-from shared.losses import box_iou
-from tests.apps.vision.detection.detectors.scene import draw_scene, mirrored
+from tests.apps.vision.detection.detectors.scene import SIDE, STEPS, check_overfit
 
 RANDOM = np.random.default_rng(0)
 OPTIONS = FasterRCNNConfig(anchor_samples=32, region_samples=16, proposals=40)
@@ -185,32 +183,8 @@ def test_gradients_are_finite_for_odd_targets(classes, policy):
 
 
 @pytest.mark.slow
-def test_overfits_one_image():
+def test_overfits_two_images():
     keras.utils.set_random_seed(3)
-    side = 128
-    image, boxes, labels = draw_scene(side)
-    other = mirrored(boxes, side)
-    images = tf.constant(np.stack([image, image[:, ::-1]]))
-    y = {
-        "boxes": tf.constant(np.stack([boxes, other]) / side),
-        "labels": tf.constant(np.stack([labels, labels])),
-        "mask": tf.ones((2, 3), "bool"),
-    }
-    detector = build(2)
-    detector.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, 400)))
-    prepare_optimizer(detector)
-    step = build_train_step(detector, tf.distribute.get_strategy(), OptimizationConfig())
-    losses = []
-    for _ in range(400):
-        total, weight = step((images, y | some_draws(2, 3, side)))["loss"]
-        losses.append(float(total / weight))
-    print("losses", [round(x, 3) for x in losses[::50]], round(losses[-1], 3))
-    assert np.isfinite(losses).all() and losses[-1] < losses[0] / 4
-
-    found = detector.detections(detector(images, training=False), side, side, 0.5, 0.5, 10)
-    for i, wanted in enumerate((boxes, other)):
-        assert int(found["count"][i]) == 3
-        for box, label in zip(wanted, labels, strict=True):
-            overlaps = np.asarray(box_iou(found["boxes"][i, :3] * side, box))
-            assert overlaps.max() > 0.8
-            assert int(found["classes"][i, overlaps.argmax()]) == label
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, STEPS)
+    draws = partial(some_draws, 2, 3, SIDE)
+    check_overfit(build(2), shrinks=4, confidence=0.5, iou=0.5, rate=rate, draws=draws)

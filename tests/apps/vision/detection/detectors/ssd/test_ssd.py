@@ -8,12 +8,9 @@ import tensorflow as tf
 from apps.vision.detection.config import SSDConfig
 from apps.vision.detection.detectors.ssd.default_boxes import default_boxes, paper_shapes
 from apps.vision.detection.detectors.ssd.ssd import build_ssd
-from shared.common.config import OptimizationConfig
 from shared.common.errors import KerasuiteError
-from shared.engine.training.train_step import build_train_step, prepare_optimizer
 from shared.layers import ScaledL2Normalization
-from shared.losses import box_iou
-from tests.apps.vision.detection.detectors.scene import draw_scene, mirrored
+from tests.apps.vision.detection.detectors.scene import SIDE, check_overfit
 
 RANDOM = np.random.default_rng(0)
 
@@ -30,7 +27,7 @@ def box_count(height, width):
 
 
 def test_outputs_of_any_size():
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(1)
     ssd = build_ssd("test", 5)
     for height, width in ((64, 64), (32, 96), (320, 320)):
         outputs = ssd(some_images(2, height, width), training=True)
@@ -38,7 +35,8 @@ def test_outputs_of_any_size():
         assert outputs["offsets"].shape == (2, box_count(height, width), 4)
         # Before training every class is about as likely.
         scores = tf.nn.softmax(outputs["class_logits"])
-        assert np.abs(scores - 1 / 6).max() < 0.1
+        differences = np.abs(scores - 1 / 6)
+        assert differences.max() < 0.1 and differences.mean() < 0.02
 
 
 def test_every_default_box_sees_its_own_part():
@@ -108,6 +106,25 @@ def test_mixed_precision_answers_in_float32():
     # Nor did they have 16 bits on their way.
     logits = np.asarray(outputs["class_logits"])
     assert (np.asarray(tf.cast(tf.cast(logits, "bfloat16"), "float32")) != logits).mean() > 0.5
+
+
+def test_gradients_of_the_smallest_maps_are_finite_in_mixed_precision():
+    """A strided bfloat16 convolution of one cell has gradients of any size: see extra_features."""
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    ssd = build_ssd("test", 2, input_shape=(64, 64, 3))
+    kernels = [w.value for w in ssd.trainable_weights if w.path.startswith("extra")]
+
+    @tf.function(autograph=False)
+    def gradients(images):
+        with tf.GradientTape() as tape:
+            outputs = ssd(images, training=True)
+            loss = tf.reduce_mean(tf.square(outputs["class_logits"] - 1.0))
+        return tape.gradient(loss, kernels)
+
+    assert len(kernels) == 12
+    for _ in range(4):
+        for gradient in gradients(some_images(8, 64, 64)):
+            assert np.abs(gradient).max() < 1e3
 
 
 def test_mistakes_are_explained():
@@ -197,31 +214,5 @@ def test_weights_of_the_options_count():
 @pytest.mark.slow
 def test_overfits_two_images():
     keras.utils.set_random_seed(3)
-    side = 128
-    image, boxes, labels = draw_scene(side)
-    batch = (
-        tf.constant(np.stack([image, image[:, ::-1]])),
-        {
-            "boxes": tf.constant(np.stack([boxes, mirrored(boxes, side)]) / side),
-            "labels": tf.constant(np.stack([labels, labels])),
-            "mask": tf.ones((2, 3), "bool"),
-        },
-    )
-    ssd = build_ssd("test", 2, input_shape=(side, side, 3))
-    ssd.compile(keras.optimizers.Adam(3e-3))
-    prepare_optimizer(ssd)
-    step = build_train_step(ssd, tf.distribute.get_strategy(), OptimizationConfig())
-    losses = []
-    for _ in range(400):
-        total, weight = step(batch)["loss"]
-        losses.append(float(total / weight))
-    print("losses", [round(x, 3) for x in losses[::50]], round(losses[-1], 3))
-    assert np.isfinite(losses).all() and losses[-1] < losses[0] / 10
-
-    found = ssd.detections(ssd(batch[0], training=False), side, side, 0.5, 0.45, 300)
-    for i, wanted in enumerate((boxes, mirrored(boxes, side))):
-        assert int(found["count"][i]) == 3
-        for box, label in zip(wanted, labels, strict=True):
-            overlaps = np.asarray(box_iou(found["boxes"][i, :3] * side, box))
-            assert overlaps.max() > 0.8
-            assert int(found["classes"][i, overlaps.argmax()]) == label
+    ssd = build_ssd("test", 2, input_shape=(SIDE, SIDE, 3))
+    check_overfit(ssd, shrinks=10, confidence=0.5, iou=0.45)

@@ -21,11 +21,8 @@ from apps.vision.detection.detectors.yolo.anchor_points import (
 from apps.vision.detection.detectors.yolo.detection_loss import loss_sums
 from apps.vision.detection.detectors.yolo.task_aligned_assigner import assign
 from apps.vision.detection.detectors.yolo.yolo import build_yolo
-from shared.common.config import OptimizationConfig
 from shared.common.errors import KerasuiteError
-from shared.engine.training.train_step import build_train_step, prepare_optimizer
-from shared.losses import box_iou
-from tests.apps.vision.detection.detectors.scene import draw_scene, mirrored
+from tests.apps.vision.detection.detectors.scene import SIDE, check_overfit
 
 RANDOM = np.random.default_rng(0)
 
@@ -269,33 +266,7 @@ def test_the_mean_does_not_depend_on_how_a_batch_is_split():
 
 
 @pytest.mark.slow
-def test_overfits_one_image():
+def test_overfits_two_images():
     keras.utils.set_random_seed(3)
-    side = 128
-    image, boxes, labels = draw_scene(side)
-    batch = (
-        tf.constant(np.stack([image, image[:, ::-1]])),
-        {
-            "boxes": tf.constant(np.stack([boxes, mirrored(boxes, side)]) / side),
-            "labels": tf.constant(np.stack([labels, labels])),
-            "mask": tf.ones((2, 3), "bool"),
-        },
-    )
-    detector = build_yolo("test", 2, input_shape=(side, side, 3))
-    detector.compile(keras.optimizers.Adam(3e-3))
-    prepare_optimizer(detector)
-    step = build_train_step(detector, tf.distribute.get_strategy(), OptimizationConfig())
-    losses = []
-    for _ in range(400):
-        total, weight = step(batch)["loss"]
-        losses.append(float(total / weight))
-    print("losses", [round(x, 3) for x in losses[::50]], round(losses[-1], 3))
-    assert np.isfinite(losses).all() and losses[-1] < losses[0] / 4
-
-    found = detector.detections(detector(batch[0], training=False), side, side, 0.25, 0.7, 300)
-    for i, wanted in enumerate((boxes, mirrored(boxes, side))):
-        assert int(found["count"][i]) == 3
-        for box, label in zip(wanted, labels, strict=True):
-            overlaps = np.asarray(box_iou(found["boxes"][i, :3] * side, box))
-            assert overlaps.max() > 0.8
-            assert int(found["classes"][i, overlaps.argmax()]) == label
+    detector = build_yolo("test", 2, input_shape=(SIDE, SIDE, 3))
+    check_overfit(detector, shrinks=4, confidence=0.25, iou=0.7)
