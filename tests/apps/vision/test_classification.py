@@ -24,6 +24,7 @@ from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.engine.run import Run, load_best, open_run
 from shared.engine.training import train as training
+from shared.engine.training.checkpoint_clock import CheckpointClock
 from shared.engine.training.finish import write_evaluation
 from shared.image import image_file
 from shared.image.image_file import ImageFile
@@ -394,7 +395,9 @@ def test_a_handful_of_images_is_learnt_by_heart(tmp_path):
     assert none["probabilities"].shape == (0, 4) and none["labels"].shape[0] == 0
 
 
-def test_frozen_then_unfrozen(tmp_path):
+def test_frozen_then_unfrozen(tmp_path, monkeypatch):
+    # Each epoch ends with a checkpoint, however long the disk takes.
+    monkeypatch.setattr(CheckpointClock, "is_cheap", lambda clock: True)
     images = write_images(tmp_path / "data", {"a": 6, "b": 6})
     run = train(tmp_path / "run", images, epochs=3, keep=3, **{"model.freeze_epochs": 1})
     keras.utils.clear_session()
