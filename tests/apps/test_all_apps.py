@@ -23,6 +23,7 @@ from shared.engine.training.cpu_data_parallel import THREADS
 from shared.testing import app_test, worker_test
 from shared.testing.app_test import AppCase
 from shared.testing.processes import expect_success, kerasuite
+from tests.apps import c_client
 
 
 def write_digits(folder: Path) -> list[str]:
@@ -384,6 +385,29 @@ def test_exported_model_holds_config_and_card(exported):
     assert extra >= {"config.yaml", "README.md"}
     loaded = tf.saved_model.load(str(exported))
     assert "serving_default" in loaded.signatures
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory) -> Path:
+    return c_client.build(tmp_path_factory.mktemp("client") / "answer")
+
+
+@pytest.mark.slow
+def test_a_program_in_c_gives_the_same_answers(exported, client, tmp_path):
+    """It loads as TensorFlow Serving does: a session, and no Python."""
+    Image.new("RGB", (50, 40), (200, 90, 20)).save(tmp_path / "picture.png")
+    values = {"image_bytes": f"@{tmp_path / 'picture.png'}", "seed": "7"}
+    serve = tf.saved_model.load(str(exported)).signatures["serving_default"]
+    given = {
+        name: values.get(name, "the police") for name in c_client.serving_default(exported).inputs
+    }
+    tensors = {
+        "image_bytes": tf.constant([(tmp_path / "picture.png").read_bytes()]),
+        "seed": tf.constant([7], tf.int64),
+    }
+    expected = serve(**{name: tensors.get(name, tf.constant(["the police"])) for name in given})
+    for name, value in expected.items():
+        c_client.assert_same(c_client.answer(client, exported, name, given), value)
 
 
 def test_predict_with_corrupt_files_killed_and_resumed(case, exported, tmp_path):

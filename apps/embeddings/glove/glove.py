@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from apps.embeddings.glove.cooccurrence_file import MAX_BLOCK
 from apps.embeddings.glove.sequential_steps import as_if_sequential
-from apps.embeddings.glove.tile import TileMatrix, read_tile
+from apps.embeddings.glove.tile import read_tile
+from apps.embeddings.glove.tile_errors import TileErrors, weigh_errors
 
 
 class SideRows(NamedTuple):
@@ -111,10 +112,11 @@ class GloVe(keras.Model):
         """
         rate = tf.cast(self.optimizer.learning_rate, tf.float32)
         lanes, micro_steps, _ = batch["blocks"].shape
+        records = _split(batch["cooccurrences"], lanes * micro_steps)
         loss, count = tf.constant(0.0), tf.constant(0.0)
         for step in range(micro_steps):
             updates = [
-                self._tile(batch["blocks"][lane, step], batch["cooccurrences"][lane, step], rate)
+                self._tile(batch["blocks"][lane, step], records[lane * micro_steps + step], rate)
                 for lane in range(lanes)
             ]
             _add(self.word_side, _joined([update.words for update in updates]))
@@ -186,21 +188,17 @@ def train_tile(
     biases = tf.gather(b, tile.rows) + tf.gather(b_, tile.columns)
     errors = tile.inner_products(w, w_) + biases - tf.math.log(x)
     weights = tf.minimum(1.0, (x / x_max) ** alpha)
-    weighted_errors = tile.matrix(weights * errors)
+    weighted_errors = weigh_errors(tile, weights, errors)
     return TileUpdate(
-        _update(words, contexts, weights, weighted_errors, rate),
-        _update(contexts, words, weights, weighted_errors.transpose(), rate),
+        _update(words, contexts, weighted_errors, rate),
+        _update(contexts, words, weighted_errors.transpose(), rate),
         loss=tf.reduce_sum(weights * tf.square(errors)) / 2,
         count=tf.cast(tf.size(x), tf.float32),
     )
 
 
 def _update(
-    own: SideRows,
-    other: SideRows,
-    weights: tf.Tensor,
-    weighted_errors: TileMatrix,
-    rate: tf.Tensor,
+    own: SideRows, other: SideRows, weighted_errors: TileErrors, rate: tf.Tensor
 ) -> SideRows:
     """A step of AdaGrad for one side of a tile.
 
@@ -208,28 +206,30 @@ def _update(
     """
     # The derivative of an error by [w, b] is [w~, 1].
     partners = tf.concat([other.vectors[:, :-1], tf.ones_like(other.vectors[:, :1])], 1)
-    gradient = weighted_errors.matmul(partners)
+    gradient = weighted_errors.matrix.matmul(partners)
     rates = rate * tf.math.rsqrt(own.accumulators)
     step = -rates * gradient
-    step = as_if_sequential(step, rates, partners, weights, weighted_errors.tile)
-    return SideRows(own.rows, step, _squares(partners, weights, weighted_errors, rate))
+    step = as_if_sequential(step, rates, partners, weighted_errors)
+    return SideRows(own.rows, step, _squares(partners, weighted_errors, rate))
 
 
-def _squares(
-    partners: tf.Tensor, weights: tf.Tensor, weighted_errors: TileMatrix, rate: tf.Tensor
-) -> tf.Tensor:
+def _squares(partners: tf.Tensor, weighted_errors: TileErrors, rate: tf.Tensor) -> tf.Tensor:
     """Sums of the squared gradients of single co-occurrences, float32 (R, D + 1), nearly.
 
     A row's squared errors are multiplied by the mean squares of the tile's partners, in place of
     two more products of matrices: only the accumulators of the most frequent words ever leave the
     neighbourhood of 1.
     """
-    tile = weighted_errors.tile
-    mass = tile.transpose().row_sums(weights)
+    mass = weighted_errors.column_sums.weights
     # The last element of a partner is 1.
     squares = tf.linalg.matvec(tf.square(partners), mass, transpose_a=True)
     mean_squares = tf.math.divide_no_nan(squares, squares[-1])
-    return tile.row_sums(tf.square(rate * weighted_errors.values))[:, None] * mean_squares
+    return tf.square(rate) * weighted_errors.row_sums.squared_errors[:, None] * mean_squares
+
+
+def _split(records: tf.RaggedTensor, tiles: int) -> list[tf.Tensor]:
+    """The records of each tile, lane by lane, in one operation."""
+    return tf.split(records.flat_values, records.values.row_lengths(), num=tiles)
 
 
 def _read(side: dict, first: tf.Tensor, count: tf.Tensor) -> SideRows:

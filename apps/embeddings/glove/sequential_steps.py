@@ -41,7 +41,7 @@ Measurement. 100 numbers a word, 3 iterations over the 30 million co-occurrences
 
 import tensorflow as tf
 
-from apps.embeddings.glove.tile import Tile
+from apps.embeddings.glove.tile_errors import TileErrors
 
 # Bounds of the share of an error that one step removes: 0 would divide by zero, and from 1 on a
 # single step overshoots.
@@ -49,7 +49,7 @@ MIN_SHARE, MAX_SHARE = 1e-6, 1 - 1e-6
 
 
 def as_if_sequential(
-    steps: tf.Tensor, rates: tf.Tensor, partners: tf.Tensor, weights: tf.Tensor, tile: Tile
+    steps: tf.Tensor, rates: tf.Tensor, partners: tf.Tensor, weighted_errors: TileErrors
 ) -> tf.Tensor:
     """Shortens the steps of the rows of a tile.
 
@@ -57,21 +57,21 @@ def as_if_sequential(
         steps: float32 (R, D + 1). Sums of the steps of each row's co-occurrences.
         rates: float32 (R, D + 1). Learning rates, AdaGrad's divisor included.
         partners: float32 (C, D + 1). Vectors p along which the columns move the rows.
-        weights: float32 (N,). Weight f(x) of each co-occurrence.
-        tile: the co-occurrences.
+        weighted_errors: of the co-occurrences.
 
     Returns:
         float32 (R, D + 1).
     """
-    mass = tile.transpose().row_sums(weights)
+    mass = weighted_errors.column_sums.weights
     mean = tf.math.l2_normalize(tf.linalg.matvec(partners, mass, transpose_a=True))
     along = tf.square(tf.linalg.matvec(partners, mean))
     across = tf.nn.relu(tf.reduce_sum(tf.square(partners), 1) - along)
 
-    curvatures = weights[:, None] * tf.gather(tf.stack([along, across / 2], 1), tile.columns)
-    sums = tile.row_sums(tf.concat([curvatures, tf.ones_like(curvatures[:, :1])], 1))
-    curvatures = tf.reduce_mean(rates, 1, keepdims=True) * sums[:, :2]
-    shares = sequential_share(curvatures, count=sums[:, 2:])
+    tile = weighted_errors.tile
+    curvatures = tf.gather(tf.stack([along, across / 2], 1), tile.columns)
+    curvatures = tile.row_sums(weighted_errors.weights[:, None] * curvatures)
+    curvatures = tf.reduce_mean(rates, 1, keepdims=True) * curvatures
+    shares = sequential_share(curvatures, count=weighted_errors.row_sums.count[:, None])
     share_along, share_across = shares[:, :1], shares[:, 1:]
 
     # What is split is the sum of the gradients, to which R has not been applied.

@@ -1,0 +1,71 @@
+"""Builds and runs docs/pages/examples/answer.c, a client in C of every SavedModel."""
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_text
+from tensorflow.core.protobuf import saved_model_pb2
+
+SOURCE = Path(__file__).parents[2] / "docs" / "pages" / "examples" / "answer.c"
+LIBRARIES = ("-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2")
+
+
+def build(program: Path) -> Path:
+    """Compiles the client against the libraries of TensorFlow's wheel."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler (cc)")
+    wheel = Path(tf.__file__).parent
+    command = ["cc", "-O1", "-Wall", "-Werror", SOURCE, "-o", program, f"-I{wheel / 'include'}"]
+    subprocess.run(
+        [*command, f"-L{wheel}", *LIBRARIES, f"-Wl,-rpath,{wheel}"], check=True, timeout=120
+    )
+    return program
+
+
+@functools.cache
+def text_libraries() -> list[str]:
+    """The libraries with the operations of tensorflow-text."""
+    return sorted(map(str, Path(tensorflow_text.__file__).parent.glob("python/ops/*.so")))
+
+
+def serving_default(model: Path):
+    """The signature of that name, with the names of its tensors in the graph."""
+    saved = saved_model_pb2.SavedModel.FromString((model / "saved_model.pb").read_bytes())
+    return saved.meta_graphs[0].signature_def["serving_default"]
+
+
+def answer(program: Path, model: Path, output: str, inputs: dict[str, str]) -> bytes:
+    """The values of one output of `serving_default`, each followed by a line end.
+
+    Args:
+        program: path of the client.
+        model: folder of the SavedModel.
+        output: name of the output.
+        inputs: by name; "@" before the path of a file, or text, or a whole number.
+    """
+    signature, words = serving_default(model), []
+    for name, value in inputs.items():
+        tensor = signature.inputs[name]
+        number = ":int64" if tensor.dtype == tf.int64.as_datatype_enum else ""
+        words.append(f"{tensor.name.removesuffix(':0')}{number}={value}")
+    done = subprocess.run(
+        [program, model, signature.outputs[output].name, *words, *text_libraries()],
+        capture_output=True, timeout=120, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def assert_same(printed: bytes, expected: tf.Tensor) -> None:
+    """Compares what the client printed with what TensorFlow answers in Python."""
+    if expected.dtype == tf.string:
+        assert printed == b"".join(value + b"\n" for value in expected.numpy().ravel())
+    else:
+        numbers = np.array([float(line) for line in printed.split()])
+        np.testing.assert_allclose(numbers, np.ravel(expected).astype(float), rtol=1e-4, atol=1e-5)
