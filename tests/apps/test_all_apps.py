@@ -1,5 +1,6 @@
 """The checks that every application must pass, with its `test` preset."""
 
+import base64
 import dataclasses
 import html
 import io
@@ -382,9 +383,28 @@ def test_evaluate_gives_the_metrics_of_the_training(case, trained):
 
 def test_exported_model_holds_config_and_card(exported):
     extra = {path.name for path in (exported / "assets.extra").iterdir()}
-    assert extra >= {"config.yaml", "README.md"}
-    loaded = tf.saved_model.load(str(exported))
-    assert "serving_default" in loaded.signatures
+    assert extra >= {"config.yaml", "README.md", "request.json"}
+    request = json.loads((exported / "assets.extra" / "request.json").read_text(encoding="utf-8"))
+    serve = tf.saved_model.load(str(exported)).signatures["serving_default"]
+    answer = serve(**_tensors_of(request))
+    assert all(len(value) == 1 for value in answer.values())
+
+
+def _tensors_of(request: dict) -> dict[str, tf.Tensor]:
+    """The inputs of a request, decoded as TensorFlow Serving documents it."""
+    if "inputs" in request:
+        columns = request["inputs"]
+    else:
+        rows = request["instances"]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return {
+        name: tf.constant(
+            [base64.b64decode(v["b64"]) if isinstance(v, dict) else v for v in values],
+            # JSON has no widths of numbers; the signature has.
+            tf.int64 if isinstance(values[0], int) else None,
+        )
+        for name, values in columns.items()
+    }
 
 
 @pytest.fixture(scope="module")

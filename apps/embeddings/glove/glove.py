@@ -208,9 +208,8 @@ def _update(
     partners = tf.concat([other.vectors[:, :-1], tf.ones_like(other.vectors[:, :1])], 1)
     gradient = weighted_errors.matrix.matmul(partners)
     rates = rate * tf.math.rsqrt(own.accumulators)
-    step = -rates * gradient
-    step = as_if_sequential(step, rates, partners, weighted_errors)
-    return SideRows(own.rows, step, _squares(partners, weighted_errors, rate))
+    gradient = as_if_sequential(gradient, rates, partners, weighted_errors)
+    return SideRows(own.rows, -rates * gradient, _squares(partners, weighted_errors, rate))
 
 
 def _squares(partners: tf.Tensor, weighted_errors: TileErrors, rate: tf.Tensor) -> tf.Tensor:

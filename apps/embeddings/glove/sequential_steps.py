@@ -21,9 +21,9 @@ once n times as far, which diverges if n h > 2: their sum is to be multiplied by
 
 If all partners were orthogonal, no step would change another one's error, and the sum would be
 right as it is. Real partners lie between. They have much in common, so that along their mean m
-(of length 1, weighted by f) they repeat each other, and across it hardly. The steps are therefore
-split into both parts, and each is shortened by its own curvature: sums over the co-occurrences of
-the row, with R taken as its mean r,
+(of length 1, weighted by f) they repeat each other, and across it hardly. The sum of the gradients,
+to which R has not been applied yet, is therefore split into both parts, and each is shortened by
+its own curvature: sums over the co-occurrences of the row, with R taken as its mean r,
 
     n h along  = r sum f (p . m)^2
     n h across = r sum f (|p|^2 - (p . m)^2) / 2.
@@ -49,12 +49,12 @@ MIN_SHARE, MAX_SHARE = 1e-6, 1 - 1e-6
 
 
 def as_if_sequential(
-    steps: tf.Tensor, rates: tf.Tensor, partners: tf.Tensor, weighted_errors: TileErrors
+    gradients: tf.Tensor, rates: tf.Tensor, partners: tf.Tensor, weighted_errors: TileErrors
 ) -> tf.Tensor:
-    """Shortens the steps of the rows of a tile.
+    """Shortens the gradients of the rows of a tile.
 
     Args:
-        steps: float32 (R, D + 1). Sums of the steps of each row's co-occurrences.
+        gradients: float32 (R, D + 1). Sums over each row's co-occurrences.
         rates: float32 (R, D + 1). Learning rates, AdaGrad's divisor included.
         partners: float32 (C, D + 1). Vectors p along which the columns move the rows.
         weighted_errors: of the co-occurrences.
@@ -74,9 +74,8 @@ def as_if_sequential(
     shares = sequential_share(curvatures, count=weighted_errors.row_sums.count[:, None])
     share_along, share_across = shares[:, :1], shares[:, 1:]
 
-    # What is split is the sum of the gradients, to which R has not been applied.
-    steps_along = rates * tf.linalg.matvec(steps / rates, mean)[:, None] * mean
-    return share_across * steps + (share_along - share_across) * steps_along
+    lengths_along = tf.linalg.matvec(gradients, mean)[:, None]
+    return share_across * gradients + (share_along - share_across) * lengths_along * mean
 
 
 def sequential_share(curvature: tf.Tensor, count: tf.Tensor) -> tf.Tensor:

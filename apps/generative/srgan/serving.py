@@ -95,8 +95,8 @@ class SuperResolutionServing(NetworkServing):
 
 
 USAGE = """\
-`request.json`; images may be JPEG, PNG, GIF, BMP or WebP of unequal sizes, and a whole image has
-to fit into memory:
+A request is of this form; images may be JPEG, PNG, GIF, BMP or WebP of unequal sizes, and a whole
+image has to fit into memory:
 
 ```json
 {"instances": [{"image_bytes": {"b64": "..."}}]}

@@ -151,7 +151,7 @@ class DetectorServing(NetworkServing):
 
 
 USAGE = """\
-`request.json`, for `serving_default`, with the thresholds that the export was made with:
+A request for `serving_default`, with the thresholds that the export was made with:
 
 ```json
 {"instances": [{"image_bytes": {"b64": "..."}}]}

@@ -3,6 +3,7 @@
     saved_models/<task>/<name>/<version>/
         saved_model.pb, variables/, assets/      what TensorFlow and TensorFlow Serving read
         assets.extra/config.yaml, README.md      the run's configuration and the model card
+        assets.extra/request.json                a request to TensorFlow Serving
         assets.extra/...                         labels, vocabularies: `extra_assets()`
 
 Everything is written to a temporary folder beside the target, verified (see `verification.py`)
@@ -28,8 +29,9 @@ from shared.engine.saved_model.export_target import (
     clean_failure,
     version_folder,
 )
+from shared.engine.saved_model.rest_request import example_request
 from shared.engine.saved_model.saved_models import EXTRA
-from shared.engine.saved_model.verification import verify
+from shared.engine.saved_model.verification import Examples, verify
 from shared.engine.training.card import card_text
 
 TOLERANCES = {"float32": 1e-4, "mixed_float16": 1e-2, "mixed_bfloat16": 5e-2}
@@ -70,6 +72,7 @@ def export(
     modules = app.serving(run, model)
     parents = {key: base / (f"{name}-{key}" if key else name) for key in modules}
     targets = {key: version_folder(parent, version) for key, parent in parents.items()}
+    tolerance, jobs = TOLERANCES[run.config.precision], []
     with clean_failure(base, parents.values()), contextlib.ExitStack() as stack:
         # All are complete and proven before the stack renames the first.
         folders = {key: stack.enter_context(atomic_folder(targets[key])) for key in modules}
@@ -77,9 +80,10 @@ def export(
             _write_saved_model(module.for_inference(), folders[key])
             figures = metrics_of(run) if metrics is None else metrics
             card = card_text(app, run, figures, {key: module}, targets={key: targets[key]})
-            _write_extra(run, module, card, folders[key] / EXTRA)
-        tolerance = TOLERANCES[run.config.precision]
-        verify([(folders[key], module, tolerance) for key, module in modules.items()])
+            examples = module.examples()
+            _write_extra(run, module, card, examples, folders[key] / EXTRA)
+            jobs.append((folders[key], module, examples, tolerance))
+        verify(jobs)
     return targets
 
 
@@ -119,9 +123,13 @@ def _concrete(specs: Mapping[str, tf.TensorSpec], function: Callable) -> Any:
     return tf.function(signature, autograph=False).get_concrete_function(**named)
 
 
-def _write_extra(run: Run, module: ServingModule, card: str, folder: Path) -> None:
+def _write_extra(
+    run: Run, module: ServingModule, card: str, examples: Examples, folder: Path
+) -> None:
     configs.save(run.config, folder / "config.yaml")
     write_text(folder / "README.md", card)
+    specs, _ = module.signatures()["serving_default"]
+    write_text(folder / "request.json", f"{example_request(specs, examples['serving_default'])}\n")
     for name, text in module.extra_assets().items():
         write_text(folder / name, text)
 

@@ -17,19 +17,26 @@ from shared.common.files import write_json
 from shared.engine.app import ServingModule
 from shared.engine.saved_model import verify_export
 
+# Inputs of each signature, see `ServingModule.examples`.
+Examples = dict[str, dict[str, Any]]
 
-def verify(jobs: list[tuple[Path, ServingModule, float]]) -> None:
+
+def verify(jobs: list[tuple[Path, ServingModule, Examples, float]]) -> None:
     """Loads SavedModels in one fresh process and compares them with their live functions.
 
     Args:
-        jobs: (folder, module, tolerance) of each SavedModel.
+        jobs: (folder, module, its examples, tolerance) of each SavedModel.
 
     Raises:
         KerasuiteError: if one cannot be loaded or answers otherwise.
     """
     described = [
-        {"folder": str(folder.absolute()), "tolerance": tolerance, "signatures": _cases(module)}
-        for folder, module, tolerance in jobs
+        {
+            "folder": str(folder.absolute()),
+            "tolerance": tolerance,
+            "signatures": _cases(module, examples),
+        }
+        for folder, module, examples, tolerance in jobs
     ]
     require_no_problems(Path(verify_export.__file__), described)
 
@@ -71,8 +78,7 @@ def _bare_environment() -> dict[str, str]:
     return environment | {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
-def _cases(module: ServingModule) -> dict[str, dict[str, dict[str, str]]]:
-    examples = module.examples()
+def _cases(module: ServingModule, examples: Examples) -> dict[str, dict[str, dict[str, str]]]:
     return {
         name: _case(specs, function, examples[name])
         for name, (specs, function) in module.signatures().items()

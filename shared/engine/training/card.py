@@ -1,7 +1,6 @@
 """Model cards: what a model is, how good it is and how to go on with it, in Markdown."""
 
 import html
-import json
 import platform
 import shlex
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,8 @@ from shared.common.environment import PACKAGES, installed_version
 from shared.common.files import plain, printable, write_text
 from shared.engine.app import LAST_EPOCH, App, ServingModule
 from shared.engine.run import Run
+from shared.engine.saved_model.rest_request import request_body
+from shared.engine.saved_model.saved_models import EXTRA
 from shared.engine.training.next_steps import name_of, next_commands, typed, usual_target
 
 if TYPE_CHECKING:
@@ -174,7 +175,8 @@ project's code:
 saved_model_cli show --dir {version} --all
 tensorflow_model_server --rest_api_port=8501 \\
   --model_name={shlex.quote(name)} --model_base_path="$(realpath {base})"
-curl -X POST http://localhost:8501/v1/models/{quote(name)}:predict -d @request.json
+curl -X POST http://localhost:8501/v1/models/{quote(name)}:predict \\
+  -d @{typed(folder / EXTRA / "request.json")}
 ```""",
         "\n\n".join(_usage(module) for module in modules.values()),
         f"""\
@@ -199,17 +201,12 @@ def _signatures(module: ServingModule) -> str:
 
 
 def _usage(module: ServingModule) -> str:
-    return module.usage() or f"`request.json`:\n\n```json\n{_request(module)}\n```"
+    return module.usage() or f"A request is of this form:\n\n```json\n{_request(module)}\n```"
 
 
 def _request(module: ServingModule) -> str:
-    """A REST body; a signature with a scalar input takes columns instead of rows."""
     specs, _ = module.signatures()["serving_default"]
-    row = {key: _placeholder(key, spec) for key, spec in specs.items()}
-    if all(spec.shape.rank for spec in specs.values()):
-        return json.dumps({"instances": [row]})
-    columns = {key: [row[key]] if specs[key].shape.rank else row[key] for key in row}
-    return json.dumps({"inputs": columns})
+    return request_body(specs, {key: _placeholder(key, spec) for key, spec in specs.items()})
 
 
 def _placeholder(name: str, spec: "tf.TensorSpec") -> Any:

@@ -287,4 +287,4 @@ def test_a_wrong_export_is_noticed(toy):
         toy_detector.lively_detector(seed=5), serving.config, path.parent
     )
     with pytest.raises(KerasuiteError, match="does not answer as the model does"):
-        verify([(path, other, 1e-4)])
+        verify([(path, other, other.examples(), 1e-4)])

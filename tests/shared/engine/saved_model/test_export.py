@@ -56,7 +56,7 @@ def test_layout(exported):
     assert folder.parts[-4:] == ("saved_models", "toy-tag", "words", "1")
     assert os.listdir(folder.parent) == ["1"]
     extra = sorted(file.name for file in (folder / "assets.extra").iterdir())
-    assert extra == ["README.md", "config.yaml", "labels.txt"]
+    assert extra == ["README.md", "config.yaml", "labels.txt", "request.json"]
     assert (folder / "assets.extra" / "labels.txt").read_text().split() == TAGS
     assert os.listdir(folder / "assets") == ["words.txt"]
     card = (folder / "assets.extra" / "README.md").read_text()

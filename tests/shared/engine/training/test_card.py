@@ -107,7 +107,7 @@ def test_bytes_are_base64_and_scalars_need_columns(made):
     text = card_text(ToyApp(), run, {}, {"": WithScalar()})
     assert '{"inputs": {"token": ["..."], "k": 1}}' in text
     text = card_text(ToyApp(), run, {}, {"": WithUsage()})
-    assert "Call it like this." in text and "request.json`:" not in text
+    assert "Call it like this." in text and "of this form" not in text
 
 
 def test_a_pipe_in_a_value_does_not_break_the_table(made):
