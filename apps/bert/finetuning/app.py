@@ -153,7 +153,7 @@ class FinetuneApp(App):
             paths = [variable.path for variable in model.trainable_variables]
             layers = encoder_shape(run).num_layers
             factors = layer_factors(paths, layers, config.head.layer_decay)
-            scale_rates(optimizer, factors, config.head.scale_weight_decay)
+            scale_rates(optimizer, factors)
         model.compile(optimizer=optimizer)
         return model
 

