@@ -129,7 +129,7 @@ def _write_extra(
     configs.save(run.config, folder / "config.yaml")
     write_text(folder / "README.md", card)
     specs, _ = module.signatures()["serving_default"]
-    write_text(folder / "request.json", f"{example_request(specs, examples['serving_default'])}\n")
+    write_text(folder / "request.json", f"{example_request(specs, examples)}\n")
     for name, text in module.extra_assets().items():
         write_text(folder / name, text)
 

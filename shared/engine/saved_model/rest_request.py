@@ -28,20 +28,30 @@ def request_body(specs: Mapping[str, tf.TensorSpec], row: Mapping[str, Any]) -> 
     return json.dumps({"inputs": columns}, ensure_ascii=False)
 
 
-def example_request(specs: Mapping[str, tf.TensorSpec], example: Mapping[str, Any]) -> str:
-    """A complete request with one row of an example of `ServingModule.examples`.
+def example_request(
+    specs: Mapping[str, tf.TensorSpec], examples: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """A complete request with one row of the examples of `ServingModule.examples`.
 
     Args:
         specs: of the inputs of `serving_default`.
-        example: value of each input, batches of any size.
+        examples: inputs of each signature; another signature lends its own where the first has no
+            rows.
     """
-    batches = {key: np.asarray(example[key]) for key, spec in specs.items() if spec.shape.rank}
-    count = len(next(iter(batches.values())))
+    lent = (example for example in examples.values() if specs.keys() <= example.keys())
+    by_use = [examples["serving_default"], *lent]
+    example = next((each for each in by_use if _rows(specs, each)), by_use[0])
     # An empty text is a good test of a model and a poor example of a request.
-    full = (i for i in range(count) if all(_is_full(value[i]) for value in batches.values()))
-    chosen = next(full, 0)
-    row = {key: batches[key][chosen] if key in batches else example[key] for key in specs}
+    rows = _rows(specs, example)
+    row = next((row for row in rows if all(map(_is_full, row.values()))), rows[0])
     return request_body(specs, {key: _json(key, value) for key, value in row.items()})
+
+
+def _rows(specs: Mapping[str, tf.TensorSpec], example: Mapping[str, Any]) -> list[dict[str, Any]]:
+    batches = {key: np.asarray(example[key]) for key, spec in specs.items() if spec.shape.rank}
+    scalars = {key: example[key] for key in specs if key not in batches}
+    count = min(map(len, batches.values()))
+    return [{key: value[i] for key, value in batches.items()} | scalars for i in range(count)]
 
 
 def _is_full(value: Any) -> bool:
