@@ -1,5 +1,7 @@
 """Against PyTorch and transformers themselves (`pip install -e '.[oracle]'`), both ways."""
 
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +12,8 @@ from tests.apps.language.checkpoint.random_gpt2 import CONFIG, WORDS, write_gpt2
 from tests.apps.language.test_lm_app import expect
 from tests.in_process import run_command
 
+# PyTorch's compiler, which is not used here: its library ends a process that has TensorFlow's.
+sys.modules.setdefault("triton", None)
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra `oracle`)")
 transformers = pytest.importorskip(
     "transformers", reason="transformers is not installed (extra `oracle`)"
