@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -205,6 +207,20 @@ def test_a_text_is_evaluated_as_the_truth_does(run, truth, tmp_path):
     assert "was imported and has no text of its own" in error_of("evaluate", folder)
 
 
+WITH_TENSORFLOW_ALONE = """
+import sys
+import tensorflow as tf
+loaded = tf.saved_model.load(sys.argv[1])
+options = {"max_tokens": tf.constant(6), "top_k": tf.constant(1)}
+found = loaded.signatures["with_options"](
+    prompt=tf.constant([sys.argv[2]]), seed=tf.constant([1], tf.int64),
+    temperature=tf.constant(0.0), top_p=tf.constant(1.0), **options,
+)
+assert not {"tensorflow_text", "shared", "apps"} & set(sys.modules)
+sys.stdout.buffer.write(found["text"][0].numpy())
+"""
+
+
 @pytest.mark.slow
 def test_the_exported_model_writes_and_scores_as_the_truth_does(run, truth, tmp_path):
     folder, _, tokenizer, _ = run
@@ -215,6 +231,12 @@ def test_the_exported_model_writes_and_scores_as_the_truth_does(run, truth, tmp_
         "--max-tokens", 6,
     ))  # fmt: skip
     assert text and done.stdout == f"{shown('in the' + text)}\n"
+    (export,) = folder.glob("export/**/saved_model.pb")
+    alone = subprocess.run(
+        [sys.executable, "-c", WITH_TENSORFLOW_ALONE, export.parent, "in the"],
+        capture_output=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert alone.stdout.decode() == text
     (tmp_path / "a.txt").write_text("in the other house")
     expect(run_command("lm", "score", folder, tmp_path / "a.txt", "--output", tmp_path / "out"))
     logs = log_probabilities(truth, tokenizer, "in the other house")
