@@ -18,7 +18,6 @@ from apps.bert.checkpoint.tokenizer_files import (
     settings_of,
 )
 from apps.bert.checkpoint.vocabulary_files import (
-    SETTINGS,
     VOCABULARY,
     read_vocabulary,
     read_vocabulary_file,
@@ -32,6 +31,7 @@ from shared.common.errors import KerasuiteError
 from shared.common.files import read_json, write_text
 from shared.common.messages import warn
 from shared.engine.run import Run, load_init
+from shared.text.added_tokens import SETTINGS
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 from shared.text.wordpiece_training import learn_wordpiece
 

@@ -22,9 +22,10 @@ from apps.language.transformer_language_model import TransformerLanguageModel
 from apps.language.windows import EvaluationWindows, TrainingWindows
 from shared.common import stream
 from shared.common.checksums import verify_checksum
+from shared.common.errors import KerasuiteError
 from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import App
-from shared.engine.run import Run
+from shared.engine.run import Run, load_init
 from shared.engine.training.optimizer import build_optimizer
 from shared.text.token_file import open_tokens
 
@@ -83,6 +84,11 @@ class LanguageApp(App):
     def _validation_text(self, run: Run) -> tuple[np.ndarray, TextSize]:
         if self._other_text is not None:
             return self._other_text
+        if VALIDATION not in run.artifacts:
+            raise KerasuiteError(
+                f"{run.folder}: was imported and has no text of its own; name text files to "
+                f"evaluate it on"
+            )
         size = data.text_size(run.artifacts[VALIDATION])
         return open_tokens(run.folder / data.TOKENS[VALIDATION]), size
 
@@ -116,6 +122,9 @@ class LanguageApp(App):
         self._model = model
         return model
 
+    def init_weights(self, run: Run, model: keras.Model) -> None:
+        load_init(run, model, first_positions)
+
     # === Results ===
 
     def evaluator(self, run: Run) -> LanguageEvaluator:
@@ -147,3 +156,10 @@ def model_class_of(config: LanguageConfig) -> type[LanguageModel]:
     """The class of the network of a configuration."""
     is_transformer = config.model.architecture == "transformer"
     return TransformerLanguageModel if is_transformer else RecurrentLanguageModel
+
+
+def first_positions(variable: keras.Variable, found: keras.Variable):
+    """The first rows of learned positions, for a model with shorter windows; None for others."""
+    length = variable.shape[0]
+    is_positions = variable.path.endswith("positions/positions/embeddings")
+    return found[:length] if is_positions and found.shape[0] > length else None

@@ -1,11 +1,13 @@
 """Commands of `kerasuite lm`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from apps.language.config import LanguageConfig
 from shared.engine import options, verbs
+from shared.engine.load_app import load_module
 from shared.engine.task_commands import TaskCommands
 
 APP = "apps.language.app:LanguageApp"
@@ -58,6 +60,31 @@ commands.add_check(
     "Report what is in a text and what is wrong with it.",
     only=("text", "tokens"),
 )
+
+
+@commands.command(name="import")
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A folder with a GPT-2 of Hugging Face, or hf:ORG/NAME.", metavar="SOURCE"
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", help="New folder.")],
+):
+    """Read a GPT-2 checkpoint and leave a run folder, as if it had been trained here."""
+    tools = load_module("apps.language.checkpoint.tools")
+    tools.import_checkpoint(APP, source, output)
+
+
+@commands.command(name="export-hf")
+def export_hf(
+    run: options.RunFolder,
+    output: Annotated[Path, typer.Option("--output", help="New folder.")],
+):
+    """Write a run that began with an imported GPT-2 as a Hugging Face folder."""
+    tools = load_module("apps.language.checkpoint.tools")
+    tools.export_hugging_face(APP, run, output)
 
 
 @commands.command()

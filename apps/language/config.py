@@ -33,8 +33,10 @@ class TextConfig:
 class VocabularyConfig:
     """Vocabulary."""
 
-    vocabulary: Literal["char", "word", "unigram", "bpe"] = option(
-        "char", "Kind of token: characters, words between white space, or subwords."
+    vocabulary: Literal["char", "word", "unigram", "bpe", "byte-bpe"] = option(
+        "char",
+        "Kind of token: characters, words between white space, subwords, or GPT-2's bytes, which "
+        "only --init brings.",
     )
     vocabulary_size: int = option(8000, "Largest number of tokens.", ge=8)
 
@@ -57,6 +59,13 @@ class ModelConfig:
     )  # fmt: skip
     positions: Literal["learned", "sinusoidal", "rotary"] = option(
         "learned", "Transformer: kind of position encoding.", used_with=TRANSFORMER
+    )
+    activation: Literal["gelu", "gelu_tanh", "relu"] = option(
+        "gelu", "Transformer: activation; `gelu_tanh` is the approximation that GPT-2 has.",
+        used_with=TRANSFORMER,
+    )  # fmt: skip
+    epsilon: float = option(
+        1e-5, "Transformer: epsilon of the layer normalisations.", used_with=TRANSFORMER, gt=0
     )
 
 
@@ -140,7 +149,13 @@ class LanguageConfig(RunConfig):
             "learning_rate": 6e-4,
             "text": {"sequence_length": 1024},
             "tokens": {"vocabulary": "bpe", "vocabulary_size": 50257},
-            "model": {"num_layers": 12, "hidden_dim": 768, "num_heads": 12, "dropout": 0.1},
+            "model": {
+                "num_layers": 12,
+                "hidden_dim": 768,
+                "num_heads": 12,
+                "activation": "gelu_tanh",
+                "dropout": 0.1,
+            },
             "optimization": {"weight_decay": 0.1, "final_learning_rate": 0.1},
         },
     }

@@ -138,12 +138,12 @@ def make_tokenizer(config: LanguageConfig, texts: Texts, folder: Path) -> Tokeni
 
 
 def resolved_with_init(config: LanguageConfig) -> LanguageConfig:
-    """The configuration of a run with --init: with the vocabulary of the other run.
+    """The configuration of a run with --init: with the vocabulary and the network of the other run.
 
-    Its weights mean nothing with other tokens. Warns of options that say otherwise.
+    Its weights mean nothing with others. Warns of options that say otherwise.
 
     Raises:
-        KerasuiteError: if --init has no vocabulary.
+        KerasuiteError: if --init has no vocabulary, or less positions than windows have tokens.
     """
     if not config.init:
         return config
@@ -153,11 +153,31 @@ def resolved_with_init(config: LanguageConfig) -> LanguageConfig:
             f"--init {config.init}: no config.yaml is there, and so no vocabulary of its weights; "
             f"give the folder of a run of this task"
         )
-    theirs = configs.load(LanguageConfig, file).tokens
-    config, unused = configs.inherit_group(config, "tokens", theirs)
-    if unused:
-        warn(f"--init {config.init}: brings its vocabulary; not used: {', '.join(unused)}")
+    theirs = configs.load(LanguageConfig, file)
+    config, unused = configs.inherit_group(config, "tokens", theirs.tokens)
+    config, more = configs.inherit_group(config, "model", theirs.model, keep=("dropout",))
+    if unused := [*unused, *more]:
+        warn(
+            f"--init {config.init}: brings its vocabulary and network; not used: "
+            f"{', '.join(unused)}"
+        )
+    if config.model.architecture == "transformer" and config.model.positions == "learned":
+        _check_positions(config, theirs.text.sequence_length)
     return config
+
+
+def _check_positions(config: LanguageConfig, positions: int) -> None:
+    length = config.text.sequence_length
+    if length > positions:
+        raise KerasuiteError(
+            f"--sequence-length {length}: the model of --init {config.init} has learned "
+            f"{positions:,} positions; lower it"
+        )
+    if length < positions:
+        warn(
+            f"--init {config.init}: of its {positions:,} positions the first {length} are used "
+            f"(--sequence-length), and the model will see no further back"
+        )
 
 
 def _init_folder(config: LanguageConfig) -> Path:

@@ -16,9 +16,11 @@ from shared.common.files import atomic_path
 from shared.text.special_tokens import END, UNK
 from shared.text.string_tensors import as_strings
 from shared.text.token_file import TOKEN
+from shared.text.unicode_classes import white_space
 
 # Characters that are tokenised together.
 CHUNK = 1 << 18
+WHITE_SPACE = white_space()
 
 
 @dataclasses.dataclass
@@ -55,7 +57,7 @@ def encode(pieces: Iterable[Piece], tokenizer: Tokenizer, size: TextSize) -> Ite
         size: is filled with the size of the text.
     """
     yield np.array([END], TOKEN)
-    for chunk in _chunks(pieces):
+    for chunk in _chunks(_before_white_space(pieces)):
         for piece in chunk:
             size.add(piece)
         tokens = tokenizer(as_strings(piece.text for piece in chunk))
@@ -66,6 +68,19 @@ def encode(pieces: Iterable[Piece], tokenizer: Tokenizer, size: TextSize) -> Ite
         size.tokens += len(row)
         size.unknown += int((row == UNK).sum())
         yield row
+
+
+def _before_white_space(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The same text in pieces that end before white space: a token may stand for all of it."""
+    waiting = ""
+    for piece in pieces:
+        text = waiting + piece.text
+        kept = len(text) if piece.ends_document else len(text.rstrip(WHITE_SPACE))
+        waiting = text[kept:]
+        if kept:
+            yield Piece(text[:kept], piece.ends_document)
+    if waiting:
+        yield Piece(waiting)
 
 
 def _chunks(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:

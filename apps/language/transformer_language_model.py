@@ -47,15 +47,15 @@ class TransformerLanguageModel(LanguageModel):
                 config.intermediate_dim or 4 * config.hidden_dim,
                 dropout=config.dropout,
                 attention_dropout=config.dropout,
-                activation="gelu",
-                epsilon=1e-5,
+                activation=config.activation,
+                epsilon=config.epsilon,
                 kernel_initializer=normal,
                 rotary=config.positions == "rotary",
                 name=f"block_{index}",
             )
             for index in range(config.num_layers)
         ]
-        self.norm = LayerNormalization(epsilon=1e-5, name="norm")
+        self.norm = LayerNormalization(epsilon=config.epsilon, name="norm")
 
     def _positions(self, initializer):
         """The layer that adds positions to embeddings; rotary ones are in the attention."""

@@ -115,6 +115,21 @@ def read_json(path: str | os.PathLike) -> Any:
         raise KerasuiteError(f"{shown}: is damaged, or no JSON file ({error})") from None
 
 
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Reads an object from a JSON file that was fetched.
+
+    Raises:
+        KerasuiteError: if the file is no JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise KerasuiteError(f"{path}: is no JSON ({error}); fetch it again") from error
+    if not isinstance(value, dict):
+        raise KerasuiteError(f"{path}: holds no JSON object; fetch it again")
+    return value
+
+
 def plain(value: Any) -> Any:
     """The plain Python form of a numpy scalar or array, for `json.dumps(default=plain)`."""
     if hasattr(value, "tolist"):

@@ -2,7 +2,7 @@
 
 import contextlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from shared.engine.distribution.strategy import set_kernels, set_precision
 from shared.engine.distribution.workers import Workers
 
 MAX_NAMED = 5  # Parts in a warning.
+Fit = Callable[[keras.Variable, keras.Variable], Any]
 
 
 @dataclass
@@ -160,11 +161,16 @@ def load_keras_weights(model: keras.Model, path: Path) -> None:
         raise KerasuiteError(f"{path}: does not fit this model ({reason})") from error
 
 
-def load_init(run: Run, model: keras.Model) -> None:
+def load_init(run: Run, model: keras.Model, fit: Fit | None = None) -> None:
     """Starts `model` from `config.init`: every variable of equal path and shape is taken.
 
     A head with another number of classes is left as initialised, so that a model trained on
     one data set can start a model for another.
+
+    Args:
+        run: the run.
+        model: its model.
+        fit: see `copy_matching_weights`.
     """
     if not run.config.init:
         return
@@ -184,7 +190,7 @@ def load_init(run: Run, model: keras.Model) -> None:
         raise KerasuiteError(
             f"--init {path}: is not a readable .keras file, or of another version of kerasuite"
         ) from error
-    left = copy_matching_weights(saved, model)
+    left = copy_matching_weights(saved, model, fit)
     if len(left) == len(model.weights):
         raise KerasuiteError(f"--init {path}: no weight has the name and shape of this model's")
     if left:
@@ -214,14 +220,24 @@ def other_classes(folder: Path, artifacts: dict[str, Any]) -> str:
     return ""
 
 
-def copy_matching_weights(source: keras.Model, target: keras.Model) -> list[str]:
-    """Copies the weights that agree in path and shape; returns the paths of those left."""
+def copy_matching_weights(
+    source: keras.Model, target: keras.Model, fit: Fit | None = None
+) -> list[str]:
+    """Copies the weights that agree in path and shape; returns the paths of those left.
+
+    Args:
+        source, target: models.
+        fit: makes of a variable of the target, and that of the source of equal path and another
+            shape, the value that it takes; None where it takes none.
+    """
     by_path = {variable.path: variable for variable in source.weights}
     left = []
     for variable in target.weights:
         found = by_path.get(variable.path)
         if found is not None and found.shape == variable.shape:
             variable.assign(found)
+        elif found is not None and fit and (value := fit(variable, found)) is not None:
+            variable.assign(value)
         else:
             left.append(variable.path)
     return left

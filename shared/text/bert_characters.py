@@ -13,6 +13,8 @@ import unicodedata
 
 import numpy as np
 
+from shared.text.unicode_classes import numbers_of
+
 LETTER, ALONE, SPACE, REMOVED = range(4)
 PAGE = 256
 # Canonical decompositions without accents have at most three characters (Korean syllables).
@@ -111,18 +113,18 @@ def character_tables(
     """
     shifts = np.zeros((CHARACTERS, MAX_REPLACEMENTS), np.int32)
     classes = np.full((CHARACTERS, MAX_REPLACEMENTS), REMOVED, np.int8)
-    accents = set(_numbers(ACCENT_RANGES)) if strip_accents else set()
+    accents = set(numbers_of(ACCENT_RANGES)) if strip_accents else set()
     class_of = np.full(CHARACTERS, LETTER, np.int8)
-    class_of[_numbers(PUNCTUATION_RANGES)] = ALONE
+    class_of[numbers_of(PUNCTUATION_RANGES)] = ALONE
     classes[:, 0] = class_of
     for number, replacement in _changed(lowercase, accents, strip_accents):
         classes[number] = REMOVED
         classes[number, : len(replacement)] = class_of[replacement]
         shifts[number, : len(replacement)] = np.array(replacement, np.int32) - number
     if isolate_chinese:
-        classes[_numbers(CHINESE_RANGES), 0] = ALONE
-    classes[_numbers(WHITE_SPACE_RANGES), 0] = SPACE
-    classes[_numbers(REMOVED_RANGES), 0] = REMOVED
+        classes[numbers_of(CHINESE_RANGES), 0] = ALONE
+    classes[numbers_of(WHITE_SPACE_RANGES), 0] = SPACE
+    classes[numbers_of(REMOVED_RANGES), 0] = REMOVED
     classes[SURROGATES, 0] = REMOVED
     return _shared_pages(shifts, classes)
 
@@ -132,18 +134,10 @@ def _later_cases() -> dict[str, str]:
     return {chr(number): chr(number + shift) for part, shift in ranges for number in part}
 
 
-def _numbers(ranges: str) -> list[int]:
-    numbers = []
-    for part in ranges.split():
-        first, _, last = part.partition("-")
-        numbers += range(int(first, 16), int(last or first, 16) + 1)
-    return numbers
-
-
 def _changed(lowercase: bool, accents: set[int], decompose: bool):
     """Pairs (number, numbers of the characters that replace it) where these are not the same."""
     later = _later_cases()
-    for number in _numbers(CHANGEABLE_RANGES):
+    for number in numbers_of(CHANGEABLE_RANGES):
         text = character = chr(number)
         if decompose:
             text = unicodedata.normalize("NFD", text)

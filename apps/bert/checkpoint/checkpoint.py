@@ -1,6 +1,6 @@
 """A BERT checkpoint, independent of its format."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,29 +22,6 @@ class TokenizerSettings:
     lowercase: bool = True
     strip_accents: bool | None = None
     chinese: bool = True
-
-
-class LazyTensors(Mapping[str, np.ndarray]):
-    """Tensors by name, each read from disk when accessed.
-
-    Args:
-        readers: functions that read the tensors, by name.
-    """
-
-    def __init__(self, readers: Mapping[str, Callable[[], np.ndarray]]):
-        self._readers = dict(readers)
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self._readers[name]()
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._readers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._readers)
-
-    def __len__(self) -> int:
-        return len(self._readers)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 from apps.bert.encoder_config import EncoderConfig
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
+from shared.text.added_tokens import MAX_TOKENS
 
 # Their names of activations, ours first where there are several.
 ACTIVATIONS = {
@@ -43,7 +44,7 @@ ACTIVATION_KEYS = {"bert": "hidden_act", "distilbert": "activation"}
 REQUIRED = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim")
 
 # Far beyond any encoder: what exceeds these would only fill the memory.
-MAX_WORDS, MAX_LAYERS, MAX_SIZE = 10_000_000, 1_000, 1_000_000
+MAX_LAYERS, MAX_SIZE = 1_000, 1_000_000
 
 # Options that change what is computed, with the only value that the encoder has.
 FIXED = {
@@ -52,21 +53,6 @@ FIXED = {
     "add_cross_attention": False,
     "quantization_config": None,
 }
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads an object from a JSON file.
-
-    Raises:
-        KerasuiteError: if the file is no JSON object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise KerasuiteError(f"{path}: is no JSON ({error}); fetch it again") from error
-    if not isinstance(value, dict):
-        raise KerasuiteError(f"{path}: holds no JSON object; fetch it again")
-    return value
 
 
 def model_type(path: Path, values: Mapping[str, Any]) -> str:
@@ -93,7 +79,7 @@ def vocabulary_size(path: Path, values: Mapping[str, Any]) -> int:
     size = values.get("vocab_size")
     if not isinstance(size, int) or isinstance(size, bool):
         raise KerasuiteError(f"{path}: has no number 'vocab_size'; fetch it again")
-    _check_limit(path, "vocab_size", size, MAX_WORDS)
+    _check_limit(path, "vocab_size", size, MAX_TOKENS)
     return size
 
 

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from apps.bert.checkpoint.checkpoint import Checkpoint, LazyTensors, TokenizerSettings
-from apps.bert.checkpoint.config_json import read_json, to_encoder_config, vocabulary_size
+from apps.bert.checkpoint.checkpoint import Checkpoint, TokenizerSettings
+from apps.bert.checkpoint.config_json import to_encoder_config, vocabulary_size
 from apps.bert.checkpoint.names import WORD_EMBEDDINGS, google_name
 from apps.bert.checkpoint.tokenizer_files import guess_lowercase, read_settings
-from apps.bert.checkpoint.vocabulary_files import SETTINGS, read_vocabulary
+from apps.bert.checkpoint.vocabulary_files import read_vocabulary
+from shared.common.checkpoint_tensors import LazyTensors
 from shared.common.errors import KerasuiteError
+from shared.common.files import read_json_object
 from shared.common.quiet import import_tensorflow
+from shared.text.added_tokens import SETTINGS
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -38,7 +41,7 @@ def read_google(folder: Path) -> Checkpoint:
     path = folder / CONFIG
     if not path.is_file():
         raise KerasuiteError(f"{folder}: has no {CONFIG}; unpack all files of the release there")
-    values = read_json(path)
+    values = read_json_object(path)
     # Its code knows one BERT, and has no epsilon in the file: 1e-12, the default here too.
     config = to_encoder_config(path, values)
     vocabulary = read_vocabulary(folder, vocabulary_size(path, values))

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apps.bert.checkpoint.checkpoint import Checkpoint, LazyTensors, TokenizerSettings
+from apps.bert.checkpoint.checkpoint import Checkpoint, TokenizerSettings
 from apps.bert.checkpoint.config_json import (
     model_type,
-    read_json,
     to_encoder_config,
     to_json,
     vocabulary_size,
@@ -22,19 +21,20 @@ from apps.bert.checkpoint.names import (
     canonical_name,
     distilbert_name,
 )
-from apps.bert.checkpoint.safetensors_files import WEIGHTS, read_tensors, write_tensors
 from apps.bert.checkpoint.sentence_transformers import read_sentence_vectors
 from apps.bert.checkpoint.tokenizer_files import read_settings, settings_json
 from apps.bert.checkpoint.vocabulary_files import (
-    SETTINGS,
     VOCABULARY,
     read_vocabulary,
     vocabulary_text,
 )
 from apps.bert.checkpoint.weights import encoder_tensors, heads_tensors, whole_config
 from apps.bert.encoder_config import EncoderConfig
+from shared.common.checkpoint_tensors import LazyTensors
 from shared.common.errors import KerasuiteError
-from shared.common.files import atomic_folder
+from shared.common.files import atomic_folder, read_json_object
+from shared.common.safetensors_files import WEIGHTS, read_tensors, write_tensors
+from shared.text.added_tokens import SETTINGS
 
 if TYPE_CHECKING:
     from apps.bert.encoder import BertEncoder
@@ -57,7 +57,7 @@ def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
     path = folder / CONFIG
     if not path.is_file():
         raise KerasuiteError(f"{folder}: has no {CONFIG}; fetch it again")
-    values = read_json(path)
+    values = read_json_object(path)
     config = to_encoder_config(path, values)
     vocabulary = read_vocabulary(folder, vocabulary_size(path, values))
     settings = read_settings(folder, vocabulary)

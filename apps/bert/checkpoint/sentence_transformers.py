@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from apps.bert.checkpoint.config_json import read_json
 from shared.common.errors import KerasuiteError
+from shared.common.files import read_json_object
 from shared.common.messages import warn
 
 MODULES, CONFIG = "modules.json", "config.json"
@@ -71,7 +71,7 @@ def _modules(path: Path) -> list[tuple[str, str]]:
 def _pooling(path: Path) -> str:
     if not path.is_file():
         raise KerasuiteError(f"{path}: is missing, but {MODULES} names it; fetch it again")
-    modes = _modes(read_json(path))
+    modes = _modes(read_json_object(path))
     if len(modes) == 1 and modes[0] in POOLINGS:
         return POOLINGS[modes[0]]
     names = " and ".join(modes) or "none"

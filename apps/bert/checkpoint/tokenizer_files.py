@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from apps.bert.checkpoint.checkpoint import TokenizerSettings
-from apps.bert.checkpoint.config_json import read_json
-from apps.bert.checkpoint.vocabulary_files import SETTINGS, SPECIAL, TOKENIZER
+from apps.bert.checkpoint.vocabulary_files import SPECIAL
 from shared.common.errors import KerasuiteError
+from shared.common.files import read_json_object
+from shared.text.added_tokens import SETTINGS, TOKENIZER
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Names of WordPiece tokenizers in tokenizer_config.json; the last two are used for other
@@ -43,12 +44,12 @@ def read_settings(folder: Path, vocabulary: list[str]) -> TokenizerSettings:
     """
     found: dict[str, Any] = {}
     if (path := folder / TOKENIZER).is_file():
-        normalizer = read_json(path).get("normalizer") or {}
+        normalizer = read_json_object(path).get("normalizer") or {}
         if not isinstance(normalizer, dict):
             raise KerasuiteError(f"{path}: its normalizer is no object; fetch it again")
         found |= _known(path, normalizer, NORMALIZER_KEYS)
     if (path := folder / SETTINGS).is_file():
-        values = read_json(path)
+        values = read_json_object(path)
         _check_tokenizer(path, values)
         found |= _known(path, values, CONFIG_KEYS)
     found.setdefault("lowercase", guess_lowercase(vocabulary))

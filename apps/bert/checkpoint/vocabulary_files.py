@@ -1,18 +1,13 @@
 """Word pieces in a checkpoint's folder: vocab.txt or tokenizer.json, and tokens added to them."""
 
-import re
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from apps.bert.checkpoint.config_json import MAX_WORDS, read_json
 from shared.common.errors import KerasuiteError
+from shared.common.files import read_json_object
 from shared.common.messages import warn
+from shared.text.added_tokens import TOKENIZER, added_tokens, one_line, token_number
 
 VOCABULARY = "vocab.txt"
-TOKENIZER = "tokenizer.json"
-SETTINGS = "tokenizer_config.json"
-ADDED = "added_tokens.json"
 BYTE_ORDER_MARK = "\ufeff"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -86,7 +81,7 @@ def _without_unreachable(path: Path, words: list[str]) -> list[str]:
 
 
 def _of_tokenizer(path: Path) -> list[str]:
-    model = read_json(path).get("model")
+    model = read_json_object(path).get("model")
     if not isinstance(model, dict) or model.get("type") != "WordPiece":
         found = model.get("type") if isinstance(model, dict) else None
         raise KerasuiteError(
@@ -95,62 +90,8 @@ def _of_tokenizer(path: Path) -> list[str]:
     numbers = model.get("vocab")
     if not isinstance(numbers, dict) or not numbers:
         raise KerasuiteError(f"{path}: has no word pieces in it; fetch it again")
-    words = {_number(path, word, number): word for word, number in numbers.items()}
-    return [_one_line(words.get(number, "")) for number in range(max(words) + 1)]
-
-
-def _one_line(word: str) -> str:
-    """A word, or "" where it has a line end: no text has it, and words are kept a line each."""
-    return "" if "\n" in word or "\r" in word else word
-
-
-def _number(path: Path, word: Any, number: Any) -> int:
-    is_word = isinstance(word, str) and not re.search("[\ud800-\udfff]", word)
-    if not is_word or type(number) is not int or not 0 <= number < MAX_WORDS:
-        raise KerasuiteError(
-            f"{path}: the number of the word piece {_short(word)} is {_short(number)}; it must be "
-            f"one of 0 to {MAX_WORDS - 1:,}: fetch it again"
-        )
-    return number
-
-
-# === Added tokens ===
-
-
-def added_tokens(folder: Path) -> dict[int, str]:
-    """Tokens that were added to the word pieces, by id, of all files that may have them.
-
-    Raises:
-        KerasuiteError: if an entry is of a wrong type.
-    """
-    found: dict[int, str] = {}
-    for path, entries in _added_entries(folder):
-        for number, word in entries:
-            number = _number(path, word, number)
-            found[number] = _one_line(word)
-    return found
-
-
-def _added_entries(folder: Path) -> Iterator[tuple[Path, list[tuple[Any, Any]]]]:
-    """(file, (id, token) of each) in the three forms that transformers has had."""
-    if (path := folder / ADDED).is_file():
-        yield path, [(number, word) for word, number in read_json(path).items()]
-    if (path := folder / TOKENIZER).is_file():
-        given = read_json(path).get("added_tokens") or []
-        _check_entries(path, "added_tokens", given, list, given)
-        yield path, [(entry.get("id"), entry.get("content")) for entry in given]
-    if (path := folder / SETTINGS).is_file():
-        given = read_json(path).get("added_tokens_decoder") or {}
-        entries = given.values() if isinstance(given, dict) else ()
-        _check_entries(path, "added_tokens_decoder", given, dict, entries)
-        numbers = [int(key) if key.isdecimal() and len(key) < 19 else key for key in given]
-        words = [entry.get("content") for entry in entries]
-        yield path, list(zip(numbers, words, strict=True))
-
-
-def _check_entries(path: Path, name: str, given: Any, kind: type, entries: Iterable) -> None:
-    if not isinstance(given, kind) or not all(isinstance(entry, dict) for entry in entries):
-        raise KerasuiteError(f"{path}: {name} holds no tokens with their ids; fetch it again")
+    words = {token_number(path, word, number): word for word, number in numbers.items()}
+    return [one_line(words.get(number, "")) for number in range(max(words) + 1)]
 
 
 def _with_added(words: list[str], added: dict[int, str]) -> list[str]:
@@ -181,10 +122,6 @@ def _name_all(words: list[str]) -> list[str]:
 def _unused(number: int, taken: set[str]) -> str:
     name = f"[unused{number}]"
     return name if name not in taken else f"[unused-row-{number}]"
-
-
-def _short(value: Any) -> str:
-    return repr(value)[:80]
 
 
 def _check(path: Path, words: list[str]) -> None:

@@ -18,6 +18,7 @@ from apps.bert.checkpoint.names import (
     next_sentence_weights,
 )
 from apps.bert.encoder_config import EncoderConfig
+from shared.common.checkpoint_tensors import checked_tensor
 from shared.common.errors import KerasuiteError
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def checked_tensors(checkpoint: Checkpoint) -> tuple[dict[str, np.ndarray], list
     ]
     present, missing = _present(checkpoint, weights)
     tensors = {
-        name: _tensor(checkpoint, name, weight.tensor_shape)
+        name: checked_tensor(checkpoint.tensors, name, weight.tensor_shape, checkpoint.source)
         for weight in present
         for name in weight.tensors
     }
@@ -104,27 +105,10 @@ def checked_tensors(checkpoint: Checkpoint) -> tuple[dict[str, np.ndarray], list
 
 def _read_weight(checkpoint: Checkpoint, weight: Weight) -> np.ndarray:
     """The value of a variable."""
-    return weight.join([_tensor(checkpoint, name, weight.tensor_shape) for name in weight.tensors])
-
-
-def _tensor(checkpoint: Checkpoint, name: str, shape: tuple[int, ...]) -> np.ndarray:
-    if name not in checkpoint.tensors:
-        raise KerasuiteError(
-            f"{checkpoint.source}: the tensor '{name}' is missing; the checkpoint is incomplete: "
-            f"fetch or convert it again"
-        )
-    tensor = checkpoint.tensors[name]
-    if tensor.shape != shape:
-        raise KerasuiteError(
-            f"{checkpoint.source}: the tensor '{name}' has the shape {tensor.shape} instead of "
-            f"{shape}; its configuration belongs to another model: fetch or convert it again"
-        )
-    if not np.isfinite(tensor).all():
-        raise KerasuiteError(
-            f"{checkpoint.source}: the tensor '{name}' has values that are not finite; its "
-            f"training went wrong, or the file is damaged: fetch or convert it again"
-        )
-    return tensor
+    shape, source = weight.tensor_shape, checkpoint.source
+    return weight.join(
+        [checked_tensor(checkpoint.tensors, name, shape, source) for name in weight.tensors]
+    )
 
 
 def _present(checkpoint: Checkpoint, weights: Iterable[Weight]) -> tuple[list[Weight], list[str]]:

@@ -11,6 +11,7 @@ VOCABULARY = {
     "word": "words.txt",
     "unigram": "subwords.model",
     "bpe": "subwords.model",
+    "byte-bpe": "byte_subwords.json",
 }
 
 
@@ -23,7 +24,7 @@ def learn_tokenizer(kind: str, texts: Iterable[str], size: int, folder: Path) ->
     """Learns a vocabulary, which is written into a folder.
 
     Args:
-        kind: "char", "word", "unigram" or "bpe".
+        kind: "char", "word", "unigram" or "bpe"; "byte-bpe" is not learnt here.
         texts: pieces of the training text.
         size: int. Largest number of tokens.
         folder: where the vocabulary is written.
@@ -44,6 +45,10 @@ def _class(kind: str) -> type[Tokenizer]:
         from apps.language.tokenizers.word_tokenizer import WordTokenizer
 
         return WordTokenizer
+    if kind == "byte-bpe":
+        from apps.language.tokenizers.byte_level_tokenizer import ByteLevelTokenizer
+
+        return ByteLevelTokenizer
     # Only these need tensorflow-text, of which there is no wheel for Windows.
     from apps.language.tokenizers import line_subword_tokenizer as subwords
 

@@ -13,8 +13,8 @@ from shared.text.special_tokens import END
 class Tokenizer(tf.Module, abc.ABC):
     """Text to token ids and back; saved within a SavedModel.
 
-    The tokens of two texts in a row are those of the joined text, if the first ends with a line
-    end. Line ends are LF; CRLF counts as one.
+    The tokens of two texts in a row are those of the joined text, if the second begins with all
+    of the white space between them, a line end in it. Line ends are LF; CRLF counts as one.
 
     Args:
         file: path of the vocabulary that `learn` wrote.

@@ -183,14 +183,15 @@ def test_check_describes_the_text(data, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_from_another_with_its_vocabulary(run, tmp_path):
+def test_a_run_goes_on_from_another_with_its_vocabulary_and_network(run, tmp_path):
     (tmp_path / "more.txt").write_text("the new dog and the old fox. " * 30)
     done = expect(run_command(
         "lm", "train", tmp_path / "more.txt", "--preset", "test", "--init", run, "--epochs", 1,
-        "--hidden-dim", 32, "--sequence-length", 64, "--vocabulary", "word",
-        "--output", tmp_path / "run",
+        "--sequence-length", 64, "--vocabulary", "word", "--output", tmp_path / "run",
     ))  # fmt: skip
-    assert "brings its vocabulary; not used: --vocabulary word" in " ".join(done.stderr.split())
+    assert "brings its vocabulary and network; not used: --vocabulary word" in " ".join(
+        done.stderr.split()
+    )
     same = (tmp_path / "run" / "characters.json").read_bytes()
     assert same == (run / "characters.json").read_bytes()
     assert "begins untrained" not in done.stderr

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from apps.bert.checkpoint.config_json import read_json
 from shared.common.errors import KerasuiteError
-from shared.common.files import atomic_path
+from shared.common.files import atomic_path, read_json_object
 
 if TYPE_CHECKING:
     from safetensors import safe_open
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+# Patterns of all files that may hold tensors.
+FILES = (WEIGHTS, INDEX, "model-*-of-*.safetensors")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 # First bytes of a zip file (PyTorch's since 1.6) and of a bare pickle.
 PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -68,7 +69,7 @@ def _nothing_to_read(folder: Path) -> KerasuiteError:
 
 def _of_shards(index: Path) -> dict[str, Callable[[], np.ndarray]]:
     """The tensors that an index names, each from the file that it says; others do not count."""
-    names = read_json(index).get("weight_map")
+    names = read_json_object(index).get("weight_map")
     if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
         raise KerasuiteError(f"{index}: has no weight_map of names to files; fetch it again")
     shards = {}

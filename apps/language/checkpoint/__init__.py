@@ -1,0 +1,1 @@
+"""Reading and writing GPT-2 checkpoints of Hugging Face."""
