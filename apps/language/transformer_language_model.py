@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from apps.language.language_model import LanguageModel
+from shared.decoding.key_value_cache import in_place_writer
 from shared.layers import (
     Dropout,
     LayerNormalization,
@@ -18,7 +19,6 @@ from shared.layers import (
     SinusoidalPositions,
     TransformerCausalBlock,
 )
-from shared.layers.multi_head_attention import cache_indices
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -142,11 +142,11 @@ class TransformerLanguageModel(LanguageModel):
         slots = tf.range(tf.shape(state["caches"][0][0])[2])
         is_written = (slots >= first) & (slots <= first + column)
         mask = ((slots < lengths) | is_written)[:, None, None]
-        indices = cache_indices(tf.size(rows), self.config.num_heads, (first + column)[None])
+        write = in_place_writer(state["caches"][0][0], first + column)
         positions = lengths + column
         hidden, caches = self._embed(rows, begin=positions[:, 0]), []
         for block, cache in zip(self.blocks, state["caches"], strict=True):
-            hidden, cache = block.step(hidden, cache, indices, mask, positions)
+            hidden, cache = block.step(hidden, cache, write, mask, positions)
             caches.append(cache)
         written = tf.where(tf.range(self._half) == column, rows, state["written"])
         hidden = tf.reshape(self.norm(hidden), [shape[0], shape[1], self.width])
