@@ -179,7 +179,7 @@ class MultiHeadAttention(keras.layers.Layer):
         scores = ops.matmul(queries * self.head_dim**-0.5, ops.transpose(keys, (0, 1, 3, 2)))
         # In float32 from here on, because half precision loses small weights of long sequences.
         scores = ops.cast(scores, "float32")
-        weights = masked_softmax(scores, mask)
+        weights = masked_softmax(scores, mask, training)
         heads = ops.matmul(self._dropped(weights, values.dtype, training), values)
         return Attention(self.output_dense(join_heads(heads)), weights, scores)
 
@@ -312,14 +312,16 @@ def join_heads(heads):
     return ops.reshape(side_by_side, (-1, ops.shape(side_by_side)[1], width))
 
 
-def masked_softmax(scores, mask):
+def masked_softmax(scores, mask, training=None):
     """Softmax of float32 scores over the last axis where the mask is True; zero elsewhere.
 
-    The mask is added: forward and backward that takes 0.81 to 0.89 of the CPU time of choosing
-    between the scores and -1e9, because the gradient of a sum costs nothing.
+    While training, the mask is added: forward and backward that takes 0.81 to 0.89 of the CPU time
+    of choosing between the scores and -1e9, because the gradient of a sum costs nothing.
     """
-    if mask is not None:
+    if mask is not None and training:
         scores = scores + ops.where(mask, 0.0, -1e9)
+    elif mask is not None:
+        scores = ops.where(mask, scores, -1e9)
     return ops.softmax(scores, axis=-1)
 
 
