@@ -1,7 +1,8 @@
 """Commands of `kerasuite lm`."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +10,9 @@ from apps.language.config import LanguageConfig
 from shared.engine import options, verbs
 from shared.engine.load_app import load_module
 from shared.engine.task_commands import TaskCommands
+
+if TYPE_CHECKING:
+    from apps.language.prediction.writing import Writing
 
 APP = "apps.language.app:LanguageApp"
 
@@ -43,6 +47,28 @@ BeamSize = Annotated[
     int | None,
     typer.Option(help="Search for the likeliest text with this many hypotheses; draw nothing."),
 ]
+
+
+@dataclass(frozen=True)
+class WritingOptions:
+    """The options of every command that writes; `writing_options` adds them."""
+
+    max_tokens: MaxTokens = None
+    temperature: Temperature = None
+    top_k: TopK = None
+    top_p: TopP = None
+    repetition_penalty: RepetitionPenalty = None
+    seed: Seed = None
+    stop: Stop = None
+
+    def writing(self, **more) -> "Writing":
+        """How texts are written, by these options and those that a command has beside them."""
+        from apps.language.prediction.writing import Writing
+
+        return Writing(**asdict(self) | {"stop": tuple(self.stop or ())} | more)
+
+
+writing_options = options.field_options(WritingOptions, "drawn")
 
 commands = TaskCommands("Language models: recurrent networks and Transformers that write text.")
 commands.add_train(
@@ -89,19 +115,14 @@ def export_hf(
 
 @commands.command()
 @options.predict_options()
+@writing_options
 def predict(
     settings: options.PredictOptions,
+    drawn: WritingOptions,
     whole_files: Annotated[
         bool, typer.Option("--whole-files", help="Continue each file, not each line of it.")
     ] = False,
-    max_tokens: MaxTokens = None,
-    temperature: Temperature = None,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    repetition_penalty: RepetitionPenalty = None,
-    seed: Seed = None,
     samples: Annotated[int, typer.Option(help="Texts to draw for each prompt.")] = 1,
-    stop: Stop = None,
     beam_size: BeamSize = None,
     n_best: Annotated[int, typer.Option(help="--beam-size: texts for each prompt.")] = 1,
     length_penalty: Annotated[
@@ -110,36 +131,24 @@ def predict(
     ] = None,
 ):
     """Continue each line of text files, or each file."""
-    from apps.language.prediction.writing import Writing
-
-    writing = Writing(
-        max_tokens, temperature, top_k, top_p, repetition_penalty, seed, samples,
-        tuple(stop or ()), beam_size, n_best, length_penalty,
-    )  # fmt: skip
+    writing = drawn.writing(
+        samples=samples, beam_size=beam_size, n_best=n_best, length_penalty=length_penalty
+    )
     verbs.predict(APP, settings, writing=writing, whole_files=whole_files)
 
 
 @commands.command()
+@writing_options
 def sample(
     model: options.Model,
+    drawn: WritingOptions,
     prompt: Annotated[str, typer.Option(help="Beginning of each text.")] = "",
     samples: Annotated[int, typer.Option(help="Texts to draw.")] = 3,
-    max_tokens: MaxTokens = None,
-    temperature: Temperature = None,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    repetition_penalty: RepetitionPenalty = None,
-    seed: Seed = None,
-    stop: Stop = None,
 ):
     """Print texts that the model writes by itself."""
     from apps.language import tools
-    from apps.language.prediction.writing import Writing
 
-    writing = Writing(
-        max_tokens, temperature, top_k, top_p, repetition_penalty, seed, samples, tuple(stop or ())
-    )
-    tools.sample(APP, model, prompt, writing)
+    tools.sample(APP, model, prompt, drawn.writing(samples=samples))
 
 
 @commands.command()
@@ -150,21 +159,9 @@ def score(settings: options.PredictOptions):
 
 
 @commands.command()
-def interactive(
-    model: options.Model,
-    max_tokens: MaxTokens = None,
-    temperature: Temperature = None,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    repetition_penalty: RepetitionPenalty = None,
-    seed: Seed = None,
-    stop: Stop = None,
-):
+@writing_options
+def interactive(model: options.Model, drawn: WritingOptions):
     """Continue typed or piped lines."""
     from apps.language import tools
-    from apps.language.prediction.writing import Writing
 
-    writing = Writing(
-        max_tokens, temperature, top_k, top_p, repetition_penalty, seed, 1, tuple(stop or ())
-    )
-    tools.interactive(APP, model, writing)
+    tools.interactive(APP, model, drawn.writing())

@@ -9,10 +9,9 @@ import math
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from apps.language.language_model import LanguageModel
-from shared.decoding.beam_search import gather_hypotheses
+from shared.decoding.key_value_cache import in_place_writer
 from shared.layers import (
     Dropout,
     LayerNormalization,
@@ -20,7 +19,6 @@ from shared.layers import (
     SinusoidalPositions,
     TransformerCausalBlock,
 )
-from shared.layers.multi_head_attention import cache_indices
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
@@ -108,18 +106,18 @@ class TransformerLanguageModel(LanguageModel):
         return self.sequence_length - tf.minimum(max_tokens, self._half) + 1
 
     def start(self, prefix, lengths, beam_size, max_tokens):
-        """Caches with slots for the prompt, and behind them for what is written in a window."""
+        """Caches with slots for the prompt, and behind them for what is written in a window.
+
+        All tensors have a row for each of the K hypotheses of a text, (B K, ...): a step, which
+        takes no longer than its many small operations, reads them without a change of shape.
+        """
         first = tf.maximum(tf.shape(prefix)[1], tf.where(max_tokens > self._half, self._half, 0))
         slots = first + tf.minimum(max_tokens, self._half)
-
-        def repeated(tensor):
-            return tf.repeat(tensor[:, None], beam_size, axis=1)
-
-        rows = tf.shape(prefix)[0]
+        caches = self._caches(prefix, slots)
         return {
-            "caches": tf.nest.map_structure(repeated, self._caches(prefix, slots)),
-            "lengths": repeated(lengths),
-            "written": tf.zeros([rows, beam_size, self._half], tf.int32),
+            "caches": tf.nest.map_structure(lambda cache: tf.repeat(cache, beam_size, 0), caches),
+            "lengths": tf.repeat(lengths, beam_size),
+            "written": tf.zeros([tf.size(lengths) * beam_size, self._half], tf.int32),
             "first": first,
         }
 
@@ -139,45 +137,30 @@ class TransformerLanguageModel(LanguageModel):
         column = index % self._half
         is_full = (index > 0) & (column == 0)
         state = tf.cond(is_full, lambda: self._read_again(state), lambda: dict(state))
-        shape, rows = tf.shape(tokens), tf.size(tokens)
-        first, lengths = state["first"], tf.reshape(state["lengths"], [-1])
-        slots = tf.range(tf.shape(state["caches"][0][0])[3])
+        shape, rows = tf.shape(tokens), tf.reshape(tokens, [-1, 1])
+        first, lengths = state["first"], state["lengths"][:, None]
+        slots = tf.range(tf.shape(state["caches"][0][0])[2])
         is_written = (slots >= first) & (slots <= first + column)
-        mask = ((slots < lengths[:, None]) | is_written)[:, None, None]
-        indices = cache_indices(rows, self.config.num_heads, (first + column)[None])
-        positions = (lengths + column)[:, None]
-        hidden = self._embed(tf.reshape(tokens, [-1, 1]), begin=positions[:, 0])
-        caches = []
+        mask = ((slots < lengths) | is_written)[:, None, None]
+        write = in_place_writer(state["caches"][0][0], first + column)
+        positions = lengths + column
+        hidden, caches = self._embed(rows, begin=positions[:, 0]), []
         for block, cache in zip(self.blocks, state["caches"], strict=True):
-            cache = tf.nest.map_structure(_as_rows, cache)
-            hidden, cache = block.step(hidden, cache, indices, mask, positions)
-            caches.append(tf.nest.map_structure(lambda rows: _by_text(rows, shape), cache))
-        here = tf.range(self._half) == column
-        written = tf.where(here, tokens[..., None], state["written"])
+            hidden, cache = block.step(hidden, cache, write, mask, positions)
+            caches.append(cache)
+        written = tf.where(tf.range(self._half) == column, rows, state["written"])
         hidden = tf.reshape(self.norm(hidden), [shape[0], shape[1], self.width])
         return hidden, {**state, "caches": caches, "written": written}
 
     def _read_again(self, state):
         """The state in which the half window that was written last stands before the next."""
-        tokens, slots = state["written"], tf.shape(state["caches"][0][0])[3]
-        shape = tf.shape(tokens)[:2]
-        caches = self._caches(tf.reshape(tokens, [-1, self._half]), slots)
-        return {
-            **state,
-            "caches": tf.nest.map_structure(lambda rows: _by_text(rows, shape), caches),
-            "lengths": tf.fill(shape, self._half),
-        }
+        tokens, slots = state["written"], tf.shape(state["caches"][0][0])[2]
+        lengths = tf.fill(tf.shape(tokens)[:1], self._half)
+        return {**state, "caches": self._caches(tokens, slots), "lengths": lengths}
 
     def reorder(self, state, parents):
+        shape = tf.shape(parents)
+        rows = tf.reshape(tf.range(shape[0])[:, None] * shape[1] + parents, [-1])
         own = {name: tensor for name, tensor in state.items() if name != "first"}
-        return {**gather_hypotheses(own, parents), "first": state["first"]}
-
-
-def _as_rows(tensor):
-    """(B, K, H, S, d) as (B K, H, S, d)."""
-    return ops.reshape(tensor, (-1, *ops.shape(tensor)[2:]))
-
-
-def _by_text(rows, shape):
-    """(B K, H, S, d) as (B, K, H, S, d), with B and K of `shape`."""
-    return ops.reshape(rows, (shape[0], shape[1], *ops.shape(rows)[1:]))
+        chosen = tf.nest.map_structure(lambda tensor: tf.gather(tensor, rows), own)
+        return {**chosen, "first": state["first"]}

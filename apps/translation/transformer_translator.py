@@ -22,7 +22,7 @@ from shared.layers import (
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
-from shared.layers.multi_head_attention import cache_indices, padding_attention_mask
+from shared.layers.multi_head_attention import padding_attention_mask, slot_writer
 from shared.layers.token_logits import next_logits, output_kernel
 from shared.text.special_tokens import PAD
 
@@ -154,7 +154,7 @@ class TransformerTranslator(Translator):
         slots = index * beam_size + tf.range(beam_size)
         new = tf.range(tf.shape(state["own"])[2]) == slots[:, None]
         own = state["own"] | new
-        indices = cache_indices(rows, self.config.num_heads, slots)
+        write = slot_writer(rows, self.config.num_heads, slots)
         # All K tokens stand at the same position: as if they were sequences of their own.
         hidden = self._embed(self.target_embedding, tf.reshape(tokens, [-1, 1]), begin=index)
         hidden = tf.reshape(hidden, [-1, beam_size, self.width])
@@ -163,7 +163,7 @@ class TransformerTranslator(Translator):
             self.decoder_blocks, state["caches"], memory["pairs"], strict=True
         ):
             hidden, cache, weights = block.step(
-                hidden, cache, indices, own[:, None], pair, memory["mask"]
+                hidden, cache, write, own[:, None], pair, memory["mask"]
             )
             caches.append(cache)
         logits = next_logits(self.decoder_norm(hidden), memory["kernel"])

@@ -6,6 +6,7 @@ Each sentence has a seed of its own, so that its draws do not depend on the othe
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from shared.decoding.beam_search import NONE, Decoded
@@ -83,6 +84,7 @@ def sample(
     columns = tf.range(tf.reduce_max(limits))
     steps = max(1, NUMBERS // vocabulary_size)
     penalised = repetition_penalty is not None
+    is_never = tf.constant(np.isin(np.arange(vocabulary_size), never))
 
     def extend(drawn: _Drawn):
         index, done = drawn.index, drawn.done
@@ -91,8 +93,7 @@ def sample(
         possible = logits
         if penalised:
             possible = penalise_repetition(possible, drawn.seen, repetition_penalty)
-        for token in never:
-            possible = tf.where(tf.range(vocabulary_size) == token, NONE, possible)
+        possible = tf.where(is_never, NONE, possible)
         likely = keep_likely(possible / tf.maximum(temperature, 1e-6), top_k, top_p)
         noise = tf.cond(
             index % steps == 0,
@@ -158,12 +159,17 @@ def with_token(seen: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
 
 
 def keep_likely(logits: tf.Tensor, top_k: tf.Tensor | int, top_p: tf.Tensor | float) -> tf.Tensor:
-    """Logits with all but the likeliest tokens at `NONE`.
+    """Logits with all but the likeliest tokens at `NONE`; sorted only where one is left out.
 
     Args:
         logits: float32 (B, V).
         top_k, top_p: see `sample`.
     """
+    leaves_out = (tf.convert_to_tensor(top_k) > 0) | (tf.convert_to_tensor(top_p) < 1)
+    return tf.cond(leaves_out, lambda: _only_likely(logits, top_k, top_p), lambda: logits)
+
+
+def _only_likely(logits, top_k, top_p):
     ordered = tf.sort(logits, direction="DESCENDING")
     probabilities = tf.nn.softmax(ordered)
     before = tf.cumsum(probabilities, axis=-1, exclusive=True)

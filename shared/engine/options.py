@@ -111,23 +111,34 @@ def predict_options(**defaults: Any) -> Callable:
     Args:
         **defaults: defaults of this task that differ from those of `PredictOptions`.
     """
+    return field_options(PredictOptions, "settings", **defaults)
+
+
+def field_options(group: type, name: str, **defaults: Any) -> Callable:
+    """Decorates a command with an argument or option for every field of a dataclass.
+
+    Args:
+        group: the dataclass.
+        name: parameter of the command that takes an instance of it.
+        **defaults: defaults of this command that differ from those of the dataclass.
+    """
 
     def decorate(function: Callable) -> Callable:
-        own = [p for p in inspect.signature(function).parameters.values() if p.name != "settings"]
-        fields = dataclasses.fields(PredictOptions)
+        own = [p for p in inspect.signature(function).parameters.values() if p.name != name]
+        fields = dataclasses.fields(group)
 
         @functools.wraps(function)
         def command(**values: Any) -> Any:
-            settings = PredictOptions(**{field.name: values.pop(field.name) for field in fields})
-            return function(settings=settings, **values)
+            given = group(**{field.name: values.pop(field.name) for field in fields})
+            return function(**{name: given}, **values)
 
-        sign(command, [*(_predict_parameter(field, defaults) for field in fields), *own])
+        sign(command, [*(_field_parameter(field, defaults) for field in fields), *own])
         return command
 
     return decorate
 
 
-def _predict_parameter(field: dataclasses.Field, defaults: dict[str, Any]) -> inspect.Parameter:
+def _field_parameter(field: dataclasses.Field, defaults: dict[str, Any]) -> inspect.Parameter:
     default = inspect.Parameter.empty
     if field.default is not dataclasses.MISSING:
         default = defaults.get(field.name, field.default)

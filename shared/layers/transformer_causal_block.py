@@ -51,19 +51,19 @@ class TransformerCausalBlock(TransformerEncoderBlock):
         hidden = self.add(inputs, outputs, self.attention_norm, training)
         return self.add_feed_forward(hidden, training), (keys, values)
 
-    def step(self, inputs, cache, indices, mask, positions=None):
+    def step(self, inputs, cache, write, mask, positions=None):
         """K further positions that see what a cache holds.
 
         Args:
             inputs: float tensor (B, K, D).
-            cache, indices, mask, positions: see `MultiHeadAttention.step`.
+            cache, write, mask, positions: see `MultiHeadAttention.step`.
 
         Returns:
             Outputs (B, K, D) and the new cache.
         """
         x = self.sublayer_input(inputs, self.attention_norm)
-        attention, cache = self.attention.step(x, cache, indices, mask, positions)
-        hidden = self.add(inputs, attention.outputs, self.attention_norm)
+        outputs, cache = self.attention.step(x, cache, write, mask, positions)
+        hidden = self.add(inputs, outputs, self.attention_norm)
         return self.add_feed_forward(hidden), cache
 
     def get_config(self):

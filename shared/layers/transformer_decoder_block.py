@@ -42,12 +42,12 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         hidden, _ = self._add_cross_attention(hidden, keys, values, memory_mask, training)
         return self.add_feed_forward(hidden, training)
 
-    def step(self, inputs, cache, indices, mask, memory, memory_mask):
+    def step(self, inputs, cache, write, mask, memory, memory_mask):
         """K further positions that see what a cache holds.
 
         Args:
             inputs: float tensor (B, K, D).
-            cache, indices, mask: see `MultiHeadAttention.step`.
+            cache, write, mask: see `MultiHeadAttention.step`.
             memory: keys and values of the memory, from `cross_attention.keys_and_values`.
             memory_mask: bool tensor that broadcasts to (B, H, K, S).
 
@@ -55,8 +55,8 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
             Outputs (B, K, D), the new cache, and the weights on the memory (B, H, K, S).
         """
         x = self.sublayer_input(inputs, self.attention_norm)
-        attention, cache = self.attention.step(x, cache, indices, mask)
-        hidden = self.add(inputs, attention.outputs, self.attention_norm)
+        outputs, cache = self.attention.step(x, cache, write, mask)
+        hidden = self.add(inputs, outputs, self.attention_norm)
         hidden, weights = self._add_cross_attention(hidden, *memory, memory_mask)
         return self.add_feed_forward(hidden), cache, weights
 

@@ -26,7 +26,7 @@ def reference(name: str, **arguments) -> dict[str, float] | None:
     """The measurement of a script of this folder, or None where there is no PyTorch.
 
     Args:
-        name: "bert", "marian", "cyclegan", "srresnet" or "detector".
+        name: "bert", "marian", "language", "cyclegan", "srresnet" or "detector".
         arguments: those of the script's `measure`, anything that JSON can hold.
 
     Returns:

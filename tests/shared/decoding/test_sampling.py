@@ -203,6 +203,13 @@ def test_top_p_keeps_the_smallest_set_that_is_likely_enough(top_p):
         assert set(np.flatnonzero(keeps)) == chosen
 
 
+def test_nothing_is_left_out_unasked():
+    """Not even what lies beyond a probability of 1 where probabilities are added up and rounded."""
+    logits = np.array([[40.0, 0.0, -5.0]], np.float32)
+    np.testing.assert_array_equal(keep_likely(tf.constant(logits), 0, 1.0), logits)
+    assert keep_likely(tf.constant(logits), 0, 0.9999)[0, 1] < -1e8
+
+
 def test_samples_end_and_are_padded():
     found = sampled(table(4, 40), seeds_of(range(40)), [8] * 40, never=(0,))
     for tokens, length in zip(found.tokens[:, 0].numpy(), found.lengths[:, 0].numpy(), strict=True):

@@ -16,9 +16,9 @@ from shared.layers import (
     TransformerEncoderBlock,
 )
 from shared.layers.multi_head_attention import (
-    cache_indices,
     causal_attention_mask,
     padding_attention_mask,
+    slot_writer,
 )
 from shared.layers.position_encoding import rotate
 from shared.testing.layer_test import run_layer_test
@@ -128,9 +128,9 @@ def test_steps_with_a_cache_equal_the_whole_sequence(norm):
     for index in range(5):
         slots = np.array([2 * index, 2 * index + 1])
         own[0, 0, [0, 1], slots] = True
-        indices = cache_indices(1, 2, slots)
+        write = slot_writer(1, 2, slots)
         step, cache, weights = block.step(
-            sequences[None, :, index], cache, indices, own, memory_heads, mask
+            sequences[None, :, index], cache, write, own, memory_heads, mask
         )
         np.testing.assert_allclose(step[0], whole[:, index], atol=1e-5)
         np.testing.assert_allclose(weights[..., 3], 0.0, atol=1e-7)
@@ -152,7 +152,7 @@ def test_a_causal_block_goes_on_from_what_it_read(rotary):
         step, cache = block.step(
             sequences[[0, 1], positions][:, None],
             cache,
-            cache_indices(2, 2, np.array([3 + index])),
+            slot_writer(2, 2, np.array([3 + index])),
             mask[:, None, None],
             ops.convert_to_tensor(positions[:, None]),
         )
