@@ -86,10 +86,12 @@ class ByteLevelBpe(tf.Module):
             )
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        words = self._split(texts)
-        distinct, index = tf.unique(words.text, tf.int64)
-        tokens = tf.gather(self._merge(*self._spell(distinct)), index)
-        splits = tf.gather(tokens.row_splits, words.row_splits)
+        # Many small steps with a table that has no kernel for other devices.
+        with tf.device("CPU:0"):
+            words = self._split(texts)
+            distinct, index = tf.unique(words.text, tf.int64)
+            tokens = tf.gather(self._merge(*self._spell(distinct)), index)
+            splits = tf.gather(tokens.row_splits, words.row_splits)
         return tf.RaggedTensor.from_row_splits(tokens.values, splits, validate=False)
 
     def detokenize(self, ids: tf.RaggedTensor) -> tf.Tensor:

@@ -27,7 +27,7 @@ FIXED = {
 
 
 class ByteLevelVocabulary(NamedTuple):
-    """What a `ByteLevelBpe` is made of.
+    """Tokens and merges, of which a `ByteLevelBpe` is made.
 
     Attributes:
         names: list of str. The token of each id; "" where there is none.

@@ -45,7 +45,7 @@ MAX_LAYERS, MAX_SIZE = 1_000, 10_000_000
 
 
 class Gpt2Config(NamedTuple):
-    """What config.json says.
+    """Settings of a checkpoint, as config.json has them.
 
     Attributes:
         model: the network.

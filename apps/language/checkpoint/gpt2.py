@@ -34,7 +34,7 @@ class Gpt2Checkpoint(NamedTuple):
     """Configuration, vocabulary and weights of a GPT-2.
 
     Attributes:
-        config: what config.json says.
+        config: its settings.
         vocabulary: its tokens.
         tensors: float32 arrays by the names of the model without its head, see `weights`.
         source: the name that the user gave.

@@ -115,5 +115,4 @@ def tensors_of(model: "TransformerLanguageModel", order: np.ndarray) -> dict[str
 
 
 def _variables(model: "TransformerLanguageModel") -> "dict[str, keras.Variable]":
-    variables = {v.path.removeprefix(f"{model.name}/"): v for v in model.trainable_variables}
-    return variables
+    return {v.path.removeprefix(f"{model.name}/"): v for v in model.trainable_variables}
