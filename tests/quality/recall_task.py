@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from shared.layers import RecurrentStack
 
-LETTERS, ROWS, STEPS, TESTED = 8, 64, 3000, 1024
+LETTERS, ROWS, STEPS, TESTED = 8, 64, 400, 1024
 
 
 class RecallTask:
-    """A network of one cell, trained on gaps of all lengths: as many up to 10 as from 10 to 100.
+    """A network of one cell, trained anew for each gap.
 
     Args:
         cell: str. "rnn", "lstm" or "gru".
@@ -31,17 +31,17 @@ class RecallTask:
         layers = (self.embedding, self.stack, self.output)
         self._weights = [weight for layer in layers for weight in layer.trainable_weights]
         self.optimizer.build(self._weights)
-
-    def train(self, longest: int) -> None:
-        """Trains on gaps up to the longest one, each batch on another."""
-        generator = np.random.default_rng(1)
-        for _ in range(STEPS):
-            gap = round(longest ** generator.random())
-            self._train(_texts(generator, ROWS, gap))
+        variables = [*self._weights, *self.optimizer.variables]
+        self._initial = [(variable, variable.numpy()) for variable in variables]
 
     def accuracy(self, gap: int) -> float:
-        """Share of letters that are recalled over a gap."""
-        texts = _texts(np.random.default_rng(gap), TESTED, gap)
+        """Share of letters that are recalled over a gap, once it was trained on that gap."""
+        for variable, value in self._initial:
+            variable.assign(value)
+        generator = np.random.default_rng(gap)
+        for _ in range(STEPS):
+            self._train(_texts(generator, ROWS, gap))
+        texts = _texts(generator, TESTED, gap)
         found = tf.argmax(self._compiled_logits(texts), axis=-1, output_type=tf.int32)
         return float(tf.reduce_mean(tf.cast(found == texts[:, 0], tf.float32)))
 

@@ -97,9 +97,9 @@ def test_it_writes_what_it_learnt(exported, run):
     ))  # fmt: skip
     text = "the quick brown fox jumps over the lazy dog and r"
     assert done.stdout.splitlines() == [text, "-" * 72, text]
-    hot = ("lm", "sample", exported, "--temperature", 3, "--samples", 1, "--seed")
-    one = expect(run_command(*hot, 3)).stdout
-    assert one == expect(run_command(*hot, 3)).stdout != expect(run_command(*hot, 4)).stdout
+    hot = ("lm", "sample", exported, "--temperature", 3, "--seed")
+    three, four = expect(run_command(*hot, 3, "--samples", 2)).stdout.split(f"\n{'-' * 72}\n")
+    assert expect(run_command(*hot, 4, "--samples", 1)).stdout == four != f"{three}\n"
 
 
 def test_files_and_lines_are_continued(exported, tmp_path):

@@ -14,9 +14,11 @@ from shared.layers import (
     TransformerCausalBlock,
     TransformerDecoderBlock,
     TransformerEncoderBlock,
+    multi_head_attention,
 )
 from shared.layers.multi_head_attention import (
     causal_attention_mask,
+    masked_softmax,
     padding_attention_mask,
     slot_writer,
 )
@@ -136,9 +138,10 @@ def test_steps_with_a_cache_equal_the_whole_sequence(norm):
         np.testing.assert_allclose(weights[..., 3], 0.0, atol=1e-7)
 
 
-@pytest.mark.parametrize("rotary", [False, True])
-def test_a_causal_block_goes_on_from_what_it_read(rotary):
-    """Two rows that begin to be continued at other positions."""
+@pytest.mark.parametrize(("rotary", "few_numbers"), [(False, 1 << 16), (True, 0)])
+def test_a_causal_block_goes_on_from_what_it_read(rotary, few_numbers, monkeypatch):
+    """Two rows that begin to be continued at other positions, by both kinds of products."""
+    monkeypatch.setattr(multi_head_attention, "FEW_NUMBERS", few_numbers)
     block = TransformerCausalBlock(**BLOCK, rotary=rotary)
     sequences, lengths = random(2, 6, 8), np.array([3, 2])
     whole = np.asarray(block(sequences))
@@ -157,6 +160,13 @@ def test_a_causal_block_goes_on_from_what_it_read(rotary):
             ops.convert_to_tensor(positions[:, None]),
         )
         np.testing.assert_allclose(step[:, 0], whole[[0, 1], positions], atol=1e-5)
+
+
+def test_a_mask_is_the_same_in_training():
+    scores, mask = random(2, 3, 4, 4), causal_attention_mask(4)
+    weights = [np.asarray(masked_softmax(scores, mask, training)) for training in (True, False)]
+    np.testing.assert_allclose(*weights, atol=1e-6)
+    assert not weights[1][..., 0, 1:].any()
 
 
 def test_rotated_products_depend_on_the_distance_alone():
