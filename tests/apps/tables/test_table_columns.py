@@ -188,10 +188,11 @@ def test_features_are_those_of_numpy(tmp_path):
 
 
 def test_inputs_have_names_that_tensorflow_takes():
-    names = ["a b", "a_b", "a/b", "2nd", "größe (m²)", "名", "_x"]
+    names = ["a b", "a_b", "a/b", "2nd", "größe (m²)", "名", "_x", "class"]
     schema = schema_of({name: ["1", "2"] for name in names})
     assert list(schema.input_names.values()) == [
-        "a_b", "a_b_2", "a_b_3", "column_2nd", "größe__m²_", "名", "column__x",
+        "a_b", "a_b_2", "a_b_3", "column_2nd", "größe__m__", "名", "column__x",
+        "column_class",
     ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Everything that is learnt of the columns of a table; it travels with the model as JSON."""
 
 import dataclasses
+import keyword
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -103,12 +104,13 @@ class Schema:
     def input_names(self) -> dict[str, str]:
         """Name of each column that is not ignored to that of its input in a SavedModel.
 
-        TensorFlow takes letters, digits and underscores, and a letter first.
+        TensorFlow takes the names that Python has for variables, with a letter first.
         """
         found: dict[str, str] = {}
         for column in self.inputs:
-            name = "".join(c if c.isalnum() else "_" for c in column.name)
-            name = name if name[0].isalpha() else f"column_{name}"
+            name = "".join(c if f"_{c}".isidentifier() else "_" for c in column.name)
+            if not name[0].isalpha() or keyword.iskeyword(name):
+                name = f"column_{name}"
             number, unique = 1, name
             while unique in found.values():
                 number, unique = number + 1, f"{name}_{number + 1}"
