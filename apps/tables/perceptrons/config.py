@@ -8,6 +8,8 @@ from shared.common.errors import KerasuiteError
 
 # Conditions of options, see `shared.common.option_use`.
 MLP, RESNET, FT = "mlp", "resnet", "ft-transformer"
+# A run of --init brings its columns.
+OWN_COLUMNS = {"init": not_}
 MAX_HIDDEN = 65536
 
 
@@ -17,8 +19,9 @@ class DataConfig:
 
     target: str = option("", "Column to predict; several of numbers with commas between them.")
     columns: str = option(
-        "", "YAML file with `NAME: KIND` lines: number, category, boolean, date or ignore."
-    )
+        "", "YAML file with `NAME: KIND` lines: number, category, boolean, date or ignore.",
+        used_with=OWN_COLUMNS,
+    )  # fmt: skip
     task_type: Literal["auto", "classification", "regression"] = option(
         "auto", "Kind of target; auto: classes, unless it has fractions or many numbers."
     )
@@ -28,11 +31,14 @@ class DataConfig:
         used_with={"validation": not_}, gt=0, le=0.5,
     )  # fmt: skip
     scaling: Literal["quantile", "standard"] = option(
-        "quantile", "Numbers by their rank, as a normal distribution; or less mean, over deviation."
+        "quantile",
+        "Numbers by their rank, as a normal distribution; or less mean, over deviation.",
+        used_with=OWN_COLUMNS,
     )
     min_count: int = option(
-        2, "Values of a category rarer than this share one place with unseen ones.", ge=1
-    )
+        2, "Values of a category rarer than this share one place with unseen ones.",
+        used_with=OWN_COLUMNS, ge=1,
+    )  # fmt: skip
 
 
 @config_class

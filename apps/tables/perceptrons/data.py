@@ -11,18 +11,23 @@ import numpy as np
 
 from apps.tables.perceptrons.columns.encoder import RowEncoder, write_vocabulary
 from apps.tables.perceptrons.columns.learning import chunks, learn_columns
-from apps.tables.perceptrons.columns.recognition import Recognised, fault_of
 from apps.tables.perceptrons.columns.schema import (
     FILE,
     IGNORED,
-    Column,
     Schema,
     Target,
     load_schema,
 )
 from apps.tables.perceptrons.config import TableConfig
 from apps.tables.perceptrons.rows import Rows
-from apps.tables.perceptrons.survey import faults_of, hold_out, survey
+from apps.tables.perceptrons.survey import (
+    Survey,
+    earlier_schema,
+    faults_of,
+    hold_out,
+    known_inputs,
+    survey,
+)
 from apps.tables.perceptrons.table import FILES, Table, read_tables
 from apps.tables.perceptrons.target import Targets, known_targets, rows_without_target
 from shared.common.errors import KerasuiteError
@@ -49,16 +54,7 @@ def prepare_rows(config: TableConfig, folder: Path) -> dict[str, Any]:
     if not held_out.any():
         groups = targets.values if targets.target.classes else np.zeros(len(table), np.int32)
         held_out = hold_out(groups, config.data_options.validation_split, config.seed)
-    training = {name: cells[~held_out] for name, cells in table.columns.items()}
-    schema = Schema(
-        learn_columns(
-            [each.column for each in found.columns],
-            training,
-            config.data_options.scaling,
-            config.data_options.min_count,
-        ),
-        learn_target(targets, ~held_out),
-    )
+    schema = learn_schema(config, found, ~held_out)
     schema.save(folder / FILE)
     write_vocabulary(schema, folder)
     rows = encode(table, targets.values, schema, folder)
@@ -77,6 +73,27 @@ def prepare_rows(config: TableConfig, folder: Path) -> dict[str, Any]:
         "rows_left_out": len(table.problems),
         "columns": {column.name: column.kind for column in schema.columns},
     }
+
+
+def learn_schema(config: TableConfig, found: Survey, training: np.ndarray) -> Schema:
+    """What is learnt of the training rows, or was by the run of `--init`.
+
+    Args:
+        config: the configuration.
+        found: the rows.
+        training: bool array (N,). Which of them are for training.
+    """
+    target, columns = learn_target(found.targets, training), [each.column for each in found.columns]
+    earlier = earlier_schema(config)
+    if earlier is None:
+        options = config.data_options
+        cells = {name: values[training] for name, values in found.table.columns.items()}
+        return Schema(learn_columns(columns, cells, options.scaling, options.min_count), target)
+    theirs = earlier.target
+    if theirs.names == target.names and bool(theirs.classes) == bool(target.classes):
+        # Its outputs are in its units.
+        target = dataclasses.replace(target, means=theirs.means, deviations=theirs.deviations)
+    return Schema(tuple(columns), target)
 
 
 def learn_target(targets: Targets, training: np.ndarray) -> Target:
@@ -183,16 +200,10 @@ def other_rows(data: Sequence[str], folder: Path, report_folder: Path | None) ->
     paths = [path for each in data for path in (FILES.validation([each]) or FILES.training([each]))]
     table = read_tables(paths, columns=names)
     table = table.without(rows_without_target(table, schema.target.names))
-    columns = [_with_faults(table, column) for column in schema.inputs]
-    table = table.without(faults_of(table, columns))
+    table = table.without(faults_of(table, known_inputs(table, schema)))
     table, targets = known_targets(table, schema.target)
     if report_folder is not None:
         report(table, report_folder, table.notes)
     if not len(table):
         raise KerasuiteError(f"{' '.join(data)}: no row of it can be used")
     return table, encode(table, targets, schema, folder)
-
-
-def _with_faults(table: Table, column: Column) -> Recognised:
-    cells = set(table.columns[column.name])
-    return Recognised(column, {cell: fault for cell in cells if (fault := fault_of(column, cell))})

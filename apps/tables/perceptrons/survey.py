@@ -2,16 +2,18 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from apps.tables.perceptrons.columns.recognition import (
     IGNORE,
     Recognised,
+    fault_of,
     read_column_kinds,
     recognise,
 )
-from apps.tables.perceptrons.columns.schema import IGNORED
+from apps.tables.perceptrons.columns.schema import FILE, IGNORED, Schema, load_schema
 from apps.tables.perceptrons.config import OF_CLASSES, OF_NUMBERS, TableConfig
 from apps.tables.perceptrons.table import FILES, Table, read_tables
 from apps.tables.perceptrons.target import (
@@ -53,8 +55,13 @@ def survey(config: TableConfig) -> Survey:
     table = table.without(rows_without_target(table, names))
     table, targets = find_targets(table, names, options.task_type)
     _require_fitting_loss(config, targets)
-    kinds = read_column_kinds(options.columns, table.columns)
-    columns = recognise_inputs(table, names, kinds)
+    earlier = earlier_schema(config)
+    if earlier is not None:
+        _require_other_target(config, earlier, names)
+        columns = known_inputs(table, earlier, config.init)
+    else:
+        kinds = read_column_kinds(options.columns, table.columns)
+        columns = recognise_inputs(table, names, kinds)
     if all(found.column.kind == IGNORED for found in columns):
         raise KerasuiteError(
             f"{' '.join(config.data)}: no column to learn from besides the target; "
@@ -90,6 +97,58 @@ def recognise_inputs(
     return tuple(
         recognise(name, table.columns[name].tolist(), kinds.get(name, "")) for name in inputs
     )
+
+
+def earlier_schema(config: TableConfig) -> Schema | None:
+    """What the run of `--init` has learnt of its columns; its weights mean nothing with another.
+
+    Raises:
+        KerasuiteError: if `--init` is no run of this task.
+    """
+    if not config.init:
+        return None
+    folder = Path(config.init)
+    folder = folder if folder.is_dir() else folder.parent
+    if not (folder / FILE).is_file():
+        raise KerasuiteError(
+            f"--init {config.init}: no {FILE} is there, and so no columns of its weights; give the "
+            f"folder of a run of this task"
+        )
+    return load_schema(folder / FILE)
+
+
+def _require_other_target(config: TableConfig, earlier: Schema, names: Sequence[str]) -> None:
+    """Raises KerasuiteError if the run of `--init` reads what is to be predicted."""
+    for column in earlier.inputs:
+        if column.name in names:
+            raise KerasuiteError(
+                f"--init {config.init}: reads the column '{column.name}', which is the target now; "
+                f"start a new run without --init"
+            )
+
+
+def known_inputs(table: Table, schema: Schema, source: str = "") -> tuple[Recognised, ...]:
+    """The columns of a trained run, with the faults of other rows.
+
+    Args:
+        table: the rows.
+        schema: of the run.
+        source: the run, for the message.
+
+    Raises:
+        KerasuiteError: if the table lacks one of them.
+    """
+    if missing := [column.name for column in schema.inputs if column.name not in table.columns]:
+        raise KerasuiteError(
+            f"--init {source}: reads the column '{missing[0]}', which the table does not have; "
+            f"start a new run without --init"
+        )
+    found = []
+    for column in schema.columns:
+        cells = set(table.columns[column.name]) if column.kind != IGNORED else set()
+        faults = {cell: fault for cell in cells if (fault := fault_of(column, cell))}
+        found.append(Recognised(column, faults))
+    return tuple(found)
 
 
 def faults_of(table: Table, columns: Sequence[Recognised]) -> dict[int, str]:

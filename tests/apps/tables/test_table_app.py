@@ -211,6 +211,21 @@ def test_rows_are_predicted_in_order_and_bad_ones_named(wine, tmp_path):
     ]  # fmt: skip
 
 
+def test_a_run_goes_on_from_another_with_its_columns(wine, tmp_path):
+    header, *rows = read_csv(wine / "data" / "train.csv")
+    more = write_csv(tmp_path / "more.csv", header, rows[::2])
+    common = ("--target", "grower", "--preset", "test", "--epochs", 1, "--learning-rate", 1e-5)
+    done = table("train", more, *common, "--init", wine / "run", "--output", tmp_path / "run")
+    assert "begins untrained" not in done.stderr
+    assert metrics_of(tmp_path / "run")["accuracy"] > 0.8
+    mine, theirs = (json.loads((run / "columns.json").read_text()) for run in
+                    (tmp_path / "run", wine / "run"))  # fmt: skip
+    assert mine == theirs
+    less = write_csv(tmp_path / "less.csv", header[1:], [row[1:] for row in rows])
+    error = error_of("train", less, *common, "--init", wine / "run", "--output", tmp_path / "other")
+    assert "reads the column 'alcohol', which the table does not have" in error
+
+
 # === check ===
 
 
