@@ -15,6 +15,7 @@ from apps.tables.perceptrons.networks.table_network import TableNetwork
 from apps.tables.perceptrons.rows import Rows
 from shared.common.messages import warn
 
+LEAST = 1e-12
 MAX_ROWS, MAX_COLUMNS, SHOWN_COLUMNS, GRID = 1000, 200, 6, 20
 
 
@@ -46,9 +47,10 @@ class Explanation:
         return self._predictions(tf.nest.map_structure(tf.constant, dict(features))).numpy()
 
     def error(self, targets: np.ndarray, predictions: np.ndarray) -> float:
-        """The share of wrong classes, or the RMSE in standard deviations of the targets."""
+        """The cross-entropy of classes, or the RMSE in standard deviations of the targets."""
         if self.schema.target.classes:
-            return float(np.mean(predictions.argmax(-1) != targets))
+            right = predictions[np.arange(len(targets)), targets]
+            return float(-np.log(np.maximum(right, LEAST)).mean())
         scaled = (predictions - targets) / self.schema.target.deviations
         return float(np.sqrt(np.mean(scaled**2)))
 
@@ -63,7 +65,7 @@ class Explanation:
         slots = self.schema.slots()
         found = permutation_importance(self.predict, self.error, self.rows, slots, self.seed)
         is_classifier = bool(self.schema.target.classes)
-        unit = "growth of the share of wrong rows" if is_classifier else (
+        unit = "growth of the cross-entropy" if is_classifier else (
             "growth of the RMSE, in standard deviations"
         )  # fmt: skip
         pictures.importance(found, unit, folder / "importance.png")

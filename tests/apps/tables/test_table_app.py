@@ -10,6 +10,8 @@ import tensorflow as tf
 import yaml
 from sklearn.linear_model import LinearRegression
 
+from apps.tables.perceptrons.app import TableApp
+from shared.engine.run import load_best, open_run
 from shared.samples.registry import write_sample
 from tests.in_process import run_command
 
@@ -98,15 +100,20 @@ def test_a_linear_table_is_learnt_by_heart(regression):
 
 
 def test_held_out_rows_are_those_of_the_figures(regression):
-    """The figures again from `held_out.csv`, by the exported model and by scikit-learn's."""
+    """The figures again from `held_out.csv`, by what is exported and by scikit-learn's model."""
     run = regression / "run"
     header, rows = numbers_table()
     held_out = read_csv(run / "held_out.csv")
     assert held_out[0] == header and len(held_out) == 9
-    table("predict", run, run / "held_out.csv", "--output", regression / "predicted")
-    found = rows_of(regression / "predicted")
     truth = np.array([[float(cell) for cell in row[3:]] for row in held_out[1:]])
-    predicted = np.array([[row["prediction"][name] for name in ("price", "size")] for row in found])
+    app = TableApp()
+    opened = open_run(app, run)
+    module = app.serving(opened, load_best(app, opened))[""]
+    cells = zip(
+        ("a", "b", "kind"), zip(*(row[:3] for row in held_out[1:]), strict=True), strict=True
+    )
+    predicted = module.predict(**{name: tf.constant(column) for name, column in cells})
+    predicted = predicted["prediction"].numpy()
     rmse = np.sqrt(((truth - predicted) ** 2).mean(axis=0)).mean()
     assert rmse == pytest.approx(metrics_of(run)["rmse"], abs=1e-3)
     training = [list(map(str, row)) for row in rows]
@@ -119,6 +126,18 @@ def test_held_out_rows_are_those_of_the_figures(regression):
     model = LinearRegression().fit(inputs(training), [float(row[3]) for row in training])
     best = np.sqrt(np.mean((model.predict(inputs(held_out[1:])) - truth[:, 0]) ** 2))
     assert metrics_of(run)["per_target"]["price"]["rmse"] < best + 4
+
+
+@pytest.mark.slow
+def test_numbers_are_exported_and_predicted(regression):
+    run = regression / "run"
+    table("predict", run, run / "held_out.csv", "--output", regression / "out", "--format", "csv")
+    found, held_out = rows_of(regression / "out"), read_csv(run / "held_out.csv")[1:]
+    for row, cells in zip(found, held_out, strict=True):
+        assert row["prediction"]["price"] == pytest.approx(float(cells[3]), abs=15)
+        assert row["prediction"]["size"] == pytest.approx(float(cells[4]), abs=0.1)
+    header = read_csv(regression / "out" / "predictions.csv")[0]
+    assert header == ["file", "line", "prediction price", "prediction size"]
 
 
 def test_other_rows_are_evaluated_beside_trees(regression):
@@ -211,6 +230,7 @@ def test_rows_are_predicted_in_order_and_bad_ones_named(wine, tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_another_with_its_columns(wine, tmp_path):
     header, *rows = read_csv(wine / "data" / "train.csv")
     more = write_csv(tmp_path / "more.csv", header, rows[::2])
