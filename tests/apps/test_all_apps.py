@@ -252,7 +252,11 @@ CASES = {
         write_table,
         write_rows,
         options=("--epochs", "10"),
-        settings={"data_options.target": "class"},
+        settings={
+            "data_options.target": "class",
+            "model.normalization": "batch",
+            "model.number_embedding": "periodic",
+        },
     ),
     "table-ft-transformer": AppCase(
         "table",
@@ -264,18 +268,6 @@ CASES = {
             "model.architecture": "ft-transformer",
             "model.hidden_dim": 16,
             "model.attention_dropout": 0.0,
-        },
-    ),
-    "table-resnet": AppCase(
-        "table",
-        "apps.tables.perceptrons.app:TableApp",
-        write_table,
-        write_rows,
-        settings={
-            "data_options.target": "class",
-            "model.architecture": "resnet",
-            "model.hidden_dim": 16,
-            "model.number_embedding": "periodic",
         },
     ),
     "cyclegan": AppCase(
@@ -304,7 +296,6 @@ SLOW_PARTS = {
     ("", "detect-faster-rcnn"),
     ("", "lm"),
     ("", "table-ft-transformer"),
-    ("", "table-resnet"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 
 # Each application has a process of its own, where there are several (see conftest.py).

@@ -36,9 +36,9 @@ STEPS = {
     "lm-rnn": variant("lm", model__architecture="rnn"),
     "lm-lstm": variant("lm", model__architecture="lstm"),
     "lm-rotary": variant("lm", model__positions="rotary"),
-    "table-resnet": variant("table", model__architecture="resnet"),
-    "table-ft-transformer": variant(
-        "table", model__architecture="ft-transformer", model__hidden_dim=16
+    "table-resnet": dataclasses.replace(
+        CASES["table"],
+        settings={"data_options.target": "class", "model.architecture": "resnet"},
     ),
     "srgan-pixel": variant("srgan", stage="pixel"),
     "cyclegan-wasserstein": variant("cyclegan", loss__adversarial="wasserstein"),

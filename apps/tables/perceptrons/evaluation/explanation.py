@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.tables.perceptrons import pictures
 from apps.tables.perceptrons.columns.dates import shown_date
 from apps.tables.perceptrons.columns.encoder import RowEncoder
 from apps.tables.perceptrons.columns.schema import BOOLEAN, CATEGORY, DATE, Column, Schema
-from apps.tables.perceptrons.influence import partial_dependence, permutation_importance
+from apps.tables.perceptrons.evaluation import pictures
+from apps.tables.perceptrons.evaluation.influence import partial_dependence, permutation_importance
 from apps.tables.perceptrons.networks.table_network import TableNetwork
 from apps.tables.perceptrons.rows import Rows
 from shared.common.messages import warn
