@@ -28,6 +28,10 @@ GROUPS = {
     "translate": ("apps.translation.commands:commands", "Translation of text."),
     "lm": ("apps.language.commands:commands", "Language models that write."),
     "bert": ("apps.bert.commands:commands", "BERT: pretrain, fine-tune, distil into TinyBERT."),
+    "table": (
+        "apps.tables.perceptrons.commands:commands",
+        "Tables: rows to classes or numbers.",
+    ),
     "cyclegan": (
         "apps.generative.cyclegan.commands:commands",
         "Translation of images without pairs.",

@@ -58,6 +58,7 @@ DEMOS = {
     "translate": Part("Translation", "apps.translation.demo", "apps.translation.app"),
     "lm": Part("Language models", "apps.language.demo", "apps.language.app"),
     "bert": Part("BERT", "apps.bert.demo", "apps.bert.distillation.app"),
+    "table": Part("Tables", "apps.tables.perceptrons.demo", "apps.tables.perceptrons.app"),
     "cyclegan": Part(
         "Translation of images without pairs",
         "apps.generative.cyclegan.demo",

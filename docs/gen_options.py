@@ -40,6 +40,7 @@ CONFIGS = {
     ("bert", "pretrain"): "apps.bert.pretraining.config:PretrainConfig",
     ("bert", "distill"): "apps.bert.distillation.config:DistillConfig",
     ("bert", "distill-general"): "apps.bert.distillation.general.config:GeneralDistillConfig",
+    ("table", "train"): "apps.tables.perceptrons.config:TableConfig",
     ("cyclegan", "train"): "apps.generative.cyclegan.config:CycleGANConfig",
     ("srgan", "train"): "apps.generative.srgan.config:SrganConfig",
 }

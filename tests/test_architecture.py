@@ -37,6 +37,7 @@ APPLICATIONS = (
     "apps.translation",
     "apps.language",
     "apps.bert",
+    "apps.tables.perceptrons",
     "apps.generative.cyclegan",
     "apps.generative.srgan",
 )

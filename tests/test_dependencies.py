@@ -9,7 +9,7 @@ from tests.test_architecture import FILES, IMPORTS, ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # Installed under constraints.txt by the Makefile and .ci/run; `gpu` by users.
-PINNED_EXTRAS = ("test", "docs", "zh", "tensorboard", "onnx", "gpu")
+PINNED_EXTRAS = ("test", "docs", "zh", "tensorboard", "onnx", "parquet", "gpu")
 
 MODULES = {
     "pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "scikit-image": "skimage",

@@ -18,6 +18,7 @@ from apps.embeddings.config import EmbedConfig
 from apps.generative.cyclegan.config import CycleGANConfig
 from apps.generative.srgan.config import SrganConfig
 from apps.language.config import LanguageConfig
+from apps.tables.perceptrons.config import TableConfig
 from apps.translation.config import TranslateConfig
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.detection.config import DetectConfig
@@ -41,6 +42,7 @@ TASKS: dict[type[RunConfig], tuple[str, ...]] = {
     PretrainConfig: ("apps/bert",),
     DistillConfig: ("apps/bert",),
     GeneralDistillConfig: ("apps/bert",),
+    TableConfig: ("apps/tables/perceptrons",),
     CycleGANConfig: ("apps/generative/cyclegan",),
     SrganConfig: ("apps/generative/srgan",),
 }

@@ -15,8 +15,10 @@ class FeedForward(keras.layers.Layer):
     Args:
         intermediate_dim: int. Width between the two layers.
         hidden_dim: int. Width D of the output.
-        activation: str. Name of a Keras activation, or "gelu_tanh", the approximation of GELU
-            that BERT's first code has (Hendrycks and Gimpel, 2016).
+        activation: str. Name of a Keras activation; or "gelu_tanh", the approximation of GELU
+            that BERT's first code has (Hendrycks and Gimpel, 2016); or "reglu", where W_1 has
+            twice the width and ReLU of its second half is a gate of the first
+            ([Shazeer, 2020](https://arxiv.org/abs/2002.05202)).
         kernel_initializer: str or `keras.initializers.Initializer`.
 
     Call arguments:
@@ -44,8 +46,10 @@ class FeedForward(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape):
-        activation = _activation(self.activation)
-        self.expand = self._dense("expand", self.intermediate_dim, activation)
+        self.is_gated = self.activation == "reglu"
+        activation = None if self.is_gated else _activation(self.activation)
+        parts = 2 if self.is_gated else 1
+        self.expand = self._dense("expand", parts * self.intermediate_dim, activation)
         self.expand.build(input_shape)
         self.reduce = self._dense("reduce", self.hidden_dim, None)
         self.reduce.build((*input_shape[:-1], self.intermediate_dim))
@@ -62,7 +66,11 @@ class FeedForward(keras.layers.Layer):
 
     def call(self, inputs):
         rows = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        return _like(inputs, self.reduce(self.expand(rows)))
+        hidden = self.expand(rows)
+        if self.is_gated:
+            values, gates = ops.split(hidden, 2, axis=-1)
+            hidden = values * ops.relu(gates)
+        return _like(inputs, self.reduce(hidden))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.hidden_dim)

@@ -50,7 +50,7 @@ def curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike, reference
             _curve(axes, epochs, columns, name, reference)
         for axes in grid.flat[len(names) :]:
             axes.set_axis_off()
-        _write(figure, path)
+        write_figure(figure, path)
 
 
 def _numeric_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
@@ -123,7 +123,7 @@ def confusion_matrix(matrix: Any, labels: Sequence[str], path: str | os.PathLike
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
         figure.colorbar(image, label="share of the true class", shrink=0.8)
-        _write(figure, path, dpi=150)
+        write_figure(figure, path, dpi=150)
 
 
 def _class_ticks(axes: Axes, names: Sequence[str], font_size: float) -> None:
@@ -173,7 +173,7 @@ def image_grid(
             axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
             shown = "\n".join(_shortened(line, 26) for line in caption.splitlines())
             axes.set_title(shown, fontsize=8)
-        _write(figure, path)
+        write_figure(figure, path)
 
 
 def _shortened(text: str, length: int) -> str:
@@ -193,7 +193,14 @@ def style() -> Iterator[None]:
             yield
 
 
-def _write(figure: Figure, path: str | os.PathLike, dpi: int = 120) -> None:
+def write_figure(figure: Figure, path: str | os.PathLike, dpi: int = 120) -> None:
+    """Writes a figure as a PNG file, atomically.
+
+    Args:
+        figure: drawn within `style`.
+        path: file to write.
+        dpi: int. Dots per inch.
+    """
     FigureCanvasAgg(figure)
     with atomic_path(Path(path)) as temporary:
         figure.savefig(temporary, format="png", dpi=dpi)

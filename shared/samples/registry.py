@@ -27,6 +27,8 @@ SAMPLES = {
         "shared.samples.sentiment:write_sentiment",
         "generated sentences, liked or not, for bert",
     ),
+    "xor": ("shared.samples.xor:write_xor", "points that no line parts, for table"),
+    "wine": ("shared.samples.wine:write_wine", "chemical analyses of wines, for table"),
     "photos": ("shared.samples.photos:write_photos", "parts of photographs, for srgan"),
 }
 

@@ -155,6 +155,32 @@ def write_sentences(folder: Path) -> list[str]:
     return [str(folder / "train.tsv")]
 
 
+def write_table(folder: Path) -> list[str]:
+    """Sixty rows with numbers, categories, truth values, dates and gaps, in two classes."""
+    generator = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["size (m²),colour,sold,since,class"]
+    for index in range(60):
+        size, day = generator.normal(50, 20), generator.integers(1, 29)
+        colour = generator.choice(["red", "green", "", "blue"])
+        sold = generator.choice(["yes", "no"])
+        big = size + 15 * (colour == "red") > 55
+        shown = "" if index % 9 == 5 else f"{size:.2f}"
+        lines.append(f"{shown},{colour},{sold},2024-{1 + index % 12:02}-{day:02},{int(big)}")
+    (folder / "train.csv").write_text("\n".join(lines) + "\n")
+    return [str(folder / "train.csv")]
+
+
+def write_rows(folder: Path) -> tuple[int, int]:
+    """Eighteen rows in three files, with gaps and quotes; two bad rows."""
+    header = "class,since,sold,colour,size (m²)\n"
+    row = '0,2024-02-29,YES,"gr\neen",12.5\n1,2023-01-01,no,purple,\n,,,,1e3\n'
+    bad = "1,29.02.2024,no,red,3\n1,2\n"
+    for name, extra in (("a", ""), ("b", bad), ("c", "")):
+        (folder / f"{name}.csv").write_text(header + row + extra + row)
+    return 18, 2
+
+
 CASES = {
     # Steps take milliseconds; epochs enough that there is time to kill them.
     "embed": AppCase(
@@ -222,6 +248,30 @@ CASES = {
         verb="pretrain",
         predict_verb="embed",
     ),
+    "table": AppCase(
+        "table",
+        "apps.tables.perceptrons.app:TableApp",
+        write_table,
+        write_rows,
+        options=("--epochs", "10"),
+        settings={
+            "data_options.target": "class",
+            "model.normalization": "batch",
+            "model.number_embedding": "periodic",
+        },
+    ),
+    "table-ft-transformer": AppCase(
+        "table",
+        "apps.tables.perceptrons.app:TableApp",
+        write_table,
+        write_rows,
+        settings={
+            "data_options.target": "class",
+            "model.architecture": "ft-transformer",
+            "model.hidden_dim": 16,
+            "model.attention_dropout": 0.0,
+        },
+    ),
     "cyclegan": AppCase(
         "cyclegan", "apps.generative.cyclegan.app:CycleGANApp", write_domains, write_pictures
     ),
@@ -247,6 +297,7 @@ SLOW_PARTS = {
     ("", "detect-ssd"),
     ("", "detect-faster-rcnn"),
     ("", "lm"),
+    ("", "table-ft-transformer"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 
 # Each application has a process of its own, where there are several (see conftest.py).

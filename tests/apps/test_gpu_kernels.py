@@ -36,6 +36,10 @@ STEPS = {
     "lm-rnn": variant("lm", model__architecture="rnn"),
     "lm-lstm": variant("lm", model__architecture="lstm"),
     "lm-rotary": variant("lm", model__positions="rotary"),
+    "table-resnet": dataclasses.replace(
+        CASES["table"],
+        settings={"data_options.target": "class", "model.architecture": "resnet"},
+    ),
     "srgan-pixel": variant("srgan", stage="pixel"),
     "cyclegan-wasserstein": variant("cyclegan", loss__adversarial="wasserstein"),
     "bert-distill": AppCase(
@@ -51,7 +55,16 @@ TEACHERS = {
     "bert-distill-general": ("transfer.teacher", PretrainApp),
 }
 # The others take longer to trace.
-FAST = {"embed", "embed-glove", "translate", "lm", "bert-finetune", "bert-pretrain", "srgan-pixel"}
+FAST = {
+    "embed",
+    "embed-glove",
+    "translate",
+    "lm",
+    "table",
+    "bert-finetune",
+    "bert-pretrain",
+    "srgan-pixel",
+}
 
 
 @pytest.mark.parametrize(

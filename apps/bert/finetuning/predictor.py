@@ -14,13 +14,13 @@ from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.conll import ENDINGS, PARTS
 from apps.bert.tasks.examples import Examples
 from apps.bert.tasks.squad import has_questions
-from apps.bert.tasks.tables import CSV, JSON, TSV, table_suffix
 from apps.bert.tasks.text_tables import read_text_table
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
 from shared.common.messages import warn
 from shared.engine.prediction.line_predictor import LinePredictor
 from shared.text.line_files import read_line
+from shared.text.tables.formats import CSV, JSON, TSV, table_suffix
 
 LINES = (".txt", ".text", ".md")
 # A .txt holds lines of text here, where it may be a table in training.

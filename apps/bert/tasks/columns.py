@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 
 from apps.bert.tasks.headers import MAX_CLASSES
-from apps.bert.tasks.label_values import number_of
 from apps.bert.tasks.tables import Table
 from shared.common.errors import KerasuiteError
+from shared.text.tables.cell_values import number_of
 
 # In order of preference. MRPC: "#1 String"; QNLI: question, sentence.
 PAIRS = (

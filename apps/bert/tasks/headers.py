@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from apps.bert.tasks.label_values import number_of
+from shared.text.tables.cell_values import number_of
 
 # Number of distinct values that a class column may have in a table without a header.
 MAX_CLASSES = 20

@@ -9,9 +9,9 @@ from apps.bert.tasks.conll import looks_like_conll, read_conll
 from apps.bert.tasks.examples import CHOICE, QUESTIONS, TAGGING, Examples
 from apps.bert.tasks.splits import hold_out, training_files, validation_files
 from apps.bert.tasks.squad import has_questions, read_squad
-from apps.bert.tasks.tables import TSV, is_table, table_suffix
 from apps.bert.tasks.text_tables import read_text_table
 from shared.common.errors import KerasuiteError
+from shared.text.tables.formats import TSV, is_table, table_suffix
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """Training and validation files of a data set, or a split of its examples."""
 
-import re
 from collections.abc import Hashable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -14,57 +12,12 @@ from apps.bert.tasks.examples import (
     TaggedSentence,
     TextExample,
 )
-from apps.bert.tasks.tables import CSV, JSON, TSV
 from shared.common.errors import KerasuiteError
-from shared.common.splits import TRAIN_NAMES, VALIDATION_NAMES
+from shared.text.tables.formats import CSV, JSON, TSV
+from shared.text.tables.split_files import SplitFiles
 
-# In order of preference: GLUE's and SQuAD's dev first. testa is CoNLL-2003's development set,
-# dev_matched MNLI's set with the genres of the training texts.
-VALIDATION = (*reversed(VALIDATION_NAMES), "testa", "dev_matched", "eval")
-READABLE = (*TSV, *CSV, *JSON, *ENDINGS)
-
-
-def training_files(paths: Sequence[str | Path]) -> list[Path]:
-    """The training files: files as named; of a folder its train.*, or its only file.
-
-    Raises:
-        KerasuiteError: if a path is missing, or a folder has no training file, or several.
-    """
-    if not paths:
-        raise KerasuiteError("no DATA; name files (.tsv, .csv, .jsonl, CoNLL, SQuAD) or a folder")
-    found = []
-    for path in map(Path, paths):
-        _check_exists(path)
-        if not path.is_dir():
-            found.append(path)
-            continue
-        files = _files(path)
-        chosen = _of_split(files, TRAIN_NAMES, path) or (files[0] if len(files) == 1 else None)
-        if chosen is None:
-            names = ", ".join(file.name for file in files[:8]) or "no readable file"
-            raise KerasuiteError(f"{path}: no train.* in it ({names}); name the files to train on")
-        found.append(chosen)
-    return found
-
-
-def validation_files(paths: Sequence[str | Path], named: Sequence[str | Path]) -> list[Path]:
-    """The named files, else the dev.*, validation.*, ... of the folders among `paths`.
-
-    Raises:
-        KerasuiteError: if a path is missing, or a named folder has no such file.
-    """
-    found = []
-    for path in map(Path, named or [path for path in paths if Path(path).is_dir()]):
-        _check_exists(path)
-        if not path.is_dir():
-            found.append(path)
-            continue
-        chosen = _of_split(_files(path), VALIDATION, path)
-        if chosen is not None:
-            found.append(chosen)
-        elif named:
-            raise KerasuiteError(f"{path}: no dev.* or validation.* in it; name the file")
-    return found
+_FILES = SplitFiles((*TSV, *CSV, *JSON, *ENDINGS), ".tsv, .csv, .jsonl, CoNLL, SQuAD")
+training_files, validation_files = _FILES.training, _FILES.validation
 
 
 def hold_out(
@@ -118,50 +71,3 @@ def _group(example: Example) -> Hashable:
             return example.words
         case QuestionExample():
             return example.title
-
-
-def _check_exists(path: Path) -> None:
-    if not path.exists():
-        raise KerasuiteError(f"{path}: no such file or folder; check the path")
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith(".") and _name_parts(path)
-    )
-
-
-def _of_split(files: list[Path], names: Sequence[str], folder: Path) -> Path | None:
-    """The file of a split, by its names in order of preference: "dev.tsv", "eng.testa"."""
-    for exact in (True, False):
-        for name in names:
-            fitting = [
-                file
-                for file in files
-                if (name == _name_parts(file)[0] if exact else name in _name_parts(file))
-            ]
-            if len(fitting) > 1:
-                found = ", ".join(file.name for file in fitting)
-                raise KerasuiteError(f"{folder}: several {name} files ({found}); name one")
-            if fitting:
-                return fitting[0]
-    return None
-
-
-def _name_parts(path: Path) -> list[str]:
-    """The stem of a file's name and its parts, among them a split; [] if not readable.
-
-    >>> _name_parts(Path("train-v1.1.json"))
-    ['train-v1.1', 'train', 'v1', '1']
-    >>> _name_parts(Path("eng.testa"))
-    ['eng.testa', 'eng', 'testa']
-    """
-    name = path.name.lower().removesuffix(".gz")
-    ending = Path(name).suffix
-    if ending in READABLE:
-        name = name.removesuffix(ending)
-    elif ending.removeprefix(".") not in TRAIN_NAMES + VALIDATION:
-        return []
-    return [name, *re.split(r"[-_.]", name)]

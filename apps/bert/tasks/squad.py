@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from apps.bert.tasks.examples import QUESTIONS, Examples, QuestionExample
-from apps.bert.tasks.json_rows import parse_document, read_objects, rows_of
-from apps.bert.tasks.tables import JSON, table_suffix
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_json
+from shared.text.tables.formats import JSON, table_suffix
+from shared.text.tables.json_rows import parse_document, read_objects, rows_of
 from shared.text.text_lines import read_lines
 
 

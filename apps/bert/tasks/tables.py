@@ -3,18 +3,15 @@
 import csv
 import dataclasses
 import io
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from apps.bert.tasks.headers import looks_like_header
-from apps.bert.tasks.json_rows import Objects, read_objects
 from shared.common.errors import KerasuiteError
+from shared.text.tables.formats import CSV, DELIMITERS, JSON, cell_text, table_suffix
+from shared.text.tables.json_rows import Objects, read_objects
 from shared.text.text_lines import read_lines
 
-TSV, CSV, JSON = (".tsv", ".tab", ".txt"), (".csv",), (".jsonl", ".ndjson", ".json")
-# What a .csv may have between its columns, commas first.
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SNIFFED_ROWS = 200
 _RARELY = 0.05
 
@@ -45,17 +42,6 @@ class Table:
     guessed_header: bool = False
     notes: tuple[str, ...] = ()
     file_problems: tuple[str, ...] = ()
-
-
-def is_table(path: Path) -> bool:
-    """Whether a file is a table by its name."""
-    return table_suffix(path) in TSV + CSV + JSON
-
-
-def table_suffix(path: Path) -> str:
-    """The lower-case ending of a file's name, without .gz."""
-    name = path.name.lower().removesuffix(".gz")
-    return Path(name).suffix
 
 
 def read_table(path: Path, known_columns: Sequence[str]) -> Table:
@@ -187,11 +173,5 @@ def _without_empty_columns(path: Path, rows: list) -> tuple[list, tuple[str, ...
 def _from_objects(path: Path, objects: Objects, problems: list[str]) -> Table:
     """The objects of JSON; numbers become text, lists and objects JSON again."""
     columns = tuple(dict.fromkeys(name for _, value in objects for name in value))
-    rows = [(number, tuple(_text(value.get(n)) for n in columns)) for number, value in objects]
+    rows = [(number, tuple(cell_text(value.get(n)) for n in columns)) for number, value in objects]
     return Table(path, columns, rows, tuple(problems))
-
-
-def _text(value) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)

@@ -23,9 +23,9 @@ from apps.bert.tasks.examples import (
     Examples,
     TextExample,
 )
-from apps.bert.tasks.label_values import has_decimal_commas, missing_values, number_of
 from apps.bert.tasks.tables import Table, read_table
 from shared.common.errors import KerasuiteError
+from shared.text.tables.cell_values import has_decimal_commas, missing_values, number_of
 
 # A column with this share of numbers holds numbers; the other values are named.
 _MOST = 0.8

@@ -38,6 +38,7 @@ def random(*shape):
         (MultiHeadAttention, {"num_heads": 2, "hidden_dim": 8, "dropout": 0.1}),
         (TransformerCausalBlock, BLOCK | {"rotary": True}),
         (FeedForward, {"intermediate_dim": 12, "hidden_dim": 8, "activation": "gelu"}),
+        (FeedForward, {"intermediate_dim": 12, "hidden_dim": 8, "activation": "reglu"}),
         (SinusoidalPositions, {"max_wavelength": 100.0}),
         (LearnedPositions, {"max_length": 3, "embeddings_initializer": "glorot_normal"}),
         (LayerNormalization, {"epsilon": 1e-6}),

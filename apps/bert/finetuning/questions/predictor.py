@@ -7,9 +7,9 @@ from typing import Any
 
 from apps.bert.finetuning.predictor import DIGITS, FineTunedPredictor
 from apps.bert.tasks.squad import read_squad
-from apps.bert.tasks.tables import JSON
 from shared.common.errors import KerasuiteError
 from shared.report.page import MarkedText, Span
+from shared.text.tables.formats import JSON
 
 
 class QuestionPredictor(FineTunedPredictor):

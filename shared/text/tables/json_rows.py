@@ -61,6 +61,21 @@ def read_objects(path: Path, lines: Sequence[str]) -> tuple[Objects, list[str]]:
     return [(number, item) for number, item in numbered if isinstance(item, dict)], problems
 
 
+def object_of(line: str) -> dict[str, Any]:
+    """The object of a line.
+
+    Raises:
+        ValueError: if it is none; says why.
+    """
+    try:
+        value = _loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no valid JSON ({error}); write one object per line") from error
+    if not isinstance(value, dict):
+        raise ValueError("no JSON object; write one object per line")
+    return value
+
+
 def rows_of(document: Any) -> list | None:
     """The rows of a JSON document that is a list, or has one in "data"; else None."""
     items = document.get("data") if isinstance(document, dict) else document
@@ -75,20 +90,14 @@ def _is_lines(path: Path) -> bool:
 
 
 def _of_lines(path: Path, lines: Sequence[str]) -> tuple[Objects, list[str]]:
-    values, problems = [], []
+    objects, problems = [], []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            values.append((number, _loads(line)))
-        except (ValueError, RecursionError) as error:
-            problems.append(f"{path}:{number}: no valid JSON ({error}); write one object per line")
-    objects = [(number, value) for number, value in values if isinstance(value, dict)]
-    problems += [
-        f"{path}:{number}: no JSON object; write one object per line"
-        for number, value in values
-        if not isinstance(value, dict)
-    ]
+            objects.append((number, object_of(line)))
+        except ValueError as error:
+            problems.append(f"{path}:{number}: {error}")
     return objects, problems
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.bert.tasks.label_values import has_decimal_commas, missing_values, number_of
+from shared.text.tables.cell_values import has_decimal_commas, missing_values, number_of
 
 
 def test_missing_values_of_pandas_are_known():

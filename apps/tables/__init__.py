@@ -1,0 +1,1 @@
+"""Tables and series of numbers."""

@@ -1,0 +1,1 @@
+"""Perceptrons, residual networks and Transformers on tables."""

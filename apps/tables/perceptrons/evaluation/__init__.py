@@ -1,0 +1,1 @@
+"""Figures and pictures of predictions, trees to compare with, and what predictions depend on."""

@@ -1,0 +1,1 @@
+"""Tables of text: file formats, rows as they are written, values of cells."""
