@@ -187,7 +187,7 @@ def _seconds_of_step(saved_model: Path, rows: int, length: int) -> float:
     write = module.signatures["with_options"]
     prompts, seeds = tf.constant(_prompts(rows, length)), tf.range(rows, dtype=tf.int64)
     draws = {"temperature": tf.constant(0.8), "top_k": tf.constant(0), "top_p": tf.constant(1.0)}
-    few, many = 16, 80
+    few, many = 8, 40
 
     def call(count: int):
         found = write(prompt=prompts, seed=seeds, max_tokens=tf.constant(count), **draws)
@@ -196,7 +196,7 @@ def _seconds_of_step(saved_model: Path, rows: int, length: int) -> float:
     calls = {count: lambda count=count: call(count) for count in (few, many)}
     for first in calls.values():
         first()
-    seconds = in_turn(calls, rounds=9)
+    seconds = in_turn(calls, rounds=5)
     return (seconds[many] - seconds[few]) / (many - few)
 
 
