@@ -102,7 +102,7 @@ def described(column: Column) -> str:
     elif column.kind == CATEGORY:
         text = f"category, {len(column.values):,} values"
         if column.rare:
-            text += f" and {column.rare:,} rare ones in one place"
+            text += f" and {column.rare:,} rare value(s) in one place"
     else:
         return f"ignored: {column.reason}"
     return text + (f", {column.missing:,} missing" if column.missing else "")
