@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from shared.layers import BasicBlock, BottleneckBlock, ConvNormActivation
 from shared.testing.layer_test import run_layer_test
@@ -119,3 +120,29 @@ def test_the_block_adds_branch_and_shortcut():
         branch = convolution(branch)
     expected = np.maximum(np.asarray(branch) + np.asarray(block.shortcut(images)), 0)
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("height", "width", "strides"), [(1, 1, 2), (4, 1, 2), (3, 2, 3)])
+def test_bfloat16_gradients_of_maps_smaller_than_the_stride(height, width, strides):
+    """Without 32 bits they are any number, NaN among them."""
+    inputs = np.random.default_rng(0).normal(size=(8, height, width, 16)).astype("float32")
+
+    def gradients(dtype):
+        keras.utils.set_random_seed(0)
+        layer = ConvNormActivation(32, 3, strides, batch_norm=False, activation=None, dtype=dtype)
+        layer.build(inputs.shape)
+
+        @tf.function(autograph=False)
+        def compute(x):
+            with tf.GradientTape() as tape:
+                outputs = layer(x)
+                loss = tf.reduce_sum(tf.square(tf.cast(outputs, tf.float32)))
+            return outputs, tape.gradient(loss, layer.convolution.kernel.value)
+
+        # What is wrong comes from memory that was used before.
+        return [compute(inputs) for _ in range(5)]
+
+    _, expected = gradients("float32")[0]
+    for outputs, found in gradients("mixed_bfloat16"):
+        assert outputs.dtype == tf.bfloat16
+        np.testing.assert_allclose(found, expected, atol=0.02 * np.abs(expected).max())

@@ -24,11 +24,7 @@ def extra_features(x, kernel_regularizer=None) -> list:
 
     Reference: [Liu et al., 2015](https://arxiv.org/abs/1512.02325), figure 2
     """
-    # In 32 bits, which costs nothing on maps so small. On a CPU the bfloat16 gradient of a strided
-    # kernel is any number where a part of the kernel meets padding alone (TensorFlow 2.21).
-    options = {
-        "batch_norm": False, "kernel_regularizer": kernel_regularizer, "dtype": "float32",
-    }  # fmt: skip
+    options = {"batch_norm": False, "kernel_regularizer": kernel_regularizer}
     first = x.shape[-1]
     maps = []
     for number, (paper, own, stride) in enumerate(
