@@ -183,14 +183,10 @@ def build_faster_rcnn(
     """Builds Faster R-CNN.
 
     Args:
-        backbone: str. `"nano"`, `"small"`, `"medium"` or `"test"` for the detectors' own backbone
-            of that size, or any name that `build_backbone` knows.
+        backbone, input_shape, weights, kernel_regularizer, synchronized_batch_norm: see
+            `build_features`.
         num_classes: int. Number of classes C.
         size: str or None. Size of neck and head; None: that of the backbone, or "small".
-        input_shape: (H, W, 3). Side lengths are multiples of 32, or None.
-        weights: str. `"none"`, `"imagenet"` or a weights file for a backbone of the suite.
-        kernel_regularizer: str, `keras.regularizers.Regularizer` or None.
-        synchronized_batch_norm: bool. Batch statistics over all replicas.
         iou: float. See `Detector`.
         options: FasterRCNNConfig. See `FasterRCNN`.
 
