@@ -101,16 +101,25 @@ def _data(run: Run) -> str:
     return f"## Data\n\n{_table(('what', 'value'), rows)}"
 
 
-def _shown(value: Any) -> str:
-    """A value of any size in one table cell: long lists by their length and beginning."""
+def _shown(value: Any, depth: int = 0) -> str:
+    """A value of any size in one table cell: long lists by their length and beginning.
+
+    Lists of a list of lists are only counted, as nobody reads three levels of brackets.
+    """
+    if depth and isinstance(value, (list, tuple)) and _is_nested(value):
+        return f"{len(value):,} lists"
     if isinstance(value, Mapping):
         items = [f"{key}: {_shown(item)}" for key, item in list(value.items())[:SHOWN_ITEMS]]
     elif isinstance(value, (list, tuple)):
-        items = [_shown(item) for item in value[:SHOWN_ITEMS]]
+        items = [_shown(item, depth + 1) for item in value[:SHOWN_ITEMS]]
     else:
         return _number(value) if isinstance(value, (int, float)) else str(value)[:200]
     more = ", …" if len(value) > SHOWN_ITEMS else ""
     return f"{len(value):,} ({', '.join(items)}{more})"[:600] if value else "none"
+
+
+def _is_nested(value: Sequence[Any]) -> bool:
+    return any(isinstance(item, (list, tuple)) for item in value)
 
 
 def _configuration(run: Run) -> str:

@@ -47,6 +47,16 @@ def test_a_card_says_that_the_last_epoch_is_kept(made, monkeypatch):
     assert "The model is the one of the last epoch." in text and "highest" not in text
 
 
+def test_lists_within_lists_are_counted(made, monkeypatch):
+    run, _ = made
+    shapes = [[[0.1, 0.2]] * 4, [[0.3, 0.4]] * 6]
+    monkeypatch.setitem(run.artifacts, "anchor_shapes", shapes)
+    monkeypatch.setitem(run.artifacts, "pairs", [[1, 0.25], [2, 0.5]])
+    text = card_text(ToyApp(), run, {})
+    assert "| anchor shapes | 2 (4 lists, 6 lists) |" in text
+    assert "| pairs | 2 (2 (1, 0.25), 2 (2, 0.5)) |" in text
+
+
 def test_commands_can_be_copied(made):
     run, _ = made
     # A model that was not trained there, such as an imported one, has nothing to resume.

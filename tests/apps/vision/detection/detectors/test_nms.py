@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from apps.vision.detection.detectors.nms import best_candidates, suppress
 
@@ -80,6 +81,26 @@ def test_a_box_for_each_class():
         assert count == len(expected) > 10
         np.testing.assert_array_equal(result["classes"][i, :count], [row[1] for row in expected])
         np.testing.assert_allclose(result["boxes"][i, :count], [row[2] for row in expected])
+
+
+@pytest.mark.parametrize("above", [0, 1, 5, 80])
+def test_only_candidates_up_to_the_last_above_the_confidence_are_suppressed(monkeypatch, above):
+    """In any order: here the last of them is the best of its image."""
+    boxes, scores = random_boxes(3)
+    scores /= 2
+    scores[1, :above, 2] = np.linspace(0.6, 0.9, above)
+    seen = []
+    plain = tf.image.combined_non_max_suppression
+
+    def counting(boxes, scores, **options):
+        seen.append(boxes.shape[1])
+        return plain(boxes, scores, **options)
+
+    monkeypatch.setattr(tf.image, "combined_non_max_suppression", counting)
+    check(suppress(boxes, scores, 0.55, 0.5, 30), boxes, scores, 0.55, 0.5, 30)
+    assert seen == [max(above, 1)]
+    whole = suppress(tf.constant(boxes), tf.constant(scores), tf.constant(0.55), 0.5, 30)
+    assert whole["boxes"].shape == (3, 30, 4)
 
 
 def test_the_best_candidates():
