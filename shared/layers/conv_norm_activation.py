@@ -106,7 +106,8 @@ class ConvNormActivation(keras.layers.Layer):
         With padding "same", a strided kernel on fewer cells than its stride has parts that meet
         padding alone, and their bfloat16 gradients are any number, 1e33 or NaN (TensorFlow 2.21;
         found by a comparison with float32 over maps of 1 to 4 cells, strides of 1 to 3 and kernels
-        of 3 to 7). Explicit zeros, as of "symmetric", do no harm.
+        of 3 to 7). Explicit zeros, as of "symmetric", do no harm. Sides that are unknown when the
+        layer is built are taken for larger ones.
         """
         sides = [side for side in (height, width) if side is not None]
         if self.padding == "same" and any(side < self.strides for side in sides):

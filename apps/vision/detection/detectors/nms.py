@@ -63,8 +63,8 @@ def suppress(boxes, scores, confidence, iou, max_detections):
 def _last_above(scores, confidence):
     """Number of candidates up to the last one above the confidence in any image, at least 1.
 
-    Candidates come best first and few count: without the others, suppression of 1,000 candidates
-    of 80 classes takes 0.3 ms in place of 1.0 where 39 are above the confidence.
+    Few candidates count, and they come first: without the others, suppression of 1,000 candidates
+    of 80 classes takes 0.3 ms in place of 1.0 where 66 scores are above the confidence.
     """
     is_above = tf.reduce_any(scores > confidence, axis=[0, 2])
     return tf.reduce_max(tf.where(is_above, tf.range(tf.size(is_above)) + 1, 1))

@@ -111,7 +111,7 @@ def test_mixed_precision_answers_in_float32():
 def test_gradients_of_the_smallest_maps_are_finite_in_mixed_precision():
     """See `ConvNormActivation`: those of bfloat16 would be of any size."""
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    ssd = build_ssd("test", 2, input_shape=(64, 64, 3))
+    ssd = build_ssd("test", 2)
     kernels = [w.value for w in ssd.trainable_weights if w.path.startswith("extra")]
 
     @tf.function(autograph=False)
