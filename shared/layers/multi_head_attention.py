@@ -315,14 +315,17 @@ def join_heads(heads):
 def masked_softmax(scores, mask, training=None):
     """Softmax of float32 scores over the last axis where the mask is True; zero elsewhere.
 
-    While training, the mask is added: forward and backward that takes 0.81 to 0.89 of the CPU time
-    of choosing between the scores and -1e9, because the gradient of a sum costs nothing.
+    The mask is added: forward and backward that takes 0.81 to 0.89 of the CPU time of choosing
+    between the scores and -1e9, because the gradient of a sum costs nothing. Without gradients a
+    mask that all sequences share, as a causal one, is chosen by: TensorFlow computes the product
+    before it and the addition as one operation of oneDNN, which took an evaluation of a language
+    model 36 times as long. With a mask for each sequence that operation is the faster way.
     """
-    if mask is not None and training:
-        scores = scores + ops.where(mask, 0.0, -1e9)
-    elif mask is not None:
-        scores = ops.where(mask, scores, -1e9)
-    return ops.softmax(scores, axis=-1)
+    if mask is None:
+        return ops.softmax(scores, axis=-1)
+    if not training and mask.shape[0] == 1:
+        return ops.softmax(ops.where(mask, scores, -1e9), axis=-1)
+    return ops.softmax(scores + ops.where(mask, 0.0, -1e9), axis=-1)
 
 
 def attention_of_one(query, keys, values, mask):
