@@ -161,7 +161,7 @@ def _exported(folder: Path, config) -> Path:
 
 
 def prompt_length() -> Result:
-    """What a step costs more behind a long prompt than behind a short one, in attentions.
+    """Extra cost of a step behind a long prompt over one behind a short one, in attentions.
 
     The unit is the attention of one position to the long prompt, in all blocks, alone.
     """

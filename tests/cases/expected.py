@@ -1,4 +1,4 @@
-"""What the output of each case must hold, and must not."""
+"""Contents that the output of each case must have, and must not have."""
 
 import re
 

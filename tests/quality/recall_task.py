@@ -1,4 +1,4 @@
-"""The recall task: which letter stood there, so and so many letters ago?
+"""The recall task: which letter stood there, a given number of letters ago?
 
 A text begins with one of `LETTERS` letters; letters of another alphabet follow, which mean nothing;
 behind them the network has to name the first. The gradient has to travel all the way back.

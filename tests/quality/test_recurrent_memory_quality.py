@@ -91,7 +91,7 @@ def weights_and_gradients(folder) -> tuple[int, np.ndarray]:
 
     Returns:
         Their number; and float (WINDOW,): the mean norm of the gradient of the loss of a letter
-        with respect to the embedding of the one that stands so many before the last read one,
+        with respect to the embedding of the one that stands this many before the last read one,
         as a share of that of the last.
     """
     app = LanguageApp()

@@ -76,7 +76,7 @@ def prepare_rows(config: TableConfig, folder: Path) -> dict[str, Any]:
 
 
 def learn_schema(config: TableConfig, found: Survey, training: np.ndarray) -> Schema:
-    """What is learnt of the training rows, or was by the run of `--init`.
+    """The schema learnt from the training rows, or that of the run of `--init`.
 
     Args:
         config: the configuration.

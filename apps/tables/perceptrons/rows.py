@@ -35,7 +35,7 @@ class Rows:
 
     @property
     def features(self) -> dict[str, np.ndarray]:
-        """What the network reads."""
+        """Inputs of the network."""
         return {"numbers": self.numbers, "categories": self.categories}
 
     def __getitem__(self, indices) -> "Rows":

@@ -100,7 +100,7 @@ def recognise_inputs(
 
 
 def earlier_schema(config: TableConfig) -> Schema | None:
-    """What the run of `--init` has learnt of its columns; its weights mean nothing with another.
+    """The schema of the run of `--init`; its weights mean nothing with another.
 
     Raises:
         KerasuiteError: if `--init` is no run of this task.

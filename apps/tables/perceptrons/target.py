@@ -1,4 +1,4 @@
-"""What is predicted: classes, or the numbers of one column or several."""
+"""The target: classes, or the numbers of one column or several."""
 
 import dataclasses
 import math

@@ -91,7 +91,7 @@ def _learn_values(column: Column, cells: np.ndarray, min_count: int) -> Column:
 
 
 def described(column: Column) -> str:
-    """What is known of a column, for `check`."""
+    """Facts about a column, for `check`."""
     if column.kind in NUMERIC:
         text = f"{column.kind}, {column.low:.6g} to {column.high:.6g}"
         if column.date_format:

@@ -125,7 +125,7 @@ def _number(name: str, counts: Counter[str], present: int) -> Recognised:
 
 
 def number_fault(name: str, cell: str, decimal_comma: bool) -> str:
-    """What is wrong with a cell of a column of numbers, or "".
+    """Reason why a cell is no number, or "".
 
     Args:
         name: of the column.
@@ -145,7 +145,7 @@ def _boolean(name: str, counts: Counter[str]) -> Recognised:
 
 
 def boolean_fault(name: str, cell: str) -> str:
-    """What is wrong with a cell of a column of truth values, or ""."""
+    """Reason why a cell is no truth value, or ""."""
     if cell.lower() in TRUTH:
         return ""
     return f"'{cell}' in column '{name}' is neither true nor false"
@@ -179,7 +179,7 @@ def _date(name: str, counts: Counter[str], format: str) -> Recognised:
 
 
 def date_fault(name: str, cell: str, format: str) -> str:
-    """What is wrong with a cell of a column of dates, or "".
+    """Reason why a cell is no date of a format, or "".
 
     Args:
         name: of the column.
@@ -192,7 +192,7 @@ def date_fault(name: str, cell: str, format: str) -> str:
 
 
 def fault_of(column: Column, cell: str) -> str:
-    """What is wrong with a clean cell of a known column, or ""."""
+    """Reason why a clean cell does not fit its column, or ""."""
     if column.kind == CATEGORY or cell in MISSING:
         return ""
     if column.kind == NUMBER:

@@ -1,4 +1,4 @@
-"""What a trained network depends on: its importances and partial dependences, with plots."""
+"""Importances and partial dependences of a trained network, with plots."""
 
 from collections.abc import Mapping
 from pathlib import Path

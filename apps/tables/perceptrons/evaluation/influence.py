@@ -1,4 +1,4 @@
-"""What predictions depend on: permutation importance and partial dependence."""
+"""Influence of columns on predictions: permutation importance and partial dependence."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
