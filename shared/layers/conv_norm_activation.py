@@ -70,7 +70,6 @@ class ConvNormActivation(keras.layers.Layer):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def build(self, input_shape):
-        batch, height, width, channels = input_shape
         self.convolution = keras.layers.Conv2D(
             self.filters,
             self.kernel_size,
@@ -79,9 +78,10 @@ class ConvNormActivation(keras.layers.Layer):
             use_bias=not self.batch_norm if self.use_bias is None else self.use_bias,
             kernel_initializer=self.kernel_initializer,
             kernel_regularizer=self.kernel_regularizer,
-            dtype=self._convolution_dtype(height, width),
+            dtype=self.dtype_policy,
             name="convolution",
         )
+        batch, height, width, channels = input_shape
         grown = [n if n is None else n + 2 * self._margin() for n in (height, width)]
         self.convolution.build((batch, *grown, channels))
         if self.batch_norm:
@@ -95,24 +95,32 @@ class ConvNormActivation(keras.layers.Layer):
             self.normalization.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs, training=None):
-        outputs = self.convolution(self._padded(inputs))
+        outputs = self._convolve(self._padded(inputs))
         if self.batch_norm:
             outputs = self.normalization(outputs, training=training)
-        return self.activation(ops.cast(outputs, self.compute_dtype))
+        return self.activation(outputs)
 
-    def _convolution_dtype(self, height, width):
-        """This layer's policy; 32 bits where the bfloat16 gradient of a kernel is wrong on a CPU.
+    def _convolve(self, inputs):
+        """The convolution; with zeros written out where its bfloat16 gradient is wrong on a CPU.
 
         With padding "same", a strided kernel on fewer cells than its stride has parts that meet
         padding alone, and their bfloat16 gradients are any number, 1e33 or NaN (TensorFlow 2.21;
-        found by a comparison with float32 over maps of 1 to 4 cells, strides of 1 to 3 and kernels
-        of 3 to 7). Explicit zeros, as of "symmetric", do no harm. Sides that are unknown when the
-        layer is built are taken for larger ones.
+        found by a comparison with float32 over maps of 1 to 7 cells, strides of 1 to 4 and kernels
+        of 1 to 7). Of maps that were padded before, as for "symmetric", all were right.
         """
-        sides = [side for side in (height, width) if side is not None]
-        if self.padding == "same" and any(side < self.strides for side in sides):
-            return "float32"
-        return self.dtype_policy
+        sides = inputs.shape[1:3]
+        is_small = None not in sides and min(sides) < self.strides
+        if self.padding != "same" or not is_small or self.compute_dtype != "bfloat16":
+            return self.convolution(inputs)
+        margins = [self._same_margins(side) for side in sides]
+        padded = ops.pad(inputs, ((0, 0), *margins, (0, 0)))
+        outputs = ops.conv(padded, self.convolution.kernel, self.strides, padding="valid")
+        return outputs + self.convolution.bias if self.convolution.use_bias else outputs
+
+    def _same_margins(self, side):
+        """Zeros that padding "same" puts before and behind a side."""
+        total = max((self._length(side) - 1) * self.strides + self.kernel_size - side, 0)
+        return total // 2, total - total // 2
 
     def _margin(self):
         """Zeros that this layer itself puts on each side."""

@@ -24,11 +24,7 @@ def extra_features(x, kernel_regularizer=None) -> list:
 
     Reference: [Liu et al., 2015](https://arxiv.org/abs/1512.02325), figure 2
     """
-    # In 32 bits, which costs nothing on maps so small: see ConvNormActivation, which knows the
-    # number of cells only where the size of the image is fixed.
-    options = {
-        "batch_norm": False, "kernel_regularizer": kernel_regularizer, "dtype": "float32",
-    }  # fmt: skip
+    options = {"batch_norm": False, "kernel_regularizer": kernel_regularizer}
     first = x.shape[-1]
     maps = []
     for number, (paper, own, stride) in enumerate(
