@@ -15,8 +15,8 @@ from shared.engine.load_app import load_app
 from shared.testing.app_test import AppCase
 from shared.testing.gpu_kernels import without_gpu_kernel
 from shared.testing.strategy_losses import first_step
+from tests.apps.app_cases import CASES, write_corpus, write_lines, write_sentences
 from tests.apps.bert.distillation.runs import write_untrained_run
-from tests.apps.test_all_apps import CASES, write_corpus, write_lines, write_sentences
 
 
 def variant(name: str, **settings) -> AppCase:

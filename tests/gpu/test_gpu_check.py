@@ -8,7 +8,7 @@ import pytest
 
 from shared.engine.load_app import load_app
 from shared.testing import app_test
-from tests.apps.test_all_apps import CASES
+from tests.apps.app_cases import CASES
 
 pytestmark = pytest.mark.gpu
 

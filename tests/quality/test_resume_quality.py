@@ -3,7 +3,7 @@
 import pytest
 
 from shared.testing import app_test
-from tests.apps.test_all_apps import CASES
+from tests.apps.app_cases import CASES
 
 pytestmark = pytest.mark.quality
 

@@ -24,8 +24,8 @@ from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.runs import APPS
 from shared.engine.run import load_best, open_run
 from shared.engine.training.evaluate import evaluate
+from tests.apps.app_cases import write_sentences
 from tests.apps.bert.distillation.runs import write_untrained_run
-from tests.apps.test_all_apps import write_sentences
 
 CONFIG = EncoderConfig(
     num_layers=2, hidden_dim=24, num_heads=4, intermediate_dim=32, max_positions=16,

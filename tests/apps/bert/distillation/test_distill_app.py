@@ -22,8 +22,8 @@ from shared.testing.app_test import (
     run_killed_training_test,
     step_losses,
 )
+from tests.apps.app_cases import write_lines, write_sentences
 from tests.apps.bert.distillation.runs import write_untrained_run
-from tests.apps.test_all_apps import write_lines, write_sentences
 
 
 @pytest.fixture(scope="module")

@@ -38,8 +38,8 @@ from shared.testing.app_test import (
     step_losses,
 )
 from shared.text.sentences import Sentences
+from tests.apps.app_cases import write_lines, write_sentences
 from tests.apps.bert.distillation.runs import write_untrained_run
-from tests.apps.test_all_apps import write_lines, write_sentences
 
 # float16 has eleven binary digits.
 HALF = {"rtol": 1e-3, "atol": 1e-3}
