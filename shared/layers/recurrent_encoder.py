@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from shared.layers.dropout import Dropout
+from shared.layers.lstm import LSTM
 
-LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+LAYERS = {"lstm": LSTM, "gru": keras.layers.GRU}
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")

@@ -5,8 +5,9 @@ from keras import ops
 
 from shared.layers.cell_stack import unstack
 from shared.layers.dropout import Dropout
+from shared.layers.lstm import LSTM
 
-LAYERS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+LAYERS = {"rnn": keras.layers.SimpleRNN, "lstm": LSTM, "gru": keras.layers.GRU}
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
