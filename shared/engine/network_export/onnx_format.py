@@ -62,6 +62,8 @@ def _session(file: Path) -> Any:
     onnxruntime = require_package("onnxruntime", str(file), MEND)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # Errors: a shape that it cannot infer is none.
+    # Its threads would wait in a loop on the cores on which TensorFlow decodes the next images.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # Its exceptions have no common base.
