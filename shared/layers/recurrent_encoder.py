@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from shared.layers.dropout import Dropout
-from shared.layers.lstm import LSTM
+from shared.layers.recurrences import GRU, LSTM
 
-LAYERS = {"lstm": LSTM, "gru": keras.layers.GRU}
+LAYERS = {"lstm": LSTM, "gru": GRU}
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")

@@ -5,9 +5,9 @@ from keras import ops
 
 from shared.layers.cell_stack import unstack
 from shared.layers.dropout import Dropout
-from shared.layers.lstm import LSTM
+from shared.layers.recurrences import GRU, LSTM, SimpleRNN
 
-LAYERS = {"rnn": keras.layers.SimpleRNN, "lstm": LSTM, "gru": keras.layers.GRU}
+LAYERS = {"rnn": SimpleRNN, "lstm": LSTM, "gru": GRU}
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
