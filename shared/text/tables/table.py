@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.tables.perceptrons.columns.cells import clean
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
+from shared.text.tables.cells import clean
 from shared.text.tables.split_files import SplitFiles
 from shared.text.tables.table_rows import ENDINGS, READS, TableRow, TableRows, shown_names
 
