@@ -123,6 +123,7 @@ class ForecastEvaluator(Evaluator):
         if schema.columns.series:
             found["per_series"] = self._per_series(errors)
         if schema.quantiles:
+            found["coverage_wanted"] = self._quantiles[""].coverage_wanted
             found["per_quantile"] = self._quantiles[""].per_level()
             pictures.reliability(found["per_quantile"], plots / "quantiles.png")
         return found

@@ -52,7 +52,7 @@ class ForecastPredictor(Predictor):
     """
 
     suffixes = (*ENDINGS, ".gz")
-    unit = "series"
+    unit = "forecast"
 
     def __init__(self, schema: Schema):
         self.schema, self.columns = schema, schema.columns
@@ -129,8 +129,8 @@ class ForecastPredictor(Predictor):
         )
 
     def count(self, source):
-        # The number of series is known when a file has been read.
-        return 1
+        # How many series it has is known when it has been read: as many as the training had.
+        return len(self.schema.names)
 
     def read(self, source):
         window: Window = source.content

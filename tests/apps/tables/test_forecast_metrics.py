@@ -74,7 +74,7 @@ def test_pinball_is_that_of_scikit_learn_and_coverage_a_count():
     assert found["pinball"] == pytest.approx(np.mean(expected))
     inside = (TRUTH[KNOWN] >= quantiles[KNOWN][:, 0]) & (TRUTH[KNOWN] <= quantiles[KNOWN][:, 2])
     assert found["coverage"] == pytest.approx(inside.mean())
-    assert found["coverage_wanted"] == pytest.approx(0.7)
+    assert errors.coverage_wanted == pytest.approx(0.7)
     below = errors.per_level()["0.5"]["below"]
     assert below == pytest.approx((TRUTH[KNOWN] <= quantiles[KNOWN][:, 1]).mean())
 

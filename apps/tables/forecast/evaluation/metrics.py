@@ -99,13 +99,17 @@ class QuantileErrors:
         self._weight += float(weights.sum())
 
     def metrics(self) -> dict[str, float]:
-        """The mean pinball loss, the coverage of the outer quantiles and what it should be."""
+        """The mean pinball loss, and the coverage of the outer quantiles."""
         weight = max(self._weight, 1.0)
         found = {"pinball": float(self._pinball.mean() / weight)}
         if len(self.levels) > 1:
             found["coverage"] = self._inside / weight
-            found["coverage_wanted"] = float(self.levels[-1] - self.levels[0])
         return found
+
+    @property
+    def coverage_wanted(self) -> float:
+        """The coverage that the outer quantiles should have."""
+        return float(self.levels[-1] - self.levels[0])
 
     def per_level(self) -> dict[str, dict[str, float]]:
         """The pinball loss of each quantile, and the share of the truth that is not above it."""

@@ -58,7 +58,8 @@ def forecasts(windows: Sequence[Shown], names: Sequence[str], path: Path) -> Non
                     axes.set_ylabel(name[:24])
         for axes in grid[-1]:
             axes.set_xlabel("steps ahead")
-        grid[0, 0].legend(fontsize=7, loc="upper left")
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, fontsize=8, loc="outside upper left", ncols=len(labels))
         plots.write_figure(figure, path)
 
 
