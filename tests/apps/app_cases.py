@@ -304,7 +304,11 @@ CASES = {
         "apps.tables.forecast.app:ForecastApp",
         write_series,
         write_histories,
-        settings={"data_options.series": "shop", "model.architecture": "transformer"},
+        settings={
+            "data_options.series": "shop",
+            "model.architecture": "transformer",
+            "model.patch_length": 4,
+        },
     ),
     "cyclegan": AppCase(
         "cyclegan", "apps.generative.cyclegan.app:CycleGANApp", write_domains, write_pictures

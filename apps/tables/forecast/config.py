@@ -150,7 +150,7 @@ class ForecastConfig(RunConfig):
             "batch_size": 16,
             "deterministic": True,
             "data_options": {"history": 16, "horizon": 4},
-            "model": {"hidden_dim": 8, "num_layers": 1, "num_heads": 2, "patch_length": 4},
+            "model": {"architecture": "mlp", "hidden_dim": 8, "num_layers": 1},
         },
         # For the sample: three weeks of hours are read, a day is predicted.
         # kerasuite forecast train series/train.csv --series city --preset tiny

@@ -63,7 +63,8 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("waves")
     data = write_waves(folder / "train.csv", 240)
     done = forecast(
-        "train", data, "--preset", "test", "--history", 30, "--horizon", 6, "--epochs", 40,
+        "train", data, "--preset", "test", "--architecture", "nlinear",
+        "--history", 30, "--horizon", 6, "--epochs", 40,
         "--learning-rate", 0.05, "--validate-every", 20, "--output", folder / "run",
     )  # fmt: skip
     assert "warning" not in done.stderr
@@ -233,7 +234,7 @@ def test_check_says_what_was_recognised(cities, tmp_path):
         (("--horizon", 30), "the validation part is too short for one window; it needs 30"),
         (("--quantiles", "0.1,0.9"), "--quantiles 0.1,0.9: .* 0.5 among them"),
         (("--split-steps", "100"), "--split-steps 100: give steps of training"),
-        (("--architecture", "transformer", "--history", 18), "--patch-length 4: does not divide"),
+        (("--architecture", "transformer", "--history", 18), "--patch-length 16: does not divide"),
         (("--series", "high"), "the times are not regular steps"),
         (("--target", "high", "--future", "high"), "high: is also that of --future"),
     ],
