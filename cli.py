@@ -32,6 +32,10 @@ GROUPS = {
         "apps.tables.perceptrons.commands:commands",
         "Tables: rows to classes or numbers.",
     ),
+    "forecast": (
+        "apps.tables.forecast.commands:commands",
+        "Time series: their next steps.",
+    ),
     "cyclegan": (
         "apps.generative.cyclegan.commands:commands",
         "Translation of images without pairs.",

@@ -38,6 +38,7 @@ APPLICATIONS = (
     "apps.language",
     "apps.bert",
     "apps.tables.perceptrons",
+    "apps.tables.forecast",
     "apps.generative.cyclegan",
     "apps.generative.srgan",
 )

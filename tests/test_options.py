@@ -18,6 +18,7 @@ from apps.embeddings.config import EmbedConfig
 from apps.generative.cyclegan.config import CycleGANConfig
 from apps.generative.srgan.config import SrganConfig
 from apps.language.config import LanguageConfig
+from apps.tables.forecast.config import ForecastConfig
 from apps.tables.perceptrons.config import TableConfig
 from apps.translation.config import TranslateConfig
 from apps.vision.classification.config import ClassifyConfig
@@ -43,6 +44,7 @@ TASKS: dict[type[RunConfig], tuple[str, ...]] = {
     DistillConfig: ("apps/bert",),
     GeneralDistillConfig: ("apps/bert",),
     TableConfig: ("apps/tables/perceptrons",),
+    ForecastConfig: ("apps/tables/forecast",),
     CycleGANConfig: ("apps/generative/cyclegan",),
     SrganConfig: ("apps/generative/srgan",),
 }

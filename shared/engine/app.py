@@ -217,6 +217,19 @@ class App(abc.ABC):
     def evaluator(self, run: "Run") -> Evaluator:
         """A fresh evaluator for the validation data."""
 
+    def final_split(self, run: "Run") -> str:
+        """The split that `metrics.json` and its report are of, where it is not the validation."""
+        return "validation"
+
+    def evaluator_of(self, run: "Run", split: str) -> Evaluator:
+        """A fresh evaluator for a split, where `final_split` is another one than the validation.
+
+        Args:
+            run: the run.
+            split: "validation", or `final_split`.
+        """
+        return self.evaluator(run)
+
     @abc.abstractmethod
     def serving(self, run: "Run", model: "keras.Model") -> dict[str, ServingModule]:
         """The modules to export: usually {"": module}; CycleGAN gives "a2b" and "b2a"."""
@@ -249,7 +262,7 @@ class App(abc.ABC):
 
     @abc.abstractmethod
     def replace_validation_data(self, run: "Run", data: list[str]) -> None:
-        """Makes `data` the "validation" split of an opened run, for `evaluate RUN DATA`."""
+        """Makes `data` the `final_split` of an opened run, for `evaluate RUN DATA`."""
 
     def init_weights(self, run: "Run", model: "keras.Model") -> None:
         """Starts from `config.init`, a run folder or a weights file; see `run.load_init`."""

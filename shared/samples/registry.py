@@ -29,6 +29,7 @@ SAMPLES = {
     ),
     "xor": ("shared.samples.xor:write_xor", "points that no line parts, for table"),
     "wine": ("shared.samples.wine:write_wine", "chemical analyses of wines, for table"),
+    "series": ("shared.samples.series:write_series", "hourly series of two cities, for forecast"),
     "photos": ("shared.samples.photos:write_photos", "parts of photographs, for srgan"),
 }
 

@@ -163,6 +163,37 @@ def write_rows(folder: Path) -> tuple[int, int]:
     return 18, 2
 
 
+def write_series(folder: Path) -> list[str]:
+    """Eighty days of two shops, with a gap and a price that is known beforehand."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [line for shop in ("a", "b") for line in _days(shop, 80)]
+    del lines[30]
+    (folder / "train.csv").write_text("\n".join(["day,shop,price,sold", *lines]) + "\n")
+    return [str(folder / "train.csv")]
+
+
+def write_histories(folder: Path) -> tuple[int, int]:
+    """Eighteen series in six files, known and new ones; one too short, a file without prices."""
+    for number in range(6):
+        lines = [line for shop in ("b", "a", f"new {number}") for line in _days(shop, 20, 4)]
+        lines += _days("short", 9, 4) * (number == 3)
+        (folder / f"{number}.csv").write_text("\n".join(["day,shop,price,sold", *lines]) + "\n")
+    (folder / "without.csv").write_text("day,shop,sold\n2024-01-01,a,3\n")
+    return 18, 2
+
+
+def _days(shop: str, count: int, ahead: int = 0) -> list[str]:
+    """Rows of a shop; of the last ones only the prices are known."""
+    generator = np.random.default_rng(len(shop) + count)
+    lines = []
+    for index in range(count + ahead):
+        day = np.datetime64("2024-01-01") + index
+        price = index % 5
+        sold = 10 + 4 * np.sin(index * 2 * np.pi / 7) - price + generator.normal()
+        lines.append(f"{day},{shop},{price},{'' if index >= count else f'{sold:.3f}'}")
+    return lines
+
+
 CASES = {
     # Steps take milliseconds; epochs enough that there is time to kill them.
     "embed": AppCase(
@@ -252,6 +283,31 @@ CASES = {
             "model.architecture": "ft-transformer",
             "model.hidden_dim": 16,
             "model.attention_dropout": 0.0,
+        },
+    ),
+    # Two series with covariates and quantiles, each step from the one before.
+    "forecast": AppCase(
+        "forecast",
+        "apps.tables.forecast.app:ForecastApp",
+        write_series,
+        write_histories,
+        settings={
+            "data_options.series": "shop",
+            "data_options.future": "price",
+            "model.architecture": "gru",
+            "model.decoding": "autoregressive",
+            "loss.quantiles": "0.1,0.5,0.9",
+        },
+    ),
+    "forecast-transformer": AppCase(
+        "forecast",
+        "apps.tables.forecast.app:ForecastApp",
+        write_series,
+        write_histories,
+        settings={
+            "data_options.series": "shop",
+            "model.architecture": "transformer",
+            "model.patch_length": 4,
         },
     ),
     "cyclegan": AppCase(

@@ -40,6 +40,11 @@ STEPS = {
         CASES["table"],
         settings={"data_options.target": "class", "model.architecture": "resnet"},
     ),
+    "forecast-lstm": variant("forecast", model__architecture="lstm", model__decoding="direct"),
+    "forecast-nlinear": dataclasses.replace(
+        CASES["forecast"],
+        settings={"data_options.series": "shop", "model.architecture": "nlinear"},
+    ),
     "srgan-pixel": variant("srgan", stage="pixel"),
     "cyclegan-wasserstein": variant("cyclegan", loss__adversarial="wasserstein"),
     "bert-distill": AppCase(
@@ -61,6 +66,7 @@ FAST = {
     "translate",
     "lm",
     "table",
+    "forecast-nlinear",
     "bert-finetune",
     "bert-pretrain",
     "srgan-pixel",

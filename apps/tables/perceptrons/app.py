@@ -15,7 +15,6 @@ from apps.tables.perceptrons.networks.build import build_network
 from apps.tables.perceptrons.predictor import TablePredictor
 from apps.tables.perceptrons.rows import load_rows
 from apps.tables.perceptrons.serving import LABELS, TableServing
-from apps.tables.perceptrons.table import Table
 from shared.common import stream
 from shared.common.checksums import verify_checksum
 from shared.common.files import write_text
@@ -25,6 +24,7 @@ from shared.engine.app import App
 from shared.engine.run import Run
 from shared.engine.saved_model.saved_models import extra_folder
 from shared.engine.training.optimizer import build_optimizer
+from shared.text.tables.table import Table
 
 
 class TableApp(App):

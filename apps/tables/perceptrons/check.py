@@ -8,9 +8,10 @@ from apps.tables.perceptrons.columns.learning import described, learn_columns
 from apps.tables.perceptrons.columns.recognition import read_column_kinds, recognise
 from apps.tables.perceptrons.config import TableConfig
 from apps.tables.perceptrons.survey import faults_of
-from apps.tables.perceptrons.table import FILES, Table, read_tables
-from apps.tables.perceptrons.target import find_targets, rows_without_target, target_names
+from apps.tables.perceptrons.target import find_targets, rows_without_target
 from shared.common.errors import KerasuiteError
+from shared.text.tables.named_columns import named_columns
+from shared.text.tables.table import FILES, Table, read_tables
 
 CLASSES_SHOWN = 20
 
@@ -23,7 +24,7 @@ def describe(config: TableConfig) -> tuple[list[str], list[str]]:
     table = read_tables(paths, held_out)
     contents = [_size(table, len(paths) + len(held_out))]
     problems = [f"{place}: {problem}" for place, problem in table.problems] + table.notes
-    names = target_names(options.target, list(table.columns)) if options.target else ()
+    names = named_columns("--target", options.target, list(table.columns)) if options.target else ()
     if names:
         lines, faults = _target(table, names, options.task_type)
         contents += lines

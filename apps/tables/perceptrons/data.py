@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,15 @@ from apps.tables.perceptrons.survey import (
     known_inputs,
     survey,
 )
-from apps.tables.perceptrons.table import FILES, Table, read_tables
 from apps.tables.perceptrons.target import Targets, known_targets, rows_without_target
 from shared.common.errors import KerasuiteError
-from shared.common.files import atomic_path, write_text
+from shared.common.files import atomic_path
 from shared.common.messages import warn
 from shared.common.splits import TRAIN, VALIDATION
-from shared.common.spreadsheets import inert
+from shared.text.tables.skipped_rows import report_skipped
+from shared.text.tables.table import FILES, Table, read_tables
 
-SKIPPED, HELD_OUT = "skipped.csv", "held_out.csv"
+HELD_OUT = "held_out.csv"
 ROWS = {TRAIN: "train.npz", VALIDATION: "validation.npz"}
 
 
@@ -61,7 +60,7 @@ def prepare_rows(config: TableConfig, folder: Path) -> dict[str, Any]:
     for split, chosen in ((TRAIN, ~held_out), (VALIDATION, held_out)):
         rows[chosen].save(folder / ROWS[split])
     write_held_out(table, held_out, folder / HELD_OUT)
-    report(table, folder, found.notes)
+    report_skipped(table, folder, found.notes)
     for column in schema.columns:
         if column.kind == IGNORED:
             warn(f"column '{column.name}' is left out: {column.reason}")
@@ -159,31 +158,6 @@ def read_held_out(path: Path, names: Sequence[str], indices: Sequence[int]) -> l
     return [found[index] for index in indices]
 
 
-def report(table: Table, folder: Path, notes: Sequence[str] = ()) -> None:
-    """Warns of rows that are left out, and lists them in `skipped.csv`.
-
-    Args:
-        table: the table with its problems.
-        folder: where the list goes.
-        notes: further lines for the user.
-    """
-    for note in notes:
-        warn(note)
-    if not table.problems:
-        return
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["file", "line", "problem"])
-    for place, problem in table.problems:
-        writer.writerow([inert(place.file), place.line, inert(problem)])
-    write_text(folder / SKIPPED, out.getvalue())
-    place, problem = table.problems[0]
-    warn(
-        f"{len(table.problems):,} row(s) are left out, first {place}: {problem}; all are listed in "
-        f"{folder / SKIPPED}"
-    )
-
-
 def other_rows(data: Sequence[str], folder: Path, report_folder: Path | None) -> tuple[Table, Rows]:
     """Rows of other files, as text and in the terms of a trained run.
 
@@ -203,7 +177,7 @@ def other_rows(data: Sequence[str], folder: Path, report_folder: Path | None) ->
     table = table.without(faults_of(table, known_inputs(table, schema)))
     table, targets = known_targets(table, schema.target)
     if report_folder is not None:
-        report(table, report_folder, table.notes)
+        report_skipped(table, report_folder, table.notes)
     if not len(table):
         raise KerasuiteError(f"{' '.join(data)}: no row of it can be used")
     return table, encode(table, targets, schema, folder)

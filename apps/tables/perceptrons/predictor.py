@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from apps.tables.perceptrons.columns.cells import clean
 from apps.tables.perceptrons.columns.recognition import fault_of
 from apps.tables.perceptrons.columns.schema import Schema
 from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
 from shared.engine.prediction.predictor import Predictor
+from shared.text.tables.cells import clean
 from shared.text.tables.table_rows import ENDINGS, TableRow, TableRows, count_rows, shown_names
 
 DIGITS = 6

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.tables.perceptrons.columns.dates import shown_date
 from apps.tables.perceptrons.columns.encoder import VOCABULARY, RowEncoder, vocabulary_of
 from apps.tables.perceptrons.columns.schema import (
     BOOLEAN,
@@ -20,6 +19,7 @@ from apps.tables.perceptrons.networks.table_network import TableNetwork
 from shared.engine.app import ServingModule
 from shared.engine.saved_model.empty_batches import with_empty_batches
 from shared.text.line_tables import line_by_number
+from shared.text.tables.dates import shown_date
 
 LABELS = "labels.txt"
 NOTHING_KNOWN = ("", "?", "a value that nobody has seen ☃")

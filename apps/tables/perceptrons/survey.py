@@ -15,14 +15,14 @@ from apps.tables.perceptrons.columns.recognition import (
 )
 from apps.tables.perceptrons.columns.schema import FILE, IGNORED, Schema, load_schema
 from apps.tables.perceptrons.config import OF_CLASSES, OF_NUMBERS, TableConfig
-from apps.tables.perceptrons.table import FILES, Table, read_tables
 from apps.tables.perceptrons.target import (
     Targets,
     find_targets,
     rows_without_target,
-    target_names,
 )
 from shared.common.errors import KerasuiteError
+from shared.text.tables.named_columns import named_columns
+from shared.text.tables.table import FILES, Table, read_tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ def survey(config: TableConfig) -> Survey:
     options = config.data_options
     held_out = FILES.validation(config.data, options.validation)
     table = read_tables(FILES.training(config.data), held_out)
-    names = target_names(options.target, list(table.columns))
+    names = named_columns("--target", options.target, list(table.columns))
     table = table.without(rows_without_target(table, names))
     table, targets = find_targets(table, names, options.task_type)
     _require_fitting_loss(config, targets)

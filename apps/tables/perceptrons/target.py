@@ -7,14 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apps.tables.perceptrons.columns.cells import MISSING, number_of
-from apps.tables.perceptrons.columns.recognition import number_fault
 from apps.tables.perceptrons.columns.schema import Target
-from apps.tables.perceptrons.table import Table
-from shared.common.config import did_you_mean
 from shared.common.errors import KerasuiteError
 from shared.common.names import usable_name
 from shared.text.tables.cell_values import has_decimal_commas
+from shared.text.tables.cells import MISSING, number_fault, number_of
+from shared.text.tables.table import Table
 from shared.text.tables.table_rows import shown_names
 
 # Whole numbers of at most this many kinds are classes.
@@ -34,30 +32,6 @@ class Targets:
 
     target: Target
     values: np.ndarray
-
-
-def target_names(wanted: str, columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns that `--target` names.
-
-    Args:
-        wanted: one name, or several with commas between them.
-        columns: names of the columns of the table.
-
-    Raises:
-        KerasuiteError: if there is no such column, or it is named twice.
-    """
-    if wanted in columns:
-        return (wanted,)
-    names = tuple(name.strip() for name in wanted.split(","))
-    for name in names:
-        if name not in columns:
-            raise KerasuiteError(
-                f"--target {wanted}: the table has no column '{name}'"
-                f"{did_you_mean(name, columns)}; it has {shown_names(columns)}"
-            )
-    if len(set(names)) < len(names):
-        raise KerasuiteError(f"--target {wanted}: names a column twice; name each once")
-    return names
 
 
 def rows_without_target(table: Table, names: Sequence[str]) -> dict[int, str]:

@@ -74,7 +74,7 @@ def evaluate(
         for its report.
     """
     forward = forward or ForwardPass(model, run.strategy)
-    evaluator = app.evaluator(run)
+    evaluator = app.evaluator_of(run, split)
     totals: dict[str, list[float]] = {}
 
     def own_share():

@@ -37,7 +37,7 @@ def write_evaluation(app: App, run: Run, model: keras.Model, folder: str = "") -
         model: the model.
         folder: subfolder of the run folder for them; by default the run folder itself.
     """
-    metrics, evaluator = evaluate(app, run, model)
+    metrics, evaluator = evaluate(app, run, model, app.final_split(run))
     if run.is_chief:
         metrics = metrics | evaluator.report(run.folder / folder)
         write_json(run.folder / folder / "metrics.json", metrics)

@@ -135,6 +135,10 @@ def gradients_and_means(model: keras.Model, batch: Any, total: tf.Tensor):
         share = tf.cast(count / total, terms["loss"].dtype)
         scaled = model.optimizer.scale_loss(terms["loss"] * share)
     gradients = tape.gradient(scaled, [v.value for v in model.trainable_variables])
+    for gradient, variable in zip(gradients, model.trainable_variables, strict=True):
+        # A dense layer on sequences does not know its gradient's, which a loop asks for.
+        if isinstance(gradient, tf.Tensor):
+            gradient.set_shape(variable.shape)
     if hasattr(model, "batch_metrics"):
         terms = terms | model.batch_metrics(x, y, outputs, sample_weight)
     means = {name: (tf.cast(value, tf.float32) * count, count) for name, value in terms.items()}

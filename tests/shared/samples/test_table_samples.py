@@ -33,3 +33,15 @@ def test_wines_are_those_of_scikit_learn(tmp_path):
     assert {row[-1] for row in rows} == {"grower 1", "grower 2", "grower 3"}
     unlabelled = read(tmp_path / "wine" / "unlabelled.csv")
     assert list(map(float, unlabelled[1])) == wine.data[0].tolist() and len(unlabelled) == 19
+
+
+def test_series_have_a_day_to_predict(tmp_path):
+    assert "84 days of hours in 2 cities" in write_sample("series", tmp_path / "series")
+    header, *rows = read(tmp_path / "series" / "train.csv")
+    assert header == ["time", "city", "offer", "visits", "load"]
+    # Four hours of each city are missing.
+    assert len(rows) == 2 * (84 * 24 - 4) and {row[1] for row in rows} == {"Bern", "Genf"}
+    following = read(tmp_path / "series" / "next.csv")[1:]
+    assert len(following) == 2 * 22 * 24 and following[-1][3:] == ["", ""]
+    assert sum(row[3] == "" for row in following) == 48
+    assert rows[-1] == following[-25]

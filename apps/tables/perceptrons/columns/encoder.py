@@ -6,13 +6,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.tables.perceptrons.columns.cells import (
-    are_missing,
-    cleaned,
-    numbers_of,
-    truths_of,
-)
-from apps.tables.perceptrons.columns.dates import cycles, days_in_graph
 from apps.tables.perceptrons.columns.scaling import Scaling
 from apps.tables.perceptrons.columns.schema import (
     BOOLEAN,
@@ -27,6 +20,13 @@ from apps.tables.perceptrons.columns.schema import (
 )
 from shared.common.files import write_text
 from shared.text.line_tables import number_by_line
+from shared.text.tables.cells import (
+    are_missing,
+    cleaned,
+    numbers_of,
+    truths_of,
+)
+from shared.text.tables.dates import cycles, days_in_graph
 
 Cells = Mapping[str, tf.Tensor]
 VOCABULARY = "categories.txt"

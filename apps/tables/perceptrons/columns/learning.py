@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from apps.tables.perceptrons.columns.cells import MISSING
 from apps.tables.perceptrons.columns.encoder import raw_numbers
 from apps.tables.perceptrons.columns.schema import (
     BOOLEAN,
@@ -16,6 +15,7 @@ from apps.tables.perceptrons.columns.schema import (
     Column,
     numeric_of,
 )
+from shared.text.tables.cells import MISSING
 
 Columns = Mapping[str, np.ndarray]
 # Rows that are encoded at a time.

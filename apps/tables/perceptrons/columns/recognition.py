@@ -1,19 +1,9 @@
 """Kinds of columns, recognised by their values, or given by `--columns FILE`."""
 
 import dataclasses
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from apps.tables.perceptrons.columns.cells import BOOLEANS, MISSING, TRUTH, is_infinite, number_of
-from apps.tables.perceptrons.columns.dates import (
-    FORMATS,
-    RECOGNISED,
-    days_of,
-    find_format,
-    formats_of,
-    has_time,
-)
 from apps.tables.perceptrons.columns.schema import (
     BOOLEAN,
     CATEGORY,
@@ -26,6 +16,16 @@ from shared.common.config import did_you_mean
 from shared.common.errors import KerasuiteError
 from shared.common.yaml_files import load_yaml
 from shared.text.tables.cell_values import has_decimal_commas
+from shared.text.tables.cells import BOOLEANS, MISSING, TRUTH, is_infinite, number_fault, number_of
+from shared.text.tables.dates import (
+    FORMATS,
+    RECOGNISED,
+    date_fault,
+    days_of,
+    find_format,
+    formats_of,
+    has_time,
+)
 
 # A column with this share of numbers, or of dates, is one of these; its other cells are faults.
 MOST = 0.95
@@ -124,21 +124,6 @@ def _number(name: str, counts: Counter[str], present: int) -> Recognised:
     return Recognised(Column(name, NUMBER, decimal_comma=commas), faults, note)
 
 
-def number_fault(name: str, cell: str, decimal_comma: bool) -> str:
-    """Reason why a cell is no number, or "".
-
-    Args:
-        name: of the column.
-        cell: clean, not missing.
-        decimal_comma: of the column.
-    """
-    number = number_of(cell, decimal_comma)
-    if number is not None and math.isfinite(number):
-        return ""
-    what = "infinite" if is_infinite(cell) else "no number"
-    return f"'{cell}' in column '{name}' is {what}"
-
-
 def _boolean(name: str, counts: Counter[str]) -> Recognised:
     faults = {cell: boolean_fault(name, cell) for cell in counts}
     return Recognised(Column(name, BOOLEAN), {c: fault for c, fault in faults.items() if fault})
@@ -176,19 +161,6 @@ def _date(name: str, counts: Counter[str], format: str) -> Recognised:
             f"`{name}: date MM/DD/YYYY` into a file for --columns"
         )
     return Recognised(Column(name, DATE, date_format=found, has_time=timed), faults, note)
-
-
-def date_fault(name: str, cell: str, format: str) -> str:
-    """Reason why a cell is no date of a format, or "".
-
-    Args:
-        name: of the column.
-        cell: clean, not missing.
-        format: of the column.
-    """
-    if days_of(cell, format) is not None:
-        return ""
-    return f"'{cell}' in column '{name}' is no date like {format}"
 
 
 def fault_of(column: Column, cell: str) -> str:

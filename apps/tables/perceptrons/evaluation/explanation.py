@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from apps.tables.perceptrons.columns.dates import shown_date
 from apps.tables.perceptrons.columns.encoder import RowEncoder
 from apps.tables.perceptrons.columns.schema import BOOLEAN, CATEGORY, DATE, Column, Schema
 from apps.tables.perceptrons.evaluation import pictures
@@ -14,6 +13,7 @@ from apps.tables.perceptrons.evaluation.influence import partial_dependence, per
 from apps.tables.perceptrons.networks.table_network import TableNetwork
 from apps.tables.perceptrons.rows import Rows
 from shared.common.messages import warn
+from shared.text.tables.dates import shown_date
 
 LEAST = 1e-12
 MAX_ROWS, MAX_COLUMNS, SHOWN_COLUMNS, GRID = 1000, 200, 6, 20

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import tensorflow as tf
 
-from apps.tables.perceptrons.columns.cells import parsed
+from shared.text.tables.cells import parsed
 
 _TIME = r"(?:[T ]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(?:Z|\+00:?00)?)?"
 _FOUR, _TWO = "([0-9]{4})", "([0-9]{1,2})"
@@ -60,6 +60,19 @@ def find_format(cells: Sequence[str]) -> str:
 def formats_of(cell: str) -> list[str]:
     """The formats that a cell has."""
     return [name for name in RECOGNISED if days_of(cell, name) is not None]
+
+
+def date_fault(name: str, cell: str, format: str) -> str:
+    """Reason why a cell is no date of a format, or "".
+
+    Args:
+        name: of the column.
+        cell: clean, not missing.
+        format: of the column.
+    """
+    if days_of(cell, format) is not None:
+        return ""
+    return f"'{cell}' in column '{name}' is no date like {format}"
 
 
 # === The same in the graph ===

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.tables.perceptrons.columns.cells import clean
 from shared.common.errors import KerasuiteError
 from shared.common.inputs import Source
+from shared.text.tables.cells import clean
 from shared.text.tables.split_files import SplitFiles
 from shared.text.tables.table_rows import ENDINGS, READS, TableRow, TableRows, shown_names
 
@@ -94,10 +94,23 @@ def read_tables(
 def _read(path: Path, wanted: Sequence[str] | None) -> Table:
     if not path.is_file():
         raise KerasuiteError(f"{path}: no such file; check the path")
-    rows = TableRows(Source(str(path), path), wanted)
+    return read_source(Source(str(path), path), wanted)
+
+
+def read_source(source: Source, columns: Sequence[str] | None = None) -> Table:
+    """Reads one file, or standard input.
+
+    Args:
+        source: the file.
+        columns: names of the columns to read; None: all.
+
+    Raises:
+        KerasuiteError: if it cannot be read, has no row, or lacks a column.
+    """
+    path, rows = source.name, TableRows(source, columns)
     places, kept, problems = [], [], []
     for row in rows:
-        place = Place(str(path), row.line)
+        place = Place(path, row.line)
         if row.problem:
             problems.append((place, row.problem))
         else:
@@ -111,10 +124,10 @@ def _read(path: Path, wanted: Sequence[str] | None) -> Table:
             f"{path}: has {len(rows.columns):,} columns; at most {MAX_COLUMNS:,} are read, leave "
             f"some out of the file"
         )
-    columns = {name: _as_array(cells) for name, cells in zip(rows.columns, zip(*kept, strict=True),
-                                                             strict=True)}  # fmt: skip
+    cells = {name: _as_array(cells) for name, cells in zip(rows.columns, zip(*kept, strict=True),
+                                                           strict=True)}  # fmt: skip
     held_out = np.zeros(len(places), bool)
-    return Table(columns, places, held_out, problems, list(_notes(path, rows)))
+    return Table(cells, places, held_out, problems, list(_notes(path, rows)))
 
 
 def _clean_row(row: TableRow) -> tuple[str, ...]:
@@ -128,7 +141,7 @@ def _as_array(cells: Iterable[str]) -> np.ndarray:
     return array
 
 
-def _notes(path: Path, rows: TableRows) -> Iterator[str]:
+def _notes(path: str, rows: TableRows) -> Iterator[str]:
     if rows.damaged:
         yield f"{path}: {rows.damaged:,} bytes are not UTF-8 or zero and were replaced"
 

@@ -49,6 +49,21 @@ def is_infinite(cell: str) -> bool:
     return bool(re.fullmatch(INFINITE, cell)) or (number is not None and math.isinf(number))
 
 
+def number_fault(name: str, cell: str, decimal_comma: bool) -> str:
+    """Reason why a cell is no number, or "".
+
+    Args:
+        name: of the column.
+        cell: clean, not missing.
+        decimal_comma: of the column.
+    """
+    number = number_of(cell, decimal_comma)
+    if number is not None and math.isfinite(number):
+        return ""
+    what = "infinite" if is_infinite(cell) else "no number"
+    return f"'{cell}' in column '{name}' is {what}"
+
+
 # === The same in the graph ===
 
 

@@ -1,0 +1,1 @@
+"""Forecasts of time series: linear, recurrent and Transformer networks."""
