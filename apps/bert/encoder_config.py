@@ -28,7 +28,8 @@ class EncoderConfig:
     sum_width: Literal["encoder", "embedding"] = option(
         "encoder",
         "Width at which token, segment and position embeddings are summed: the encoder's, or "
-        "--embedding-dim, as in ALBERT and ELECTRA.",
+        "--embedding-dim, as in ELECTRA.",
+        used_with={"embedding_dim": bool},
     )
     activation: Literal["gelu", "gelu_tanh", "relu"] = option(
         "gelu", "Activation of the feed-forward networks; gelu_tanh approximates gelu."

@@ -33,8 +33,11 @@ def write_imported_run(
         if "cls.seq_relationship.weight" in checkpoint.tensors
         else "none",
     }
+    usual = configs.to_dict(type(checkpoint.config)())
     values |= {
-        f"encoder.{name}": value for name, value in configs.to_dict(checkpoint.config).items()
+        f"encoder.{name}": value
+        for name, value in configs.to_dict(checkpoint.config).items()
+        if value != usual[name]
     }
     config = configs.resolve(PretrainConfig, values)
     with atomic_folder(output) as temporary:

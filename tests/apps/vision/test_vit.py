@@ -130,8 +130,8 @@ def test_what_it_cannot_do():
 def test_it_is_trained_and_exported(tmp_path):
     assert run_command("samples", "digits", tmp_path / "digits").returncode == 0
     done = run_command(
-        "classify", "train", tmp_path / "digits", "--preset", "test", "--backbone", "vit_tiny16",
-        "--image-size", 32, "--epochs", 1, "--output", tmp_path / "run",
+        "classify", "train", tmp_path / "digits", "--backbone", "vit_tiny16", "--image-size", 32,
+        "--batch-size", 256, "--epochs", 1, "--output", tmp_path / "run",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     done = run_command("classify", "export", tmp_path / "run", "--output", tmp_path / "out")

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.bert.byte_level_tokenizer import ByteLevelTokenizer
 from apps.bert.checkpoint.hugging_face import read_hugging_face
 from apps.bert.checkpoint.tokenizer_files import load_tokenizer
 from apps.bert.checkpoint.weights import checked_tensors
+from shared.text.byte_level_files import ByteLevelVocabulary
 from tests.apps.bert.checkpoint.random_roberta import (
     MERGES,
     NAMES,
@@ -18,6 +20,7 @@ from tests.apps.bert.checkpoint.random_roberta import (
     write_roberta,
 )
 from tests.in_process import run_command
+from tests.shared.text.test_byte_level_bpe import real_texts
 
 TEXTS = [
     "in the other house, they'll be in Paris (the one).",
@@ -74,6 +77,33 @@ def test_tokens_and_offsets(tokenizer, theirs):
         expected = theirs.encode(text)
         assert ids == expected.ids[1:-1]
         assert list(zip(starts, ends, strict=True)) == expected.offsets[1:-1]
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_real_texts(real_data, count):
+    """With a vocabulary that was learnt on some of them."""
+    from tokenizers import ByteLevelBPETokenizer, processors
+
+    # Theirs looks for special tokens in a text, ours does not.
+    texts = [text for text in real_texts(real_data, count) if "<unk>" not in text]
+    theirs = ByteLevelBPETokenizer()
+    theirs.train_from_iterator(
+        texts[:300], 1500, show_progress=False, special_tokens=["<pad>", "<unk>", "<s>", "</s>"]
+    )
+    theirs.add_special_tokens(["<mask>"])
+    theirs.post_processor = processors.ByteLevel(trim_offsets=True)
+    model = json.loads(theirs.to_str())["model"]
+    names = [*sorted(model["vocab"], key=model["vocab"].get), "<mask>"]
+    merges = [tuple(m.split(" ") if isinstance(m, str) else m) for m in model["merges"]]
+    ours = ByteLevelTokenizer(ByteLevelVocabulary(names, merges))
+    for begin in range(0, len(texts), 500):
+        part = texts[begin : begin + 500]
+        found = [rows.to_list() for rows in ours.tokenize_with_offsets(tf.constant(part))]
+        for text, ids, starts, ends, row in zip(
+            part, *found, theirs.encode_batch(part), strict=True
+        ):
+            assert ids == row.ids, text
+            assert list(zip(starts, ends, strict=True)) == row.offsets, text
 
 
 def test_pairs(tokenizer, theirs):
@@ -159,29 +189,33 @@ def test_what_it_cannot_be(imported, tmp_path):
         assert done.returncode == 1 and message in done.stderr
 
 
-CONLL = "the O\nPar B-LOC\nis I-LOC\nin O\nParis B-LOC\n. O\n\n" * 6
+CONLL = "".join(f"the{n} O\nPar B-LOC\nis I-LOC\nin O\nParis B-LOC\n. O\n\n" for n in range(12))
+QUESTIONS = [
+    {
+        "id": str(number),
+        "question": "in the other?",
+        "answers": [{"text": "Paris", "answer_start": 22}],
+    }
+    for number in range(2)
+]
 SQUAD = {
     "version": "1.1",
     "data": [
         {
-            "title": "t",
+            "title": f"t{n}",
             "paragraphs": [
                 {
-                    "context": "the other house is in Paris (the one) and there they'll be.",
-                    "qas": [
-                        {
-                            "id": str(number),
-                            "question": "in the other?",
-                            "answers": [{"text": "Paris", "answer_start": 22}],
-                        }
-                        for number in range(8)
-                    ],
+                    "context": f"the other house is in Paris (the one) and there they'll be {n}.",
+                    "qas": [question | {"id": f"{n}-{question['id']}"} for question in QUESTIONS],
                 }
             ],
         }
+        for n in range(8)
     ],
 }
-PAIRS = "text\ttext_pair\tlabel\n" + "the one\tin Paris\tyes\nno\tthe other\tno\n" * 8
+PAIRS = "text\ttext_pair\tlabel\n" + "".join(
+    f"the one {n}\tin Paris\tyes\nno {n}\tthe other\tno\n" for n in range(12)
+)
 TASKS = {
     "texts": ("a.tsv", PAIRS, {"text": ["in"], "text_pair": ["Paris"]}),
     "tags": ("a.conll", CONLL, {"text": ["the house in Paris."]}),

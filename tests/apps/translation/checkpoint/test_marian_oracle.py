@@ -13,6 +13,7 @@ from shared.text.special_tokens import END, PAD, START
 from tests.apps.translation.checkpoint.random_marian import marian_tensors, names, write_marian
 from tests.apps.translation.checkpoint.test_marian import LOGITS, SENTENCES, expect
 from tests.in_process import run_command
+from tests.shared.text.test_byte_level_bpe import real_texts
 
 # PyTorch's compiler, which is not used here: its library ends a process that has TensorFlow's.
 sys.modules.setdefault("triton", None)
@@ -53,6 +54,21 @@ def test_tokens(both):
         found = ours(tf.constant([text.encode() for text in SENTENCES])).to_list()
         order = ours.vocabulary.order
         assert [[*order[row], order[END]] for row in found] == texts["input_ids"]
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_tokens_of_real_texts(both, real_data, count):
+    """Most of their characters are in neither language's model, or in the other one's."""
+    _, theirs, folder = both
+    # Theirs looks for special tokens in a text, ours does not.
+    texts = [text for text in real_texts(real_data, count) if "<unk>" not in text]
+    ours = opened(folder)[0].source
+    order = ours.vocabulary.order
+    for begin in range(0, len(texts), 500):
+        part = texts[begin : begin + 500]
+        found = ours(tf.constant([text.encode() for text in part])).to_list()
+        for text, row, expected in zip(part, found, theirs(part)["input_ids"], strict=True):
+            assert [*order[row], order[END]] == expected, text
 
 
 @pytest.mark.parametrize(
