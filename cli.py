@@ -137,6 +137,17 @@ def samples(
 
 
 @app.command(cls=Command, rich_help_panel=TOOLS)
+def weights(
+    task: Annotated[str, typer.Argument(help="Only for this task.", metavar="TASK")] = "",
+    debug: Debug = False,
+) -> None:
+    """List published weights that can be loaded: size, licence, figure, and the line to type."""
+    from shared.common.published_weights import as_text
+
+    typer.echo(as_text(task))
+
+
+@app.command(cls=Command, rich_help_panel=TOOLS)
 def inspect(
     model: Annotated[Path, typer.Argument(help="A SavedModel or a run folder.", metavar="MODEL")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,

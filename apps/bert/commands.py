@@ -116,10 +116,11 @@ def import_(
     lowercase: Annotated[
         bool | None, typer.Option(help="Whether it is uncased. \\[default: as the folder says]")
     ] = None,
+    offline: options.Offline = False,
 ):
     """Read a BERT checkpoint and leave a run folder, as if it had been pretrained here."""
     tools = load_module("apps.bert.checkpoint.tools")
-    tools.import_checkpoint(source, output, lowercase)
+    tools.import_checkpoint(source, output, lowercase, offline)
 
 
 @commands.command(name="export-hf")

@@ -52,6 +52,8 @@ class BertEncoder(keras.layers.Layer):
             raise ValueError(
                 f"heads_per_layer {heads} names {len(heads)} of {config.num_layers} layers"
             )
+        if config.sum_width == "embedding" and not config.embedding_dim:
+            raise ValueError("sum_width 'embedding' needs an embedding_dim")
         if config.hidden_dim % config.num_heads:
             raise ValueError(
                 f"hidden_dim {config.hidden_dim} does not divide by num_heads {config.num_heads}"
@@ -69,17 +71,16 @@ class BertEncoder(keras.layers.Layer):
         if config.embedding_dim:
             self.embedding_projection = self._dense("embedding_projection", None)
             self.embedding_projection.build((None, None, width))
-        self.segment_embedding = self._embedding(
-            config.num_segments, config.hidden_dim, "segment_embedding"
-        )
+        summed = width if config.sum_width == "embedding" else config.hidden_dim
+        self.segment_embedding = self._embedding(config.num_segments, summed, "segment_embedding")
         self.positions = LearnedPositions(
             config.max_positions, bert_initializer(), dtype=policy, name="positions"
         )
-        self.positions.build(shape)
+        self.positions.build((None, None, summed))
         self.embedding_norm = LayerNormalization(
             config.epsilon, dtype=policy, name="embedding_norm"
         )
-        self.embedding_norm.build(shape)
+        self.embedding_norm.build((None, None, summed))
         self.embedding_dropout = Dropout(config.dropout, dtype=policy)
         self.blocks = [self._block(index) for index in range(config.num_layers)]
         for block in self.blocks:
@@ -151,11 +152,15 @@ class BertEncoder(keras.layers.Layer):
 
     def embed(self, inputs, training=None):
         """Sum of the three embeddings, normalised: (B, T, D)."""
-        token_ids = self.token_embedding(inputs["token_ids"])
-        if self.config.embedding_dim:
-            token_ids = self.embedding_projection(token_ids)
-        summed = self.positions(token_ids) + self.segment_embedding(inputs["segment_ids"])
-        return self.embedding_dropout(self.embedding_norm(summed), training=training)
+        is_narrow = self.config.sum_width == "embedding"
+        tokens = self.token_embedding(inputs["token_ids"])
+        if self.config.embedding_dim and not is_narrow:
+            tokens = self.embedding_projection(tokens)
+        # An encoder with one segment, such as RoBERTa, has it for both texts of a pair.
+        segments = ops.minimum(inputs["segment_ids"], self.config.num_segments - 1)
+        summed = self.positions(tokens) + self.segment_embedding(segments)
+        hidden = self.embedding_dropout(self.embedding_norm(summed), training=training)
+        return self.embedding_projection(hidden) if is_narrow else hidden
 
     @staticmethod
     def padding_mask(inputs):

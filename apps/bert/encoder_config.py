@@ -25,6 +25,12 @@ class EncoderConfig:
     intermediate_dim: int = option(3072, "Inner width of the feed-forward networks.", ge=8)
     max_positions: int = option(512, "Longest sequence, the number of position embeddings.", ge=8)
     num_segments: int = option(2, "Number of segment types; 2 for a sentence and its pair.", ge=1)
+    sum_width: Literal["encoder", "embedding"] = option(
+        "encoder",
+        "Width at which token, segment and position embeddings are summed: the encoder's, or "
+        "--embedding-dim, as in ELECTRA.",
+        used_with={"embedding_dim": bool},
+    )
     activation: Literal["gelu", "gelu_tanh", "relu"] = option(
         "gelu", "Activation of the feed-forward networks; gelu_tanh approximates gelu."
     )

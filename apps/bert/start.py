@@ -2,8 +2,6 @@
 
 import dataclasses
 import importlib
-import json
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,17 +10,13 @@ import keras
 
 from apps.bert.checkpoint.resolve import resolve_checkpoint
 from apps.bert.checkpoint.tokenizer_files import (
+    Tokenizer,
+    load_tokenizer,
     make_tokenizer,
-    read_settings,
-    settings_json,
-    settings_of,
+    tokenizer_assets,
+    tokenizer_contents,
 )
-from apps.bert.checkpoint.vocabulary_files import (
-    VOCABULARY,
-    read_vocabulary,
-    read_vocabulary_file,
-    vocabulary_text,
-)
+from apps.bert.checkpoint.vocabulary_files import read_vocabulary_file
 from apps.bert.checkpoint.weights import load_encoder
 from apps.bert.encoder_config import EncoderConfig
 from apps.bert.vocabulary import VocabularyConfig
@@ -31,7 +25,6 @@ from shared.common.errors import KerasuiteError
 from shared.common.files import read_json, write_text
 from shared.common.messages import warn
 from shared.engine.run import Run, load_init
-from shared.text.added_tokens import SETTINGS
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 from shared.text.wordpiece_training import learn_wordpiece
 
@@ -69,7 +62,7 @@ def prepare_start(
         shape = _copy_from_run(Path(config.init), run.folder)
     elif config.init:
         checkpoint = resolve_checkpoint(config.init)
-        write_vocabulary(make_tokenizer(checkpoint.vocabulary, checkpoint.settings), run.folder)
+        write_vocabulary(make_tokenizer(checkpoint), run.folder)
         shape = checkpoint.config
     else:
         shape = config.encoder
@@ -149,35 +142,21 @@ def encoder_shape(run: Run) -> EncoderConfig:
 # === Vocabulary files ===
 
 
-def load_tokenizer(folder: Path) -> WordPieceTokenizer:
-    """The tokenizer of a run folder or of a checkpoint's folder."""
-    vocabulary = read_vocabulary(folder)
-    return make_tokenizer(vocabulary, read_settings(folder, vocabulary))
-
-
-def vocabulary_assets(tokenizer: WordPieceTokenizer, max_length: int = 512) -> dict[str, str]:
-    """Vocabulary and settings files of a tokenizer in Hugging Face's format, texts by name."""
-    settings = settings_json(settings_of(tokenizer), max_length)
-    return {
-        VOCABULARY: vocabulary_text(tokenizer.vocabulary),
-        SETTINGS: json.dumps(settings, indent=2) + "\n",
-    }
-
-
-def write_vocabulary(tokenizer: WordPieceTokenizer, folder: Path) -> None:
+def write_vocabulary(tokenizer: Tokenizer, folder: Path) -> None:
     """Writes the vocabulary and settings files of a tokenizer into a folder."""
-    for name, text in vocabulary_assets(tokenizer).items():
+    for name, text in tokenizer_assets(tokenizer).items():
         write_text(folder / name, text)
 
 
 def _copy_from_run(source: Path, folder: Path) -> EncoderConfig:
     artifacts = source / "artifacts.json"
     values = read_json(artifacts) if artifacts.is_file() else {}
-    if "encoder" not in values or not (source / VOCABULARY).is_file():
+    contents = tokenizer_contents(source)
+    if "encoder" not in values or not contents:
         raise KerasuiteError(f"--init {source}: is no run of 'kerasuite bert'; give one, or an "
                              f"encoder such as minilm")  # fmt: skip
-    for name in (VOCABULARY, SETTINGS):
-        shutil.copyfile(source / name, folder / name)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
     return from_dict(EncoderConfig, values["encoder"])
 
 

@@ -2,9 +2,10 @@
 
 import keras
 
-from apps.embeddings.config import EmbedConfig
+from apps.embeddings.config import IMPORTED, EmbedConfig
 from apps.embeddings.corpus.vocabulary import Vocabulary
 from apps.embeddings.data import block_shape
+from apps.embeddings.fixed_vectors import FixedVectors
 from apps.embeddings.glove.glove import GloVe
 from apps.embeddings.word2vec.cbow import Cbow
 from apps.embeddings.word2vec.hierarchical_softmax import HierarchicalCbow, HierarchicalSkipGram
@@ -18,6 +19,8 @@ HIERARCHICAL = {"skipgram": HierarchicalSkipGram, "cbow": HierarchicalCbow}
 def build_model(config: EmbedConfig, vocabulary: Vocabulary) -> keras.Model:
     """Builds an untrained model for a vocabulary."""
     options = config.model
+    if options.algorithm == IMPORTED:
+        return FixedVectors(len(vocabulary), options.dim)
     if options.algorithm == "glove":
         return GloVe(len(vocabulary), options.dim, config.glove.x_max, config.glove.alpha)
     if options.loss == "hierarchical-softmax":

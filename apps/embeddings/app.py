@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from apps.embeddings import data
 from apps.embeddings.algorithm import build_model
-from apps.embeddings.config import EmbedConfig
+from apps.embeddings.config import IMPORTED, EmbedConfig
 from apps.embeddings.corpus.encoded_corpus import EncodedCorpus
 from apps.embeddings.corpus.vocabulary import Vocabulary
 from apps.embeddings.evaluator import EmbeddingEvaluator, Judgements
@@ -47,6 +47,11 @@ class EmbedApp(App):
     def prepare(self, run: Run) -> None:
         """Counts and encodes the corpus once; GloVe counts its pairs as well."""
         if "words" not in run.artifacts:
+            if run.config.model.algorithm == IMPORTED:
+                raise KerasuiteError(
+                    "--algorithm imported: is of vectors that were read from a file, see "
+                    "`kerasuite embed import`; choose skipgram, cbow or glove to train"
+                )
             run.artifacts = data.prepare_corpus(run.config, run.folder)
             run.save_artifacts()
         elif run.is_training:
@@ -119,7 +124,8 @@ class EmbedApp(App):
         if phrases_file.is_file():
             extra[data.PHRASES] = phrases_file.read_text(encoding="utf-8")
         vectors, weights = self.word_vectors(model), sif_weights(self.vocabulary.counts)
-        corpus = EncodedCorpus.open(run.folder / data.TOKENS).sample()
+        has_corpus = run.config.model.algorithm != IMPORTED
+        corpus = EncodedCorpus.open(run.folder / data.TOKENS).sample() if has_corpus else []
         sif = weights, common_component(corpus, vectors.vectors, weights)
         return {"": EmbeddingServing(vectors, *sif, words_file, extra)}
 

@@ -7,6 +7,7 @@ import typer
 
 from apps.embeddings.config import EmbedConfig
 from shared.engine import options, verbs
+from shared.engine.load_app import load_module
 from shared.engine.task_commands import TaskCommands
 
 APP = "apps.embeddings.app:EmbedApp"
@@ -39,6 +40,27 @@ commands.add_export(
 commands.add_check(
     APP, EmbedConfig, "Report what is in a corpus and what is wrong with it.", only=("corpus",)
 )
+
+
+@commands.command(name="import")
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A file of vectors (word2vec, GloVe, fastText, projector), also packed.",
+            metavar="FILE",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", help="New folder.")],
+    language: Annotated[str, typer.Option(help="Language of the words (ISO 639).")] = "en",
+    pattern: Annotated[
+        Literal["words", "whitespace"],
+        typer.Option(help="Extract words from text, or split it at white space only."),
+    ] = "words",
+):
+    """Read a file of vectors and leave a run folder, as if they had been trained here."""
+    tools = load_module("apps.embeddings.imported")
+    tools.import_vectors(APP, source, output, language, pattern)
 
 
 @commands.command()

@@ -8,6 +8,7 @@ from shared.common.config import OptimizationConfig, RunConfig, config_class, gr
 LEARNING_RATES = {"skipgram": 0.025, "cbow": 0.025, "glove": 0.05}
 WORD2VEC = ("skipgram", "cbow")
 GLOVE = {"algorithm": "glove"}
+IMPORTED = "imported"
 
 
 @config_class
@@ -30,8 +31,8 @@ class CorpusConfig:
 class ModelConfig:
     """Algorithm and its parameters."""
 
-    algorithm: Literal["skipgram", "cbow", "glove"] = option(
-        "skipgram", "Skip-gram or CBOW (word2vec), or GloVe."
+    algorithm: Literal["skipgram", "cbow", "glove", "imported"] = option(
+        "skipgram", "Skip-gram or CBOW (word2vec), or GloVe; imported vectors are not trained."
     )
     loss: Literal["negative-sampling", "hierarchical-softmax"] = option(
         "negative-sampling", "Output layer of word2vec.", used_with={"algorithm": WORD2VEC}
@@ -132,4 +133,4 @@ class EmbedConfig(RunConfig):
 
     @property
     def initial_learning_rate(self) -> float:
-        return self.learning_rate or LEARNING_RATES[self.model.algorithm]
+        return self.learning_rate or LEARNING_RATES.get(self.model.algorithm, 0.0)

@@ -97,10 +97,11 @@ def import_(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", help="New folder.")],
+    offline: options.Offline = False,
 ):
     """Read a GPT-2 checkpoint and leave a run folder, as if it had been trained here."""
     tools = load_module("apps.language.checkpoint.tools")
-    tools.import_checkpoint(APP, source, output)
+    tools.import_checkpoint(APP, source, output, offline)
 
 
 @commands.command(name="export-hf")

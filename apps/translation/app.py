@@ -17,6 +17,7 @@ from apps.translation.predictor import TranslationPredictor
 from apps.translation.recurrent_translator import RecurrentTranslator
 from apps.translation.serving import TranslatorServing
 from apps.translation.transformer_translator import TransformerTranslator
+from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
 from shared.engine.app import App
 from shared.engine.run import Run
@@ -45,14 +46,16 @@ class TranslateApp(App):
 
     def prepare(self, run: Run) -> None:
         """Learns the vocabularies and encodes the pairs, once."""
-        if "train_pairs" not in run.artifacts:
+        if "source_vocabulary" not in run.artifacts:
             ARCHITECTURES[run.config.model.architecture].check(run.config.model)
             run.config = data.resolved_with_init(run.config)
             run.artifacts = data.prepare_pairs(run.config, run.folder)
             run.save_artifacts()
         self.tokenizers = data.Tokenizers.load(run.folder)
-        self.train_pairs = EncodedPairs.load(run.folder / data.TRAIN)
         self._validation: tuple[SentencePairs, EncodedPairs] | None = None
+        if "train_pairs" not in run.artifacts:
+            return  # An imported model.
+        self.train_pairs = EncodedPairs.load(run.folder / data.TRAIN)
         self.plan = data.batch_plan(self.train_pairs, run.config, run.strategy.num_replicas_in_sync)
 
     def steps_per_epoch(self, run: Run) -> int:
@@ -75,6 +78,11 @@ class TranslateApp(App):
         return (len(targets.tokens) + len(targets)) / self.plan.steps_per_epoch
 
     def _validation_pairs(self, run: Run) -> tuple[SentencePairs, EncodedPairs]:
+        if self._validation is None and "validation_pairs" not in run.artifacts:
+            raise KerasuiteError(
+                f"{run.folder}: was imported and has no sentence pairs of its own; name some to "
+                f"evaluate it on"
+            )
         if self._validation is None:
             encoded = EncodedPairs.load(run.folder / data.VALIDATION)
             self._validation = data.read_validation(run.folder), encoded
@@ -126,11 +134,10 @@ class TranslateApp(App):
         return TranslationEvaluator(self.tokenizers.target, pairs, language, run.config.decoding)
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, TranslatorServing]:
-        pairs, _ = self._validation_pairs(run)
+        has_pairs = "validation_pairs" in run.artifacts
+        sentences = self._validation_pairs(run)[0].source[:3] if has_pairs else []
         languages = Languages.of_run(run.artifacts)
-        return {
-            "": TranslatorServing(model, self.tokenizers, run.config, languages, pairs.source[:3])
-        }
+        return {"": TranslatorServing(model, self.tokenizers, run.config, languages, sentences)}
 
     def predictor(self, saved_model: Path, **options: Any) -> TranslationPredictor:
         return TranslationPredictor(**options)

@@ -7,6 +7,7 @@ import typer
 
 from apps.translation.config import TranslateConfig
 from shared.engine import options, verbs
+from shared.engine.load_app import load_module
 from shared.engine.task_commands import TaskCommands
 
 APP = "apps.translation.app:TranslateApp"
@@ -40,6 +41,31 @@ commands.add_check(
     "Report what is in sentence pairs and what is wrong with them.",
     only=("pairs", "tokens"),
 )
+
+
+@commands.command(name="import")
+def import_(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A folder with a Marian model of Hugging Face, or hf:ORG/NAME.", metavar="SOURCE"
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", help="New folder.")],
+    offline: options.Offline = False,
+):
+    """Read a Marian checkpoint and leave a run folder, as if it had been trained here."""
+    tools = load_module("apps.translation.checkpoint.tools")
+    tools.import_checkpoint(APP, source, output, offline)
+
+
+@commands.command(name="export-hf")
+def export_hf(
+    run: options.RunFolder,
+    output: Annotated[Path, typer.Option("--output", help="New folder.")],
+):
+    """Write a run that began with an imported Marian model as a Hugging Face folder."""
+    load_module("apps.translation.checkpoint.tools").export_hugging_face(APP, run, output)
 
 
 @commands.command()

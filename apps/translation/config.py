@@ -15,6 +15,8 @@ MIN_RATIO = 2.0
 MAX_BEAM = 256
 # Conditions of options, see `shared.common.option_use`.
 TRANSFORMER = {"architecture": "transformer"}
+# Kind of vocabulary that only an imported model has.
+MARIAN = "marian"
 RECURRENT = {"architecture": "recurrent"}
 
 
@@ -43,8 +45,10 @@ class PairsConfig:
 class VocabularyConfig:
     """Vocabulary."""
 
-    vocabulary: Literal["unigram", "bpe", "char", "word"] = option(
-        "unigram", "Kind of token; other characters are spelled in bytes."
+    vocabulary: Literal["unigram", "bpe", "char", "word", "marian"] = option(
+        "unigram",
+        "Kind of token; other characters are spelled in bytes. Marian's, which has none for bytes, "
+        "comes with --init only.",
     )
     vocabulary_size: int = option(8000, "Number of tokens.", ge=300)
     shared_vocabulary: bool = option(True, "One vocabulary for both languages.")
@@ -58,6 +62,10 @@ class ModelConfig:
         "transformer", "Vaswani et al., 2017, or an encoder-decoder with attention."
     )
     num_layers: int = option(3, "Blocks (layers) of the encoder, and of the decoder.", ge=1)
+    decoder_layers: int = option(
+        0, "Transformer: blocks of the decoder, if other than of the encoder.",
+        used_with=TRANSFORMER, ge=0,
+    )  # fmt: skip
     hidden_dim: int = option(256, "Width of embeddings and blocks.", ge=8)
     dropout: float = option(0.1, "Dropout rate.", ge=0, lt=1)
     tie_embeddings: bool = option(True, "Use the target embedding as output weights too.")
@@ -66,11 +74,21 @@ class ModelConfig:
     intermediate_dim: int = option(
         1024, "Transformer: width inside a feed-forward network.", used_with=TRANSFORMER, ge=8
     )
+    activation: Literal["relu", "gelu", "swish"] = option(
+        "relu", "Transformer: activation of the feed-forward networks.", used_with=TRANSFORMER
+    )
     norm: Literal["pre", "post"] = option(
         "pre", "Transformer: normalisation before or after each sublayer.", used_with=TRANSFORMER
     )
     positions: Literal["sinusoidal", "learned"] = option(
         "sinusoidal", "Transformer: kind of position encoding.", used_with=TRANSFORMER
+    )
+    epsilon: float = option(
+        1e-6, "Transformer: added to the variance in each normalisation.",
+        used_with=TRANSFORMER, gt=0, lt=1,
+    )  # fmt: skip
+    output_bias: bool = option(
+        False, "Transformer: add a learnt bias to the logit of each token.", used_with=TRANSFORMER
     )
     attention_dropout: float = option(
         0.0, "Transformer: dropout rate of the attention weights.",
@@ -108,9 +126,12 @@ class DecodingConfig:
 
     beam_size: int = option(4, "Hypotheses kept at each step; 1 is greedy.", ge=1, le=MAX_BEAM)
     length_penalty: float = option(
-        0.6, "Exponent of the length penalty (Wu et al., 2016); 0 disables it.", ge=0,
+        0.6, "Exponent of the length penalty; 0 disables it.", ge=0,
         allow_inf_nan=False,
     )  # fmt: skip
+    length_rule: Literal["wu", "power"] = option(
+        "wu", "Length penalty of Wu et al., 2016, or a power of the length, as in Marian."
+    )
 
 
 @config_class

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from apps.translation.config import MAX_TOKENS, MIN_RATIO, TranslateConfig
+from apps.translation.config import MARIAN, MAX_TOKENS, MIN_RATIO, TranslateConfig
+from apps.translation.marian_tokenizer import MarianTokenizer, read_vocabularies
 from apps.translation.pairs.cleaning import clean_pairs
 from apps.translation.pairs.encoded_pairs import EncodedPairs, encode
 from apps.translation.pairs.pair_files import find_pairs
@@ -23,6 +24,8 @@ from shared.text.subword_tokenizer import SubwordTokenizer, train_tokenizer
 
 TRAIN, VALIDATION, VALIDATION_TEXT = "train.npz", "validation.npz", "validation.json"
 SOURCE_MODEL, TARGET_MODEL = "source.model", "target.model"
+# Tokens of an imported model.
+VOCABULARIES = "vocabularies.json"
 CLEANING = "cleaning.json"
 
 
@@ -30,11 +33,15 @@ CLEANING = "cleaning.json"
 class Tokenizers:
     """The tokenizers of the two languages; one and the same where they share a vocabulary."""
 
-    source: SubwordTokenizer
-    target: SubwordTokenizer
+    source: SubwordTokenizer | MarianTokenizer
+    target: SubwordTokenizer | MarianTokenizer
 
     @classmethod
     def load(cls, folder: Path) -> "Tokenizers":
+        if (folder / VOCABULARIES).is_file():
+            models = ((folder / name).read_bytes() for name in (SOURCE_MODEL, TARGET_MODEL))
+            sides = read_vocabularies(folder / VOCABULARIES)
+            return cls(*map(MarianTokenizer, models, sides))
         source = SubwordTokenizer((folder / SOURCE_MODEL).read_bytes())
         if not (folder / TARGET_MODEL).is_file():
             return cls(source, source)
@@ -88,7 +95,8 @@ def length_ratio(pairs: EncodedPairs) -> float:
 def resolved_with_init(config: TranslateConfig) -> TranslateConfig:
     """The configuration of a run with --init: with the vocabulary of the other run.
 
-    Its weights mean nothing with other words. Warns of options that say otherwise.
+    Its weights mean nothing with other words. An imported model brings its network too. Warns of
+    options that say otherwise.
 
     Raises:
         KerasuiteError: if --init has no vocabulary.
@@ -101,10 +109,16 @@ def resolved_with_init(config: TranslateConfig) -> TranslateConfig:
             f"--init {config.init}: no {SOURCE_MODEL} is there, the vocabulary of its weights; "
             f"give the folder of a translation run"
         )
-    theirs = configs.load(TranslateConfig, folder / "config.yaml").tokens
-    config, unused = configs.inherit_group(config, "tokens", theirs)
+    theirs = configs.load(TranslateConfig, folder / "config.yaml")
+    config, unused = configs.inherit_group(config, "tokens", theirs.tokens)
+    brings = "vocabulary"
+    if theirs.tokens.vocabulary == MARIAN:
+        brings = "vocabulary and network"
+        rates = ("dropout", "attention_dropout")
+        config, more = configs.inherit_group(config, "model", theirs.model, keep=rates)
+        unused = [*unused, *more]
     if unused:
-        warn(f"--init {config.init}: brings its vocabulary; not used: {', '.join(unused)}")
+        warn(f"--init {config.init}: brings its {brings}; not used: {', '.join(unused)}")
     return config
 
 
@@ -115,12 +129,22 @@ def _init_folder(config: TranslateConfig) -> Path:
 
 
 def learn_vocabularies(config: TranslateConfig, pairs: SentencePairs, folder: Path) -> None:
-    """Writes `source.model`, and `target.model` where the languages do not share it."""
+    """Writes `source.model`, and `target.model` where the languages do not share it.
+
+    Raises:
+        KerasuiteError: if the kind of vocabulary cannot be learnt.
+    """
     options = config.tokens
     if config.init:
-        for name in (SOURCE_MODEL,) if options.shared_vocabulary else (SOURCE_MODEL, TARGET_MODEL):
-            shutil.copyfile(_init_folder(config) / name, folder / name)
+        for name in (SOURCE_MODEL, TARGET_MODEL, VOCABULARIES):
+            if (_init_folder(config) / name).is_file():
+                shutil.copyfile(_init_folder(config) / name, folder / name)
         return
+    if options.vocabulary == MARIAN:
+        raise KerasuiteError(
+            "--vocabulary marian: comes with the model that --init names, see `kerasuite translate "
+            "import`; to learn subwords of these pairs, use --vocabulary unigram"
+        )
 
     def learn(sentences, name: str, *source: str) -> None:
         model = train_tokenizer(sentences, options.vocabulary, options.vocabulary_size, *source)

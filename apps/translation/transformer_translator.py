@@ -48,8 +48,11 @@ class TransformerTranslator(Translator):
         positions = SinusoidalPositions if config.positions == "sinusoidal" else LearnedPositions
         self.positions = positions(name="positions")
         self.embedding_dropout = Dropout(config.dropout)
-        self.encoder_blocks = self._blocks(TransformerEncoderBlock, "encoder_block")
-        self.decoder_blocks = self._blocks(TransformerDecoderBlock, "decoder_block")
+        decoder_layers = config.decoder_layers or config.num_layers
+        self.encoder_blocks = self._blocks(
+            TransformerEncoderBlock, config.num_layers, "encoder_block"
+        )
+        self.decoder_blocks = self._blocks(TransformerDecoderBlock, decoder_layers, "decoder_block")
         self.encoder_norm = self._final_norm("encoder_norm")
         self.decoder_norm = self._final_norm("decoder_norm")
 
@@ -66,11 +69,7 @@ class TransformerTranslator(Translator):
                 f"sine and a cosine share a wavelength"
             )
 
-    @property
-    def _depth(self) -> range:
-        return range(self.config.num_layers)
-
-    def _blocks(self, block_class, name: str) -> list:
+    def _blocks(self, block_class, count: int, name: str) -> list:
         config = self.config
         return [
             block_class(
@@ -80,15 +79,17 @@ class TransformerTranslator(Translator):
                 norm=config.norm,
                 dropout=config.dropout,
                 attention_dropout=config.attention_dropout,
+                activation=config.activation,
+                epsilon=config.epsilon,
                 name=f"{name}_{index}",
             )
-            for index in self._depth
+            for index in range(count)
         ]
 
     def _final_norm(self, name: str):
         """Blocks that normalise their inputs leave their outputs as they are."""
         if self.config.norm == "pre":
-            return LayerNormalization(epsilon=1e-6, name=name)
+            return LayerNormalization(epsilon=self.config.epsilon, name=name)
         return keras.layers.Identity()
 
     def build(self, input_shape=None):
@@ -101,6 +102,10 @@ class TransformerTranslator(Translator):
             block.build(shape, shape)
         self.encoder_norm.build(shape)
         self.decoder_norm.build(shape)
+        if self.config.output_bias:
+            self.output_bias = self.add_weight(
+                (self.target_vocabulary,), initializer="zeros", name="output_bias"
+            )
         self.built = True
 
     # === Whole sentences ===
@@ -125,7 +130,13 @@ class TransformerTranslator(Translator):
         return self.embedding_dropout(self.positions(embedded, begin=begin), training=training)
 
     def _logits(self, hidden):
-        return self.target_embedding(self.decoder_norm(hidden), reverse=True)
+        logits = self.target_embedding(self.decoder_norm(hidden), reverse=True)
+        return self._biased(logits)
+
+    def _biased(self, logits):
+        if not self.config.output_bias:
+            return logits
+        return logits + ops.cast(self.output_bias, logits.dtype)
 
     # === One token at a time ===
 
@@ -145,7 +156,7 @@ class TransformerTranslator(Translator):
         heads, size = self.config.num_heads, self.width // self.config.num_heads
         empty = tf.zeros([batch_size, heads, slots, size], self.compute_dtype)
         return {
-            "caches": [(empty, empty) for _ in self._depth],
+            "caches": [(empty, empty) for _ in self.decoder_blocks],
             "own": tf.zeros([batch_size, beam_size, slots], tf.bool),
         }
 
@@ -166,7 +177,7 @@ class TransformerTranslator(Translator):
                 hidden, cache, write, own[:, None], pair, memory["mask"]
             )
             caches.append(cache)
-        logits = next_logits(self.decoder_norm(hidden), memory["kernel"])
+        logits = self._biased(next_logits(self.decoder_norm(hidden), memory["kernel"]))
         return logits, {"caches": caches, "own": own}, tf.reduce_mean(weights, axis=1)
 
     def reorder(self, state, parents):

@@ -145,6 +145,7 @@ class Translator(keras.Model):
             beam_size=beam_size,
             limits=limits,
             length_penalty=length_penalty,
+            length_rule=self.decoding_config.length_rule,
             num_best=num_best,
             **TOKENS,
         )

@@ -7,7 +7,9 @@ from shared.common.errors import KerasuiteError
 
 OURS = (
     "alexnet", "alexnet_bn", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn",
-    "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50", "resnet101",
+    "vgg19", "vgg19_bn", "resnet18", "resnet34", "resnet50", "resnet101", "vgg16_torch",
+    "vgg19_torch", "resnet50_torch", "resnet101_torch", "resnet152_torch", "vit_tiny16",
+    "vit_base16", "vit_base32", "vit_large16",
 )  # fmt: skip
 # Of networks of keras.applications.
 PREFIX = "keras:"

@@ -61,6 +61,12 @@ def _nothing_to_read(folder: Path) -> KerasuiteError:
         return refuse_pickle(pickles[0])
     others = [path.name for path in folder.iterdir() if path.suffix in (".h5", ".msgpack")]
     instead = f"only {', '.join(sorted(others))}" if others else "no weights"
+    if folder.parent.name == "snapshots":  # Of the Hub's cache, where nothing else was fetched.
+        return KerasuiteError(
+            f"{folder}: this revision on the Hub has no weights that are read here; {WEIGHTS} is "
+            f"needed: a pull request of the Hub's converter may have it (hf:NAME@refs/pr/N), or "
+            f"convert them with transformers' save_pretrained"
+        )
     return KerasuiteError(
         f"{folder}: has {instead}; {WEIGHTS} is needed: fetch it too, or convert the weights with "
         f"transformers' save_pretrained"

@@ -62,6 +62,7 @@ def beam_search(
     end: int,
     never: tuple[int, ...] = (),
     length_penalty: tf.Tensor | float = 0.6,
+    length_rule: str = "wu",
     num_best: int | tf.Tensor = 1,
     must_end: bool = True,
 ) -> Decoded:
@@ -79,7 +80,9 @@ def beam_search(
         start: token before the first, or int32 (B,), one of each sentence.
         end: token.
         never: tokens that are never taken (padding).
-        length_penalty: float scalar alpha: scores are divided by ((5 + length) / 6) ** alpha.
+        length_penalty: float scalar alpha, see `penalty`.
+        length_rule: "wu" or "power", see `penalty`. With "power" a hypothesis ends only where it is
+            among the best K of the candidates, as in fairseq, Marian and transformers.
         num_best: int N, at most `beam_size`. Sequences to return for each sentence.
         must_end: bool. Whether the last token at the limit has to be the end token.
 
@@ -99,10 +102,12 @@ def beam_search(
         )
         candidates = _append(search.tokens, parents, tokens, search.index)
         ends = ((tokens == end) | (at_limit & (not must_end))[:, None]) & ~search.done[:, None]
-        scores = tf.where(ends, sums / penalty(length, alpha), NONE)
+        if length_rule == "power":
+            ends &= tf.range(tf.shape(ends)[1]) < beam_size
+        scores = tf.where(ends, sums / penalty(length, alpha, length_rule), NONE)
         ended_tokens, ended_scores = _best_ended(search, candidates, scores)
         sums, chosen = tf.math.top_k(tf.where(tokens == end, NONE, sums), beam_size)
-        hopeless = sums[:, 0] / penalty(length, alpha) <= ended_scores[:, -1]
+        hopeless = sums[:, 0] / penalty(length, alpha, length_rule) <= ended_scores[:, -1]
         return _Search(
             length,
             gather_hypotheses(candidates, chosen),
@@ -123,9 +128,17 @@ def beam_search(
     return Decoded(tokens, last.ended_scores[:, :num_best], lengths)
 
 
-def penalty(length: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-    """The length penalty, 1 for a single token; any shape, float32."""
-    return ((5.0 + tf.cast(length, tf.float32)) / 6.0) ** alpha
+def penalty(length: tf.Tensor, alpha: tf.Tensor, rule: str = "wu") -> tf.Tensor:
+    """The length penalty, 1 for a single token; any shape, float32.
+
+    Args:
+        length: tokens of a hypothesis.
+        alpha: float scalar. 0 disables it.
+        rule: "wu" for ((5 + length) / 6) ** alpha, "power" for length ** alpha, with which 1 scores
+            by the mean log-probability of a token.
+    """
+    length = tf.cast(length, tf.float32)
+    return (length if rule == "power" else (5.0 + length) / 6.0) ** alpha
 
 
 def gather_hypotheses(tensors: Any, chosen: tf.Tensor) -> Any:

@@ -40,6 +40,9 @@ Inputs = Annotated[
         help="Files, folders (recursive), globs, or - for standard input.", metavar="INPUT"
     ),
 ]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Ask no server: hf:... is read from this machine's cache.")
+]
 RunOutput = Annotated[
     Path | None, typer.Option("--output", help="Run folder. \\[default: runs/TASK/NAME]")
 ]

@@ -13,6 +13,7 @@ from shared.layers.layer_normalization import LayerNormalization
 from shared.layers.local_response_normalization import LocalResponseNormalization
 from shared.layers.multi_head_attention import MultiHeadAttention
 from shared.layers.pad_to_grid import PadToGrid
+from shared.layers.patch_tokens import PatchTokens
 from shared.layers.path_aggregation import PathAggregation
 from shared.layers.pixel_shuffle import PixelShuffle
 from shared.layers.position_encoding import LearnedPositions, SinusoidalPositions
@@ -45,6 +46,7 @@ __all__ = [
     "LocalResponseNormalization",
     "MultiHeadAttention",
     "PadToGrid",
+    "PatchTokens",
     "PathAggregation",
     "PixelShuffle",
     "RecurrentEncoder",

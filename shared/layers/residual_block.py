@@ -141,15 +141,30 @@ class BasicBlock(ResidualBlock):
 class BottleneckBlock(ResidualBlock):
     """1x1, 3x3 and 1x1 convolutions around a shortcut (ResNet-50 and deeper).
 
-    The stride is in the first 1x1 convolution, as in the paper and in keras.applications.
     Arguments, shapes and reference: see `ResidualBlock`; `expansion` is 4.
+
+    Args:
+        stride_in: "first" for the stride in the first 1x1 convolution, as in the paper and in
+            keras.applications; "middle" in the 3x3 convolution, as in torchvision ("v1.5").
     """
 
     expansion = 4
 
+    def __init__(self, *args, stride_in: str = "first", **kwargs):
+        super().__init__(*args, **kwargs)
+        if stride_in not in ("first", "middle"):
+            raise ValueError(f"stride_in {stride_in!r} is neither 'first' nor 'middle'")
+        self.stride_in = stride_in
+
     def make_branch(self):
+        first, middle = self.strides, 1
+        if self.stride_in == "middle":
+            first, middle = middle, first
         return [
-            self.make_convolution(self.filters, 1, self.strides, "relu", name="conv_1"),
-            self.make_convolution(self.filters, 3, activation="relu", name="conv_2"),
+            self.make_convolution(self.filters, 1, first, "relu", name="conv_1"),
+            self.make_convolution(self.filters, 3, middle, "relu", name="conv_2"),
             self.make_convolution(self.filters * self.expansion, 1, name="conv_3"),
         ]
+
+    def get_config(self):
+        return {**super().get_config(), "stride_in": self.stride_in}

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from shared.common.errors import KerasuiteError
-from shared.text.byte_level_words import ByteLevelSplitter
+from shared.text.byte_level_words import ByteLevelSplitter, ByteLevelWords
 
 NO_RANK = np.iinfo(np.int32).max
 
@@ -86,13 +86,21 @@ class ByteLevelBpe(tf.Module):
             )
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        words, tokens = self.tokens_of_words(texts)
+        splits = tf.gather(tokens.row_splits, words.row_splits)
+        return tf.RaggedTensor.from_row_splits(tokens.values, splits, validate=False)
+
+    def tokens_of_words(self, texts: tf.Tensor) -> tuple[ByteLevelWords, tf.RaggedTensor]:
+        """The words of texts, and the tokens int32 (W, None) of each word."""
         # Many small steps with a table that has no kernel for other devices.
         with tf.device("CPU:0"):
             words = self._split(texts)
             distinct, index = tf.unique(words.text, tf.int64)
-            tokens = tf.gather(self._merge(*self._spell(distinct)), index)
-            splits = tf.gather(tokens.row_splits, words.row_splits)
-        return tf.RaggedTensor.from_row_splits(tokens.values, splits, validate=False)
+            return words, tf.gather(self._merge(*self._spell(distinct)), index)
+
+    def byte_lengths(self, ids: tf.Tensor) -> tf.Tensor:
+        """The number of bytes that each token spells, int32."""
+        return tf.strings.length(tf.gather(self._texts, ids))
 
     def detokenize(self, ids: tf.RaggedTensor) -> tf.Tensor:
         """The bytes of token ids int (N, None), string (N,); those of some ids are no UTF-8."""

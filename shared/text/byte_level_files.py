@@ -73,13 +73,12 @@ def read_byte_level(folder: Path, size: int = 0) -> ByteLevelVocabulary:
     return ByteLevelVocabulary(names, merges)
 
 
-def write_byte_level(folder: Path, vocabulary: ByteLevelVocabulary) -> None:
-    """Writes vocab.json and merges.txt into a new folder."""
+def byte_level_contents(vocabulary: ByteLevelVocabulary) -> dict[str, bytes]:
+    """The content of vocab.json and merges.txt, by name."""
     numbers = {name: number for number, name in enumerate(vocabulary.names) if name}
-    text = json.dumps(numbers, ensure_ascii=False)
-    (folder / VOCABULARY).write_text(text + "\n", encoding="utf-8")
     lines = [VERSION, *(f"{left} {right}" for left, right in vocabulary.merges)]
-    (folder / MERGES).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    texts = {VOCABULARY: json.dumps(numbers, ensure_ascii=False), MERGES: "\n".join(lines)}
+    return {name: f"{text}\n".encode() for name, text in texts.items()}
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:

@@ -11,8 +11,11 @@ def pack_texts(
     cls: int,
     sep: int,
     pad: int,
+    between: int = 1,
 ) -> dict[str, tf.Tensor]:
-    """Rows `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`, cut to `max_length`, padded to the longest.
+    """Rows `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`, padded to the longest.
+
+    All are cut to `max_length`.
 
     Of a pair the longer text is cut first; where both are too long they get an equal share, as
     with `truncation=True` ("longest_first") in Hugging Face's tokenizers.
@@ -22,6 +25,7 @@ def pack_texts(
         pair: int32 (N, None) or None.
         max_length: int. Maximum tokens of a row, special ones included.
         cls, sep, pad: int. Ids of the special tokens.
+        between: int. Number of `[SEP]` between both texts; 2 for RoBERTa.
 
     Returns:
         "token_ids" int32 (N, T); "segment_ids" int32 (N, T): 1 for `b [SEP]`, else 0.
@@ -29,7 +33,7 @@ def pack_texts(
     Raises:
         ValueError: if the special tokens alone are longer than `max_length`.
     """
-    special = 2 if pair is None else 3
+    special = 2 if pair is None else 2 + between
     if max_length < special:
         raise ValueError(f"max_length is {max_length}, but {special} tokens are special ones")
     parts, segments = [tokens], [0]
@@ -41,8 +45,10 @@ def pack_texts(
     rows = tokens.nrows()
     sep_column, columns, numbers = _column(sep, rows), [_column(cls, rows)], [_column(0, rows)]
     for part, segment in zip(parts, segments, strict=True):
-        columns += [part, sep_column]
-        numbers += [tf.fill([rows, 1], segment) + tf.zeros_like(part), _column(segment, rows)]
+        last = part is parts[-1]
+        columns += [part, *[sep_column] * (1 if last else between)]
+        numbers += [tf.fill([rows, 1], segment) + tf.zeros_like(part)]
+        numbers += [_column(segment, rows)] * (1 if last else between)
     return {
         "token_ids": tf.concat(columns, 1).to_tensor(pad),
         "segment_ids": tf.concat(numbers, 1).to_tensor(0),

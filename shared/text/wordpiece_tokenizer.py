@@ -70,6 +70,9 @@ class WordPieceTokenizer(tf.Module):
                 token_out_type=tf.int32, model_buffer=tf.constant(np.frombuffer(model, np.uint8))
             )
 
+    # Number of [SEP] between the texts of a pair.
+    between = 1
+
     @property
     def vocabulary(self) -> list[str]:
         """The names of all tokens."""
@@ -113,15 +116,27 @@ class WordPieceTokenizer(tf.Module):
         starts, ends = _source_offsets(words, pieces.value_rowids(), starts.values, ends.values)
         return tuple(_rows(words, pieces, values) for values in (pieces.values, starts, ends))
 
-    def tokenize_words(self, words: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    def tokenize_with_leads(self, texts: tf.Tensor) -> tuple[tf.RaggedTensor, ...]:
+        """The same with `leads` bool (N, None): whether a token begins a word of the text.
+
+        Words end at spaces and punctuation.
+        """
+        tokens, starts, ends = self.tokenize_with_offsets(texts)
+        return tokens, starts, ends, self._leads(tokens)
+
+    def _leads(self, tokens: tf.RaggedTensor) -> tf.RaggedTensor:
+        return tokens.with_values(~tf.gather(tf.constant(self.is_suffix), tokens.values))
+
+    def tokenize_words(self, words: tf.RaggedTensor) -> tuple[tf.RaggedTensor, ...]:
         """Tokens of texts that are cut into words already, as for tagging.
 
         Args:
             words: string (N, None).
 
         Returns:
-            tokens and word_index, int32 (N, None) each. `word_index` counts the words of its row
-            from 0. Each word has at least one token: `[UNK]` if none of its characters is left.
+            tokens and word_index, int32 (N, None) each, and leads, bool (N, None), see
+            `tokenize_with_leads`. `word_index` counts the words of its row from 0. Each word has at
+            least one token: `[UNK]` if none of its characters is left.
         """
         tokens = self(words.values)
         nothing = tf.fill([tokens.nrows()], tf.constant(self.unk, tf.int32))
@@ -133,10 +148,8 @@ class WordPieceTokenizer(tf.Module):
         splits = tf.gather(tokens.row_splits, words.row_splits)
         index = tf.ragged.range(words.row_lengths()).values
         index = tf.cast(tf.gather(index, tokens.value_rowids()), tf.int32)
-        return (
-            tf.RaggedTensor.from_row_splits(tokens.values, splits, validate=False),
-            tf.RaggedTensor.from_row_splits(index, splits, validate=False),
-        )
+        tokens = tf.RaggedTensor.from_row_splits(tokens.values, splits, validate=False)
+        return tokens, tokens.with_values(index), self._leads(tokens)
 
     def pack(
         self, tokens: tf.RaggedTensor, pair: tf.RaggedTensor | None = None, max_length: int = 512

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -30,12 +31,14 @@ class Checkpoint:
 
     Attributes:
         config: configuration of the encoder.
-        vocabulary: word pieces by id, one for each row of the token embedding.
+        vocabulary: tokens by id, one for each row of the token embedding.
         settings: settings of the tokenizer.
         tensors: float32 arrays by the names of Hugging Face's `BertForPreTraining`, without
             "bert."; see `names.py`. There may be tensors of heads too.
         source: the name that the user gave.
         sentence_vectors: how it makes vectors of texts, where it says so.
+        folder: of Hugging Face, if it is in one.
+        merges: of byte-level tokens (RoBERTa), in their order; none with word pieces.
     """
 
     config: EncoderConfig
@@ -44,3 +47,5 @@ class Checkpoint:
     tensors: Mapping[str, np.ndarray]
     source: str
     sentence_vectors: SentenceVectors | None = None
+    merges: tuple[tuple[str, str], ...] = ()
+    folder: Path | None = None

@@ -39,8 +39,11 @@ DISTILBERT = {
     "dropout": "dropout",
     "attention_dropout": "attention_dropout",
 }
-SETTINGS = {"bert": BERT, "distilbert": DISTILBERT}
-ACTIVATION_KEYS = {"bert": "hidden_act", "distilbert": "activation"}
+ELECTRA = {**BERT, "embedding_dim": "embedding_size"}
+SETTINGS = {"bert": BERT, "distilbert": DISTILBERT, "roberta": BERT, "electra": ELECTRA}
+ACTIVATION_KEYS = {"distilbert": "activation"}
+# RoBERTa's positions begin behind that of the padding.
+PADDING_KEY = "pad_token_id"
 REQUIRED = ("num_layers", "hidden_dim", "num_heads", "intermediate_dim")
 
 # Far beyond any encoder: what exceeds these would only fill the memory.
@@ -56,7 +59,7 @@ FIXED = {
 
 
 def model_type(path: Path, values: Mapping[str, Any]) -> str:
-    """The model type, "bert" or "distilbert"; files without one are BERT's.
+    """The model type, one of SETTINGS; files without one are BERT's.
 
     Raises:
         KerasuiteError: for any other type.
@@ -65,7 +68,7 @@ def model_type(path: Path, values: Mapping[str, Any]) -> str:
     if name not in SETTINGS:
         raise KerasuiteError(
             f"{path}: model_type '{name}' is not supported; give a checkpoint of type bert (also "
-            f"MiniLM, the small and the multilingual BERTs) or distilbert"
+            f"MiniLM, the Chinese, small and multilingual BERTs), distilbert, electra or roberta"
         )
     return name
 
@@ -114,7 +117,11 @@ def to_encoder_config(path: Path, values: Mapping[str, Any]) -> EncoderConfig:
     for ours, value in given.items():
         limit = MAX_LAYERS if ours == "num_layers" else MAX_SIZE
         _check_limit(path, SETTINGS[family][ours], value, limit)
-    given["activation"] = _activation(path, values, ACTIVATION_KEYS[family])
+    given["activation"] = _activation(path, values, ACTIVATION_KEYS.get(family, "hidden_act"))
+    if family == "roberta":
+        given["max_positions"] = _positions_behind_padding(path, values)
+    elif family == "electra":
+        given |= _electra_widths(given)
     config = configs.from_dict(EncoderConfig, given, str(path))
     if config.hidden_dim % config.num_heads:
         raise KerasuiteError(
@@ -122,6 +129,35 @@ def to_encoder_config(path: Path, values: Mapping[str, Any]) -> EncoderConfig:
             f"fetch it again"
         )
     return _with_pruned_heads(path, config, values.get("pruned_heads"))
+
+
+def _positions_behind_padding(path: Path, values: Mapping[str, Any]) -> int:
+    """The positions that tokens can have: those from the padding's on are not used."""
+    positions = values.get(BERT["max_positions"], 512)
+    first = padding(path, values) + 1
+    if type(positions) is not int or positions <= first:
+        raise KerasuiteError(
+            f"{path}: max_position_embeddings is {_short(positions)}, not a number above {first}; "
+            f"fetch it again"
+        )
+    return positions - first
+
+
+def padding(path: Path, values: Mapping[str, Any]) -> int:
+    """The id of the padding in a RoBERTa."""
+    number = values.get(PADDING_KEY, 1)
+    if type(number) is not int or not 0 <= number < 1000:
+        raise KerasuiteError(
+            f"{path}: {PADDING_KEY} is {_short(number)}, none of the first tokens; fetch it again"
+        )
+    return number
+
+
+def _electra_widths(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Embeddings narrower than the encoder are summed before they are projected."""
+    if given.get("embedding_dim", given["hidden_dim"]) == given["hidden_dim"]:
+        return {"embedding_dim": 0}
+    return {"sum_width": "embedding"}
 
 
 def _activation(path: Path, values: Mapping[str, Any], key: str) -> str:

@@ -10,19 +10,28 @@ import numpy as np
 from apps.bert.checkpoint.checkpoint import Checkpoint, TokenizerSettings
 from apps.bert.checkpoint.config_json import (
     model_type,
+    padding,
     to_encoder_config,
     to_json,
     vocabulary_size,
 )
 from apps.bert.checkpoint.names import (
     OPTIONAL,
+    POSITION_EMBEDDINGS,
     SEGMENT_EMBEDDINGS,
     TIED,
+    WORD_EMBEDDINGS,
     canonical_name,
     distilbert_name,
+    electra_name,
+    roberta_name,
 )
 from apps.bert.checkpoint.sentence_transformers import read_sentence_vectors
-from apps.bert.checkpoint.tokenizer_files import read_settings, settings_json
+from apps.bert.checkpoint.tokenizer_files import (
+    read_byte_level_tokens,
+    read_settings,
+    settings_json,
+)
 from apps.bert.checkpoint.vocabulary_files import (
     VOCABULARY,
     read_vocabulary,
@@ -40,10 +49,11 @@ if TYPE_CHECKING:
     from apps.bert.encoder import BertEncoder
 
 CONFIG = "config.json"
+RENAMED = {"distilbert": distilbert_name, "electra": electra_name, "roberta": roberta_name}
 
 
 def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
-    """Reads a folder of a BERT or a DistilBERT; the weights are read when accessed.
+    """Reads a folder of a model of BERT's kind; the weights are read when accessed.
 
     A DistilBERT has no segments: it gets segment embeddings of zeros.
 
@@ -59,9 +69,17 @@ def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
         raise KerasuiteError(f"{folder}: has no {CONFIG}; fetch it again")
     values = read_json_object(path)
     config = to_encoder_config(path, values)
-    vocabulary = read_vocabulary(folder, vocabulary_size(path, values))
-    settings = read_settings(folder, vocabulary)
-    readers = _readers(folder, model_type(path, values), config)
+    size, family = vocabulary_size(path, values), model_type(path, values)
+    if family == "roberta":
+        pad = padding(path, values)
+        tokens = read_byte_level_tokens(folder, size, pad)
+        vocabulary, merges = _without_gaps(tokens.names), tuple(tokens.merges)
+        settings = TokenizerSettings(lowercase=False, strip_accents=False, chinese=False)
+        readers = _roberta_readers(_readers(folder, family, config), pad)
+    else:
+        vocabulary, merges = read_vocabulary(folder, size), ()
+        settings = read_settings(folder, vocabulary)
+        readers = _readers(folder, family, config)
     return Checkpoint(
         config,
         vocabulary,
@@ -69,14 +87,46 @@ def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
         LazyTensors(readers),
         source or str(folder),
         read_sentence_vectors(folder),
+        merges,
+        folder,
     )
+
+
+def _without_gaps(names: list[str]) -> list[str]:
+    """Names for the ids that have none, which no text gives."""
+    return [name or f"<unused{number}>" for number, name in enumerate(names)]
+
+
+def _roberta_readers(readers: dict[str, Callable], pad: int) -> dict[str, Callable]:
+    """The readers with the rows of tokens and positions as they are here.
+
+    The padding is the first token and the first one stands in its place; positions begin at 0.
+
+    Args:
+        readers: functions that read the tensors.
+        pad: id of the padding there.
+    """
+
+    def swapped(read: Callable) -> Callable:
+        def read_swapped() -> np.ndarray:
+            rows = read().copy()
+            rows[[0, pad]] = rows[[pad, 0]]
+            return rows
+
+        return read_swapped
+
+    names = (WORD_EMBEDDINGS, *TIED, *TIED.values())
+    found = {name: swapped(read) if name in names else read for name, read in readers.items()}
+    if (read := found.get(POSITION_EMBEDDINGS)) is not None:
+        found[POSITION_EMBEDDINGS] = lambda: read()[pad + 1 :]
+    return found
 
 
 def _readers(
     folder: Path, family: str, config: EncoderConfig
 ) -> dict[str, Callable[[], np.ndarray]]:
     """Functions that read the tensors, by the names of `names.py`."""
-    rename = distilbert_name if family == "distilbert" else canonical_name
+    rename = RENAMED.get(family, canonical_name)
     readers = {rename(name): reader for name, reader in read_tensors(folder).items()}
     for name, second in TIED.items():
         if second in readers:

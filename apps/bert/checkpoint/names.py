@@ -2,7 +2,7 @@
 
 The table serves reading and writing. Its names are those of Hugging Face's `BertForPreTraining`
 without the prefix "bert."; the names of other writers are converted to these first
-(`canonical_name`, `distilbert_name`, `google_name`).
+(`canonical_name`, `distilbert_name`, `roberta_name`, `google_name`).
 """
 
 import re
@@ -15,6 +15,7 @@ from apps.bert.encoder_config import EncoderConfig
 
 WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
 SEGMENT_EMBEDDINGS = "embeddings.token_type_embeddings.weight"
+POSITION_EMBEDDINGS = "embeddings.position_embeddings.weight"
 TIED_DECODER = "cls.predictions.decoder.weight"
 # The output matrix of the masked-LM head is the word embeddings; writers keep either name or both.
 TIED = {
@@ -77,6 +78,9 @@ def encoder_weights(config: EncoderConfig, vocabulary_size: int) -> list[Weight]
         vocabulary_size: number of word pieces.
     """
     width = config.hidden_dim
+    is_narrow = config.sum_width == "embedding"
+    summed = config.embedding_dim if is_narrow else width
+    projection = _dense("embedding_projection", summed, width, "embeddings_project")
     embeddings = {
         "token_embedding": ("word", vocabulary_size),
         "segment_embedding": ("token_type", config.num_segments),
@@ -84,10 +88,13 @@ def encoder_weights(config: EncoderConfig, vocabulary_size: int) -> list[Weight]
     }
     return [
         *(
-            Weight(f"{ours}/embeddings", (f"embeddings.{theirs}_embeddings.weight",), (rows, width))
+            Weight(
+                f"{ours}/embeddings", (f"embeddings.{theirs}_embeddings.weight",), (rows, summed)
+            )
             for ours, (theirs, rows) in embeddings.items()
         ),
-        *_norm("embedding_norm", "embeddings.LayerNorm", width),
+        *_norm("embedding_norm", "embeddings.LayerNorm", summed),
+        *(projection if is_narrow else ()),
         *(weight for index in range(config.num_layers) for weight in _block(config, index)),
         *_dense("pooler", width, width, "pooler.dense"),
     ]
@@ -109,12 +116,18 @@ def _block(config: EncoderConfig, index: int) -> list[Weight]:
     ]
 
 
-def masked_lm_weights(width: int, vocabulary_size: int) -> list[Weight]:
-    """The weights of the masked-LM head, without its output matrix, the word embeddings."""
+def masked_lm_weights(width: int, vocabulary_size: int, embedding_width: int) -> list[Weight]:
+    """The weights of the masked-LM head, without its output matrix, the word embeddings.
+
+    Args:
+        width: of the encoder.
+        vocabulary_size: number of tokens.
+        embedding_width: of the word embeddings.
+    """
     theirs = "cls.predictions.transform"
     return [
-        *_dense("transform", width, width, f"{theirs}.dense"),
-        *_norm("norm", f"{theirs}.LayerNorm", width),
+        *_dense("transform", width, embedding_width, f"{theirs}.dense"),
+        *_norm("norm", f"{theirs}.LayerNorm", embedding_width),
         Weight("bias", ("cls.predictions.bias",), (vocabulary_size,)),
     ]
 
@@ -162,6 +175,13 @@ DISTILBERT = {
     r"^vocab_projector\.bias$": "cls.predictions.bias",
 }
 
+ROBERTA = {
+    r"^lm_head\.dense\.": "cls.predictions.transform.dense.",
+    r"^lm_head\.layer_norm\.": "cls.predictions.transform.LayerNorm.",
+    r"^lm_head\.decoder\.weight$": TIED_DECODER,
+    r"^lm_head\.(decoder\.)?bias$": "cls.predictions.bias",
+}
+
 GOOGLE = {
     r"^bert/": "",
     r"/layer_(\d+)/": r"/layer/\1/",
@@ -184,6 +204,16 @@ def canonical_name(name: str) -> str:
 def distilbert_name(name: str) -> str:
     """The table's name of a tensor of a DistilBERT."""
     return _replace(name.removeprefix("distilbert."), DISTILBERT)
+
+
+def roberta_name(name: str) -> str:
+    """The table's name of a tensor of a RoBERTa."""
+    return _replace(name.removeprefix("roberta."), ROBERTA)
+
+
+def electra_name(name: str) -> str:
+    """The table's name of a tensor of an ELECTRA; its discriminator's head keeps its own."""
+    return canonical_name(name.removeprefix("electra."))
 
 
 def google_name(name: str) -> str:

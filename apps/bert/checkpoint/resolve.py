@@ -11,28 +11,35 @@ from shared.common.errors import KerasuiteError
 from shared.common.hugging_face_hub import PREFIX
 
 
-def resolve_checkpoint(text: str, lowercase: bool | None = None) -> Checkpoint:
+def resolve_checkpoint(
+    text: str, lowercase: bool | None = None, offline: bool = False
+) -> Checkpoint:
     """Opens a checkpoint.
 
     Args:
         text: "minilm", "hf:ORG/NAME[@REVISION]", or a folder of Hugging Face or of Google.
         lowercase: whether text is lower-cased; None: as the checkpoint says.
+        offline: see `fetch`.
 
     Raises:
         KerasuiteError: if it is none of these, or is damaged or not supported.
     """
-    checkpoint = _read(text)
+    checkpoint = _read(text, offline)
     if lowercase is None:
         return checkpoint
+    if checkpoint.merges:
+        raise KerasuiteError(
+            f"{text}: its byte-level tokens are never lower-cased; leave out --lowercase"
+        )
     settings = dataclasses.replace(checkpoint.settings, lowercase=lowercase)
     return dataclasses.replace(checkpoint, settings=settings)
 
 
-def _read(text: str) -> Checkpoint:
+def _read(text: str, offline: bool) -> Checkpoint:
     if text == minilm.NAME:
         return minilm.read_minilm()
     if text.startswith(PREFIX):
-        return hub.read_hub(text)
+        return hub.read_hub(text, offline)
     return _read_folder(Path(text))
 
 

@@ -1,14 +1,32 @@
 """Settings of the tokenizer in a checkpoint's folder."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-from apps.bert.checkpoint.checkpoint import TokenizerSettings
-from apps.bert.checkpoint.vocabulary_files import SPECIAL
+from apps.bert import byte_level_tokenizer
+from apps.bert.byte_level_tokenizer import ByteLevelTokenizer
+from apps.bert.checkpoint.checkpoint import Checkpoint, TokenizerSettings
+from apps.bert.checkpoint.vocabulary_files import (
+    SPECIAL,
+    VOCABULARY,
+    read_vocabulary,
+    vocabulary_text,
+)
 from shared.common.errors import KerasuiteError
 from shared.common.files import read_json_object
 from shared.text.added_tokens import SETTINGS, TOKENIZER
+from shared.text.byte_level_files import (
+    MERGES,
+    ByteLevelVocabulary,
+    byte_level_contents,
+    read_byte_level,
+)
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
+
+Tokenizer = WordPieceTokenizer | ByteLevelTokenizer
+# Files of a tokenizer in a run folder.
+FILES = (VOCABULARY, *byte_level_contents(ByteLevelVocabulary([], [])), SETTINGS)
 
 # Names of WordPiece tokenizers in tokenizer_config.json; the last two are used for other
 # tokenizers as well.
@@ -17,9 +35,15 @@ WORD_PIECE = (
     "BertTokenizerFast",
     "DistilBertTokenizer",
     "DistilBertTokenizerFast",
+    "ElectraTokenizer",
+    "ElectraTokenizerFast",
     "PreTrainedTokenizerFast",
     "TokenizersBackend",
 )
+
+BYTE_LEVEL = (
+    "RobertaTokenizer", "RobertaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend",
+)  # fmt: skip
 
 # Names of the settings in tokenizer_config.json, and in tokenizer.json's normalizer.
 CONFIG_KEYS = {
@@ -79,15 +103,69 @@ def _check_tokenizer(path: Path, values: dict[str, Any]) -> None:
         )
 
 
-def make_tokenizer(vocabulary: list[str], settings: TokenizerSettings) -> WordPieceTokenizer:
-    """The tokenizer of a vocabulary and its settings."""
+def make_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    """The tokenizer of a checkpoint."""
+    if checkpoint.merges:
+        return ByteLevelTokenizer(
+            ByteLevelVocabulary(checkpoint.vocabulary, list(checkpoint.merges))
+        )
+    settings = checkpoint.settings
+    return WordPieceTokenizer(
+        checkpoint.vocabulary, settings.lowercase, settings.strip_accents, settings.chinese
+    )
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a run folder."""
+    if (folder / MERGES).is_file():
+        return ByteLevelTokenizer(read_byte_level(folder))
+    vocabulary = read_vocabulary(folder)
+    settings = read_settings(folder, vocabulary)
     return WordPieceTokenizer(
         vocabulary, settings.lowercase, settings.strip_accents, settings.chinese
     )
 
 
+def tokenizer_contents(folder: Path) -> dict[str, bytes]:
+    """The content of the files of a run's tokenizer, by name."""
+    return {name: (folder / name).read_bytes() for name in FILES if (folder / name).is_file()}
+
+
+def read_byte_level_tokens(folder: Path, size: int, pad: int) -> ByteLevelVocabulary:
+    """The tokens of a RoBERTa, with the padding and the first token at each other's number.
+
+    Args:
+        folder: a folder of Hugging Face.
+        size: rows of the token embedding.
+        pad: id of the padding.
+
+    Raises:
+        KerasuiteError: for a tokenizer that is not RoBERTa's.
+    """
+    if (path := folder / SETTINGS).is_file():
+        values = read_json_object(path)
+        name = values.get("tokenizer_class") or BYTE_LEVEL[0]
+        if name not in BYTE_LEVEL:
+            raise KerasuiteError(
+                f"{path}: tokenizer_class '{name}' is not RoBERTa's; give another checkpoint"
+            )
+        if values.get("add_prefix_space"):
+            raise KerasuiteError(
+                f"{path}: add_prefix_space true is not supported; give another checkpoint"
+            )
+    names, merges = read_byte_level(folder, size)
+    missing = [name for name in byte_level_tokenizer.SPECIAL_TOKENS if name not in names]
+    if missing or names[pad] != byte_level_tokenizer.PAD:
+        raise KerasuiteError(
+            f"{folder}: its tokens have no {', '.join(missing) or f'<pad> at number {pad}'}; they "
+            f"are not RoBERTa's: give another checkpoint"
+        )
+    names[0], names[pad] = names[pad], names[0]
+    return ByteLevelVocabulary(names, merges)
+
+
 def settings_of(tokenizer: WordPieceTokenizer) -> TokenizerSettings:
-    """The settings of a tokenizer."""
+    """The settings of a tokenizer of word pieces."""
     return TokenizerSettings(
         tokenizer.lowercase, tokenizer.strip_accents, tokenizer.tokenize_chinese_chars
     )
@@ -104,16 +182,44 @@ def guess_lowercase(vocabulary: list[str]) -> bool:
 # === Writing ===
 
 
-def settings_json(settings: TokenizerSettings, max_length: int) -> dict[str, Any]:
-    """The content of tokenizer_config.json; `max_length` is the number of positions."""
-    pad, unknown, first, separator, mask = SPECIAL
+def tokenizer_assets(tokenizer: Tokenizer, max_length: int = 512) -> dict[str, str]:
+    """Vocabulary and settings files of a tokenizer in Hugging Face's format, texts by name."""
+    if isinstance(tokenizer, WordPieceTokenizer):
+        values = settings_json(settings_of(tokenizer), max_length)
+        contents = {VOCABULARY: vocabulary_text(tokenizer.vocabulary)}
+    else:
+        values = byte_level_settings(max_length)
+        found = byte_level_contents(tokenizer.byte_level_vocabulary)
+        contents = {name: content.decode() for name, content in found.items()}
+    return contents | {SETTINGS: json.dumps(values, indent=2) + "\n"}
+
+
+def byte_level_settings(max_length: int) -> dict[str, Any]:
+    """The content of tokenizer_config.json for RoBERTa; `max_length` as for `settings_json`."""
+    pad, unknown, first, separator, mask = byte_level_tokenizer.SPECIAL_TOKENS
     return {
-        "tokenizer_class": WORD_PIECE[0],
-        **{theirs: getattr(settings, ours) for ours, theirs in CONFIG_KEYS.items()},
+        "tokenizer_class": BYTE_LEVEL[0],
+        "add_prefix_space": False,
         "model_max_length": max_length,
+        **_special_names(pad, unknown, first, separator, mask),
+    }
+
+
+def _special_names(pad: str, unknown: str, first: str, separator: str, mask: str) -> dict[str, str]:
+    return {
         "pad_token": pad,
         "unk_token": unknown,
         "cls_token": first,
         "sep_token": separator,
         "mask_token": mask,
+    }
+
+
+def settings_json(settings: TokenizerSettings, max_length: int) -> dict[str, Any]:
+    """The content of tokenizer_config.json; `max_length` is the number of positions."""
+    return {
+        "tokenizer_class": WORD_PIECE[0],
+        **{theirs: getattr(settings, ours) for ours, theirs in CONFIG_KEYS.items()},
+        "model_max_length": max_length,
+        **_special_names(*SPECIAL),
     }

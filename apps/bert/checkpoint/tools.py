@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.bert.byte_level_tokenizer import ByteLevelTokenizer
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import save_hugging_face
 from apps.bert.checkpoint.names import COPIES
@@ -14,18 +15,21 @@ from apps.bert.checkpoint.weights import checked_tensors
 from apps.bert.runs import APPS, app_of
 from shared.common.console import console
 from shared.common.errors import KerasuiteError
+from shared.common.weights_origin import origin_of, tell_origin
 from shared.engine.load_app import load_app
 
 NAMES_SHOWN = 4
 
 
-def import_checkpoint(source: str, output: Path, lowercase: bool | None = None) -> None:
+def import_checkpoint(
+    source: str, output: Path, lowercase: bool | None = None, offline: bool = False
+) -> None:
     """Imports a checkpoint as the run folder of a pretraining.
 
     Args:
         source: see `resolve_checkpoint`.
         output: a new folder.
-        lowercase: see `resolve_checkpoint`.
+        lowercase, offline: see `resolve_checkpoint`.
 
     Raises:
         KerasuiteError: if the checkpoint cannot be used, or the folder exists.
@@ -33,11 +37,15 @@ def import_checkpoint(source: str, output: Path, lowercase: bool | None = None) 
     if output.exists():
         raise KerasuiteError(f"{output}: exists already; choose a new --output")
     app = load_app(APPS["bert-pretrain"])
-    checkpoint = resolve_checkpoint(source, lowercase)
+    checkpoint = resolve_checkpoint(source, lowercase, offline)
     tensors, missing = checked_tensors(checkpoint)
     from apps.bert.pretraining.imported import write_imported_run
 
-    write_imported_run(app, checkpoint, output)
+    origin = {"imported_from": source}
+    if checkpoint.folder is not None:
+        origin = origin_of(source, checkpoint.folder)
+    write_imported_run(app, checkpoint, output, origin)
+    tell_origin(origin)
     for line in describe(checkpoint, tensors, missing):
         console.print(line, markup=False)
     console.print(
@@ -59,6 +67,11 @@ def export_hugging_face(run_folder: Path, output: Path) -> None:
     run = open_run(app, run_folder)
     model = load_best(app, run)
     tokenizer = app.tokenizer
+    if isinstance(tokenizer, ByteLevelTokenizer) or run.config.encoder.sum_width == "embedding":
+        raise KerasuiteError(
+            f"{run_folder}: has the tokens or embeddings of a RoBERTa or an ELECTRA, which no BERT "
+            f"of Hugging Face has; it can be used here only"
+        )
     heads = getattr(model, "pretraining_heads", None)
     if not has_masked_lm(run):
         heads = None
@@ -80,11 +93,12 @@ def describe(
         tensors, missing: see `checked_tensors`.
     """
     config, size = checkpoint.config, sum(tensor.size for tensor in tensors.values())
+    kind = "byte-level tokens" if checkpoint.merges else "word pieces"
     case = "lower-cased" if checkpoint.settings.lowercase else "cased"
     lines = [
         f"{checkpoint.source}: {config.num_layers} layers, {config.hidden_dim} wide, "
         f"{config.num_heads} heads, {config.max_positions} positions, {size:,} parameters",
-        f"{len(checkpoint.vocabulary):,} word pieces, {case}",
+        f"{len(checkpoint.vocabulary):,} {kind}, {case}",
     ]
     if checkpoint.sentence_vectors:
         lines.append(f"Vectors of sentences, as modules.json says: {checkpoint.sentence_vectors}")

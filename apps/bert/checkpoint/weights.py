@@ -42,7 +42,11 @@ def load_encoder(checkpoint: Checkpoint, encoder: "BertEncoder") -> list[str]:
     Raises:
         KerasuiteError: if another tensor is missing, or a tensor has a wrong shape.
     """
-    if encoder.config.embedding_dim:
+    ours, theirs = encoder.config, checkpoint.config
+    if ours.embedding_dim and (ours.embedding_dim, ours.sum_width) != (
+        theirs.embedding_dim,
+        theirs.sum_width,
+    ):
         raise KerasuiteError(
             f"{checkpoint.source}: holds token embeddings in one matrix, not factorised ones; "
             f"start without --embedding-dim and factorise the encoder afterwards"
@@ -90,7 +94,7 @@ def checked_tensors(checkpoint: Checkpoint) -> tuple[dict[str, np.ndarray], list
     width, words = checkpoint.config.hidden_dim, len(checkpoint.vocabulary)
     weights = [
         *encoder_weights(checkpoint.config, words),
-        *masked_lm_weights(width, words),
+        *masked_lm_weights(width, words, checkpoint.config.embedding_dim or width),
         *next_sentence_weights(width),
     ]
     present, missing = _present(checkpoint, weights)
@@ -210,7 +214,7 @@ def _encoder_variables(encoder: "BertEncoder") -> "dict[str, keras.Variable]":
 
 def _heads_weights(heads: Any) -> list[Weight]:
     width, words = heads.transform.kernel.shape[0], heads.bias.shape[0]
-    weights = masked_lm_weights(width, words)
+    weights = masked_lm_weights(width, words, heads.transform.kernel.shape[1])
     if getattr(heads, "next_sentence", None) is not None:
         weights += next_sentence_weights(width)
     return weights

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from apps.bert.pretraining.pretrainer import Pretrainer
+from shared.common.errors import KerasuiteError
 from shared.text.wordpiece_tokenizer import SPECIAL_TOKENS, SUFFIX, WordPieceTokenizer
 
 # Maps words to the candidates that may replace them.
@@ -36,6 +37,11 @@ class MaskedCandidates:
         max_length: int = 128,
         batch_size: int = 64,
     ):
+        if not isinstance(tokenizer, WordPieceTokenizer):
+            raise KerasuiteError(
+                "words are replaced by word pieces, but the encoder has byte-level tokens; give "
+                "the run of a BERT"
+            )
         self.model, self.tokenizer, self.count = model, tokenizer, count
         self.max_length, self.batch_size = max_length, batch_size
         names = tokenizer.vocabulary
@@ -50,7 +56,7 @@ class MaskedCandidates:
         import tensorflow as tf
 
         row = tf.RaggedTensor.from_row_lengths(tf.constant(list(words)), [len(words)])
-        token_ids, index = (part[0].numpy() for part in self.tokenizer.tokenize_words(row))
+        token_ids, index, _ = (part[0].numpy() for part in self.tokenizer.tokenize_words(row))
         token_ids, index = token_ids[: self.max_length - 2], index[: self.max_length - 2]
         single = np.bincount(index, minlength=len(words)) == 1
         positions = [position for position, word in enumerate(index) if single[word]]

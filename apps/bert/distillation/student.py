@@ -1,19 +1,20 @@
 """Inheritance of a student from its teacher: the vocabulary and the layer mapping."""
 
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from apps.bert.checkpoint.tokenizer_files import load_tokenizer, tokenizer_contents
 from apps.bert.distillation.config import LayerTransferConfig
 from apps.bert.distillation.layer_mapping import map_layers, mapping_note
 from apps.bert.distillation.layer_transfer import LayerOutput, needed_outputs, projected_losses
 from apps.bert.encoder_config import EncoderConfig
-from apps.bert.start import SETTINGS, VOCABULARY, check_shape, load_tokenizer, prepare_start
+from apps.bert.start import check_shape, prepare_start
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
 from shared.engine.run import Run
+from shared.text.added_tokens import SETTINGS
 
 
 def prepare_student(
@@ -70,16 +71,23 @@ def _start(run: Run, texts: Callable[[], Iterable[str]], length: tuple[str, int]
     folder = Path(run.config.transfer.teacher)
     if run.config.init:
         start = prepare_start(run, texts, length)
-        if (run.folder / VOCABULARY).read_bytes() != (folder / VOCABULARY).read_bytes():
+        if _vocabulary(run.folder) != _vocabulary(folder):
             raise KerasuiteError(
                 f"--init {run.config.init}: has another vocabulary than the teacher "
                 f"{folder}; start from a student that was distilled from the same encoder"
             )
         return start
-    for name in (VOCABULARY, SETTINGS):
-        shutil.copyfile(folder / name, run.folder / name)
+    for name, content in tokenizer_contents(folder).items():
+        (run.folder / name).write_bytes(content)
     encoder = configs.to_dict(run.config.encoder)
     return {"encoder": encoder, "vocabulary_size": load_tokenizer(run.folder).vocabulary_size}
+
+
+def _vocabulary(folder: Path) -> dict[str, bytes]:
+    """The files of the tokens, without their settings."""
+    contents = tokenizer_contents(folder)
+    contents.pop(SETTINGS, None)
+    return contents
 
 
 def _mapping(

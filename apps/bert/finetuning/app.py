@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from apps.bert.checkpoint.tokenizer_files import load_tokenizer
 from apps.bert.finetuning.check import describe
 from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.finetuning.data import balanced_weights, check_class_weights, read_data, report
@@ -17,7 +18,7 @@ from apps.bert.finetuning.predictor import FineTunedPredictor
 from apps.bert.finetuning.saved_examples import load_examples, save_examples
 from apps.bert.finetuning.serving import LABELS, TASK, FineTunedServing
 from apps.bert.finetuning.task_types import TASK_TYPES, TaskType
-from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
+from apps.bert.start import encoder_shape, prepare_start, start_weights
 from apps.bert.tasks.read import FoundTask, read_files
 from apps.bert.tasks.splits import validation_files
 from shared.common.errors import KerasuiteError

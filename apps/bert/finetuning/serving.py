@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer, tokenizer_assets
 from apps.bert.finetuning.fine_tuner import FineTuner
-from apps.bert.start import vocabulary_assets
 from shared.engine.app import ServingModule
 from shared.text.line_tables import line_by_number
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 LABELS, TASK = "labels.txt", "task.json"
 
@@ -35,7 +34,7 @@ class FineTunedServing(ServingModule):
     def __init__(
         self,
         model: FineTuner,
-        tokenizer: WordPieceTokenizer,
+        tokenizer: Tokenizer,
         labels: list[str],
         labels_file: str,
         max_length: int,
@@ -50,7 +49,7 @@ class FineTunedServing(ServingModule):
 
     def extra_assets(self):
         labels = {LABELS: "".join(f"{name}\n" for name in self.labels)} if self.labels else {}
-        return labels | {TASK: json.dumps(self.task())} | vocabulary_assets(self.tokenizer)
+        return labels | {TASK: json.dumps(self.task())} | tokenizer_assets(self.tokenizer)
 
     def task(self) -> dict[str, Any]:
         """Content of `task.json`, which batch inference reads."""
@@ -64,7 +63,7 @@ class FineTunedServing(ServingModule):
         lengths = 2 + first.row_lengths()  # with [CLS] and [SEP]
         if pair is not None:
             second = self.tokenizer(pair)
-            lengths += 1 + second.row_lengths()
+            lengths += self.tokenizer.between + second.row_lengths()
         return self.tokenizer.pack(first, second, self.max_length), lengths > self.max_length
 
     def _example_texts(self) -> np.ndarray:

@@ -8,6 +8,7 @@ import abc
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.finetuning.features import Features
 from apps.bert.finetuning.predictor import FineTunedPredictor
@@ -31,7 +32,6 @@ from apps.bert.finetuning.texts.predictor import ChoicePredictor, TextPredictor
 from apps.bert.finetuning.texts.serving import ChoiceServing, TextServing
 from apps.bert.tasks.labels import class_names, tag_names
 from shared.engine.app import Evaluator
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Raw texts to verify an export with.
 SAMPLES = 3
@@ -66,7 +66,7 @@ class TaskType(abc.ABC):
         """All texts of examples, from which word pieces are learnt."""
 
     @abc.abstractmethod
-    def features(self, examples: Sequence[Any], tokenizer: WordPieceTokenizer) -> Features:
+    def features(self, examples: Sequence[Any], tokenizer: Tokenizer) -> Features:
         """The features of examples."""
 
     def cut_note(self, features: Features, name: str) -> str:

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from apps.bert.checkpoint.sentence_transformers import SentenceVectors
+from apps.bert.checkpoint.tokenizer_files import load_tokenizer
 from apps.bert.embedding.predictor import EmbeddingPredictor
 from apps.bert.pretraining import data
 from apps.bert.pretraining.check import describe
@@ -18,7 +19,7 @@ from apps.bert.pretraining.examples import PretrainingExamples
 from apps.bert.pretraining.pretrainer import Pretrainer
 from apps.bert.pretraining.sequences import EncodedText, encode_text
 from apps.bert.pretraining.serving import VECTORS, EncoderServing
-from apps.bert.start import encoder_shape, load_tokenizer, prepare_start, start_weights
+from apps.bert.start import encoder_shape, prepare_start, start_weights
 from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.engine.app import App, Evaluator

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from apps.bert.pretraining.config import CorpusConfig, MaskingConfig
 from apps.bert.pretraining.examples import NONE, PretrainingExamples
 from apps.bert.pretraining.masking import Masker
@@ -22,12 +23,11 @@ from shared.common import stream
 from shared.common.errors import KerasuiteError
 from shared.text.text_batches import dataset_of
 from shared.text.text_files import lines_of, report_damaged
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 TRAIN, VALIDATION = "train.npz", "validation.npz"
 
 
-def prepare_text(config: CorpusConfig, tokenizer: WordPieceTokenizer, folder: Path) -> dict:
+def prepare_text(config: CorpusConfig, tokenizer: Tokenizer, folder: Path) -> dict:
     """Tokenises and saves the training and validation text; returns their sizes.
 
     Args:
@@ -83,7 +83,7 @@ def stretches_of(text: EncodedText, config: CorpusConfig) -> np.ndarray:
 def make_examples(
     text: EncodedText,
     config: CorpusConfig,
-    tokenizer: WordPieceTokenizer,
+    tokenizer: Tokenizer,
     masking: MaskingConfig | None,
     training: bool,
     source: str = "",
@@ -118,7 +118,7 @@ def make_examples(
     )
 
 
-def _masker(masking: MaskingConfig, tokenizer: WordPieceTokenizer, length: int) -> Masker:
+def _masker(masking: MaskingConfig, tokenizer: Tokenizer, length: int) -> Masker:
     max_masked = max(1, round(masking.mask_share * length))
     return Masker(tokenizer, masking.mask_share, masking.whole_word, max_masked)
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from apps.bert.encoder import IGNORED
 from shared.engine.app import Evaluator
 from shared.report.page import Page
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 SAMPLES_SHOWN = 20
 
@@ -22,7 +22,7 @@ class PretrainingEvaluator(Evaluator):
 
     uses_inputs = True
 
-    def __init__(self, tokenizer: WordPieceTokenizer):
+    def __init__(self, tokenizer: Tokenizer):
         self.tokenizer = tokenizer
         self._correct, self._total = {"masked": 0, "next": 0}, {"masked": 0, "next": 0}
         self._samples: list[tuple[str, str, str]] = []

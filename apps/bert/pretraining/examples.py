@@ -9,9 +9,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from apps.bert.pretraining.masking import Masker
 from apps.bert.pretraining.sequences import EncodedText
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Values of `PretrainingExamples.pairs`. The label "next" is 1 where the segments are in the order
 # of the text.
@@ -36,7 +36,7 @@ class PretrainingExamples:
     text: EncodedText
     stretches: np.ndarray
     pairs: str
-    tokenizer: WordPieceTokenizer
+    tokenizer: Tokenizer
     masker: Masker | None
     length: int
     seed: int

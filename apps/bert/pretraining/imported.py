@@ -14,7 +14,9 @@ from shared.common.files import atomic_folder
 from shared.engine.run import Run, save_model
 
 
-def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -> None:
+def write_imported_run(
+    app: PretrainApp, checkpoint: Checkpoint, output: Path, origin: dict[str, str]
+) -> None:
     """Writes configuration, vocabulary and weights; heads that the checkpoint lacks are untrained.
 
     Sequences have two segments if the checkpoint has a next-sentence head.
@@ -23,6 +25,7 @@ def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -
         app: the pretraining application.
         checkpoint: the checkpoint.
         output: a new run folder.
+        origin: where it comes from, see `origin_of`.
     """
     values = {
         "name": output.name,
@@ -30,8 +33,11 @@ def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -
         if "cls.seq_relationship.weight" in checkpoint.tensors
         else "none",
     }
+    usual = configs.to_dict(type(checkpoint.config)())
     values |= {
-        f"encoder.{name}": value for name, value in configs.to_dict(checkpoint.config).items()
+        f"encoder.{name}": value
+        for name, value in configs.to_dict(checkpoint.config).items()
+        if value != usual[name]
     }
     config = configs.resolve(PretrainConfig, values)
     with atomic_folder(output) as temporary:
@@ -39,14 +45,14 @@ def write_imported_run(app: PretrainApp, checkpoint: Checkpoint, output: Path) -
         run.artifacts = {
             "encoder": configs.to_dict(checkpoint.config),
             "vocabulary_size": len(checkpoint.vocabulary),
-            "imported_from": checkpoint.source,
+            **origin,
         }
         if checkpoint.sentence_vectors:
             vectors = dataclasses.asdict(checkpoint.sentence_vectors)
             run.artifacts["sentence_vectors"] = vectors
         configs.save(config, temporary / "config.yaml")
         run.save_artifacts()
-        write_vocabulary(make_tokenizer(checkpoint.vocabulary, checkpoint.settings), temporary)
+        write_vocabulary(make_tokenizer(checkpoint), temporary)
         app.prepare(run)
         model = app.build(run)
         missing = load_encoder(checkpoint, model.encoder)

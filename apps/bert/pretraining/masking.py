@@ -8,8 +8,8 @@ import dataclasses
 
 import numpy as np
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from apps.bert.encoder import IGNORED
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Shares of the chosen pieces that become [MASK] and a random piece; the rest stays.
 MASKED, REPLACED = 0.8, 0.1
@@ -26,7 +26,7 @@ class Masker:
         max_masked: int. Largest number of masked positions in a row.
     """
 
-    tokenizer: WordPieceTokenizer
+    tokenizer: Tokenizer
     share: float
     whole_word: bool
     max_masked: int

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from shared.common.files import atomic_path
 from shared.text.string_tensors import as_strings
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Lines that are tokenised at a time.
 CHUNK = 2048
@@ -46,7 +46,7 @@ class EncodedText:
             return cls(*(file[field.name] for field in dataclasses.fields(cls)))
 
 
-def encode_text(lines: Iterable[str], tokenizer: WordPieceTokenizer) -> EncodedText:
+def encode_text(lines: Iterable[str], tokenizer: Tokenizer) -> EncodedText:
     """Tokenises the lines of a corpus; lines without word pieces end a document."""
     token_ids, lengths, documents, document = [], [], [], 0
     for part in _chunks(lines):

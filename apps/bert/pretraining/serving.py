@@ -8,11 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from apps.bert.checkpoint.sentence_transformers import SentenceVectors
+from apps.bert.checkpoint.tokenizer_files import Tokenizer, tokenizer_assets
 from apps.bert.encoder import mean_of_tokens
-from apps.bert.start import vocabulary_assets
 from shared.engine.app import ServingModule
 from shared.engine.saved_model.empty_batches import with_empty_batches
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # A file beside the SavedModel's configuration: how a vector of a text is made by default.
 VECTORS = "sentence_vectors.json"
@@ -40,7 +39,7 @@ class EncoderServing(ServingModule):
     def __init__(
         self,
         model: keras.Model,
-        tokenizer: WordPieceTokenizer,
+        tokenizer: Tokenizer,
         max_length: int,
         vectors: SentenceVectors = SentenceVectors(),
     ):
@@ -90,7 +89,7 @@ class EncoderServing(ServingModule):
 
     def extra_assets(self):
         vectors = json.dumps(dataclasses.asdict(self.sentence_vectors))
-        return vocabulary_assets(self.tokenizer) | {VECTORS: vectors}
+        return tokenizer_assets(self.tokenizer) | {VECTORS: vectors}
 
     def usage(self):
         return 'A request is `{"inputs": {"text": ["A sentence.", "Another."]}}`, a text an entry.'

@@ -14,6 +14,7 @@ from shared.common import config as configs
 from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_folder
+from shared.common.weights_origin import tell_origin
 from shared.engine.load_app import load_app
 from shared.engine.run import Run, load_best, open_run, save_model
 from shared.text.special_tokens import END
@@ -22,20 +23,21 @@ KIND = "byte-bpe"
 NAMES_SHOWN = 4
 
 
-def import_checkpoint(app_path: str, source: str, output: Path) -> None:
+def import_checkpoint(app_path: str, source: str, output: Path, offline: bool = False) -> None:
     """Imports a GPT-2 checkpoint as a run folder, as if it had been trained here.
 
     Args:
         app_path: import path of the application.
         source: a folder, or "hf:ORG/NAME[@REVISION]".
         output: a new folder.
+        offline: see `fetch`.
 
     Raises:
         KerasuiteError: if the checkpoint cannot be used, or the folder exists.
     """
     _refuse_existing(output)
     app = load_app(app_path)
-    checkpoint = read_checkpoint(source)
+    checkpoint = read_checkpoint(source, offline)
     model, vocabulary, unused = _write_run(app, checkpoint, output)
     config = checkpoint.config
     console.print(
@@ -44,6 +46,7 @@ def import_checkpoint(app_path: str, source: str, output: Path) -> None:
         f"{model.count_params():,} parameters\n{vocabulary:,} byte-level tokens",
         markup=False,
     )
+    tell_origin(checkpoint.origin)
     if unused:
         more = f" and {len(unused) - NAMES_SHOWN} more" if len(unused) > NAMES_SHOWN else ""
         console.print(f"Left out: {', '.join(unused[:NAMES_SHOWN])}{more}", markup=False)
@@ -71,7 +74,7 @@ def _write_run(app, checkpoint: Gpt2Checkpoint, output: Path):
         run = Run(config, temporary)
         run.artifacts = {
             "vocabulary_size": len(checkpoint.vocabulary.names),
-            "imported_from": checkpoint.source,
+            **checkpoint.origin,
         }
         configs.save(config, temporary / "config.yaml")
         run.save_artifacts()

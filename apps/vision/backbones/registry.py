@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 
 from apps.vision.backbone_names import PREFIX, refuse_unknown_backbone
-from apps.vision.backbones import alexnet, resnet, vgg
+from apps.vision.backbones import alexnet, resnet, vgg, vit
 from apps.vision.backbones.keras_applications import (
     APPLICATIONS,
     Application,
@@ -57,6 +57,12 @@ def _resnet(depth, **fixed):
     )
 
 
+def _vit(size, patch=vit.PATCH):
+    return Backbone(
+        functools.partial(vit.build_vit, size=size, patch=patch), options=(), min_size=patch
+    )
+
+
 # Where keras.applications has the same network, ours matches it to the last weight: with its
 # "caffe" normalisation and, in ResNet, with biases.
 BACKBONES = {
@@ -74,6 +80,17 @@ BACKBONES = {
     "resnet34": _resnet(34),
     "resnet50": _resnet(50, normalization="caffe", use_bias=True),
     "resnet101": _resnet(101, normalization="caffe", use_bias=True),
+    # Where PyTorch has another network of the same name than keras.applications.
+    "vgg16_torch": _vgg(16),
+    "vgg19_torch": _vgg(19),
+    "resnet50_torch": _resnet(50, stride_in="middle"),
+    "resnet101_torch": _resnet(101, stride_in="middle"),
+    "resnet152_torch": _resnet(152, stride_in="middle"),
+    # One feature for the whole image, and so for classification alone.
+    "vit_tiny16": _vit("tiny"),
+    "vit_base16": _vit("base"),
+    "vit_base32": _vit("base", 32),
+    "vit_large16": _vit("large"),
 }
 
 

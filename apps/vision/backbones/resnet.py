@@ -10,6 +10,7 @@ STAGES = {
     34: (BasicBlock, (3, 4, 6, 3)),
     50: (BottleneckBlock, (3, 4, 6, 3)),
     101: (BottleneckBlock, (3, 4, 23, 3)),
+    152: (BottleneckBlock, (3, 8, 36, 3)),
 }
 MIN_SIZE = 32
 MIN_SIZE_SMALL_STEM = 8
@@ -24,6 +25,7 @@ def build_resnet(
     width: int = 64,
     drop_path: float = 0.0,
     use_bias: bool = False,
+    stride_in: str = "first",
     normalization: str = "torch",
     kernel_regularizer=None,
     synchronized_batch_norm: bool = False,
@@ -33,13 +35,14 @@ def build_resnet(
 
     Args:
         input_shape: (H, W, 3). Side lengths may be None.
-        depth: int. 18, 34, 50 or 101.
+        depth: int. 18, 34, 50, 101 or 152.
         small_stem: bool. For images of 32 to 64 pixels: a 3x3 convolution of stride 1 and no
             pooling, so that the features have stride 8 instead of 32.
         width: int. Filters of the first stage; the others have 2, 4 and 8 times as many.
         drop_path: float in [0, 1). Stochastic depth: probability to skip the last block; the
             blocks before it have proportionally lower ones.
         use_bias: bool. Convolutions with (redundant) bias, as in keras.applications.
+        stride_in: str. From depth 50 on, see `BottleneckBlock`.
         normalization: str. Mode of `ImageNormalization`.
         kernel_regularizer: str, `keras.regularizers.Regularizer` or None.
         synchronized_batch_norm: bool. Batch statistics over all replicas.
@@ -47,7 +50,7 @@ def build_resnet(
 
     Returns:
         keras.Model: RGB images (B, H, W, 3) in 0..255 -> features (B, h, w, C) with C = 8 width
-        (18, 34) or 32 width (50, 101).
+        (18, 34) or 32 width (50 and more).
 
     Reference: [He et al., 2015](https://arxiv.org/abs/1512.03385)
     """
@@ -58,9 +61,12 @@ def build_resnet(
         "synchronized": synchronized_batch_norm,
         "kernel_regularizer": kernel_regularizer,
     }
+    if make_block is BottleneckBlock:
+        options["stride_in"] = stride_in
     images = keras.Input(input_shape, name="image")
     x = ImageNormalization(normalization, dtype="float32", name="image_normalization")(images)
-    x = _small_stem(x, width, options) if small_stem else _stem(x, width, options)
+    common = {name: value for name, value in options.items() if name != "stride_in"}
+    x = _small_stem(x, width, common) if small_stem else _stem(x, width, common)
     blocks_before = 0
     for stage, blocks in enumerate(stages):
         for block in range(blocks):

@@ -1,4 +1,4 @@
-"""Published and own weights for our networks: `--weights imagenet|PATH`.
+"""Published and own weights for our networks: `--weights imagenet|hf:ORG/NAME|PATH`.
 
 keras.applications itself downloads and reads its files, of whatever format, into its own network;
 the weights then move layer by layer into ours.
@@ -12,6 +12,7 @@ import keras
 from apps.vision.backbone_names import PREFIX
 from apps.vision.backbones.heads import HEAD_LAYERS
 from apps.vision.backbones.keras_applications import APPLICATIONS, load_published
+from apps.vision.backbones.torch_weights import is_torch, load_torch_weights, torch_head
 from shared.common.errors import KerasuiteError
 from shared.layers import ConvNormActivation, ImageNormalization
 from shared.layers.residual_block import ResidualBlock
@@ -27,7 +28,8 @@ def load_backbone_weights(backbone: keras.Model, architecture: str, weights: str
         backbone: keras.Model, from `build_backbone(architecture, ...)`.
         architecture: str. Name in the registry, in lower case.
         weights: str. `"none"` leaves the backbone as it is; `"imagenet"` lets Keras download what
-            is published, once; otherwise the path of a `.h5` or `.weights.h5` file of
+            is published, once; "hf:ORG/NAME" or a folder are weights of timm, see
+            `torch_weights`; otherwise the path of a `.h5` or `.weights.h5` file of
             keras.applications (with or without classifier), or of a `.keras` or `.weights.h5` file
             of this suite that holds the same backbone (with or without a classifier).
 
@@ -36,6 +38,9 @@ def load_backbone_weights(backbone: keras.Model, architecture: str, weights: str
             download fails, or if nothing is published for the architecture.
     """
     if weights == "none":
+        return
+    if is_torch(weights):
+        load_torch_weights(backbone, architecture, weights)
         return
     if weights == "imagenet":
         reference = _read_published(architecture, include_top=False)
@@ -74,13 +79,17 @@ def load_head_weights(model: keras.Model, architecture: str, weights: str) -> li
     heads = {layer.name: layer for layer in model.layers if layer.name in HEAD_LAYERS}
     if weights == "none" or not heads or not _may_hold_head(heads, architecture, weights):
         return []
-    source = _head_source(architecture, weights)
-    sources = {layer.name: layer for layer in _layers_with_weights(source)} if source else {}
+    if is_torch(weights):
+        values = torch_head(model, architecture, weights)
+    else:
+        source = _head_source(architecture, weights)
+        layers = _layers_with_weights(source) if source else []
+        values = {layer.name: layer.get_weights() for layer in layers}
     loaded = []
     for name, layer in heads.items():
-        if name not in sources or _shapes(sources[name]) != _shapes(layer):
+        if [value.shape for value in values.get(name, ())] != _shapes(layer):
             break
-        layer.set_weights(sources[name].get_weights())
+        layer.set_weights(values[name])
         loaded.append(name)
     return loaded
 
@@ -122,7 +131,8 @@ def _existing(weights) -> Path:
     path = Path(weights)
     if not path.is_file():
         raise KerasuiteError(
-            f"--weights {weights}: no such file; give none, imagenet or the path of a weights file"
+            f"--weights {weights}: no such file; give none, imagenet, hf:ORG/NAME or the path of a "
+            f"weights file"
         )
     if path.suffix not in (".h5", ".keras"):
         raise KerasuiteError(f"{path}: weights are read from .h5, .weights.h5 and .keras files")

@@ -30,9 +30,11 @@ class ModelConfig:
 
     backbone: str = option(
         "resnet18",
-        "alexnet, vgg11 to vgg19, resnet18 to resnet101, or keras:NAME of keras.applications.",
+        "alexnet, vgg11 to vgg19, resnet18 to resnet152, vit_tiny16 to vit_large16, or keras:NAME.",
     )
-    weights: str = option("none", "imagenet, none, or a weights file for the backbone.")
+    weights: str = option(
+        "none", "imagenet, none, hf:timm/NAME, or a weights file for the backbone."
+    )
     image_size: int = option(
         0, "Side of the square input in pixels; 0 takes the network's own.", ge=0
     )

@@ -55,7 +55,9 @@ class ModelConfig:
         "Size of neck and head; auto takes the backbone's, or small for other backbones.",
         used_with={"architecture": ("yolo", "faster-rcnn")},
     )
-    weights: str = option("none", "imagenet, none, or a weights file for the backbone.")
+    weights: str = option(
+        "none", "imagenet, none, hf:timm/NAME, or a weights file for the backbone."
+    )
     image_size: int = option(
         DEFAULT_IMAGE_SIZE,
         "Side of the square that images are fitted into; a multiple of 32.",

@@ -46,6 +46,11 @@ def build_features(
     }
     if name in SIZES:
         return build_csp_backbone(name, input_shape, **common)
+    if name.lower().startswith("vit_"):
+        raise KerasuiteError(
+            f"--backbone {name}: has one feature for the whole image; choose a network with maps "
+            f"of several strides, such as resnet18"
+        )
     backbone = build_backbone(name, input_shape, weights=weights, **common)
     return feature_pyramid(backbone, LEVELS)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from apps.bert.checkpoint.tokenizer_files import load_tokenizer
 from apps.bert.finetuning.app import FinetuneApp
 from apps.bert.pretraining.app import PretrainApp
-from apps.bert.start import load_tokenizer
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
 from shared.engine.run import Run, load_best, open_run

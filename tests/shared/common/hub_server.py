@@ -13,12 +13,19 @@ MODEL = "org/tiny-model"
 
 
 class HubServer(ThreadingHTTPServer):
-    """Serves one folder as MODEL, at the revisions "main", "v1" and COMMIT."""
+    """Serves one folder as MODEL, at the revisions "main", "v1" and COMMIT.
+
+    Attributes:
+        fetched: names of the files whose content was asked for.
+        ranges: the parts of them that were asked for, where not the whole.
+        fault: what happens to the weights: "" nothing; "cut once", half of them at first; "gone",
+            none; "corrupt", other bytes; "changed", more of them than was said before.
+    """
 
     def __init__(self, folder):
         super().__init__(("127.0.0.1", 0), HubRequest)
         self.folder = folder
-        self.fetched = []
+        self.fetched, self.ranges, self.fault = [], [], ""
 
 
 class HubRequest(BaseHTTPRequestHandler):
@@ -40,13 +47,32 @@ class HubRequest(BaseHTTPRequestHandler):
         if path.startswith(f"/api/models/{MODEL}/tree/"):
             return self._send(json.dumps([_entry(file) for file in files]).encode(), body)
         file = self.server.folder / path.split("/")[-1]
+        return self._send_file(file, body)
+
+    def _send_file(self, file, body):
+        content, headers = file.read_bytes(), {"ETag": f'"{_digest(file)}"'}
+        fault = self.server.fault if file.suffix == ".safetensors" and body else ""
+        if fault == "corrupt":
+            content = bytes(255 - byte for byte in content)
+        elif fault == "changed":
+            content += b" "
+        status, size = 200, None
         if body:
             self.server.fetched.append(file.name)
-        return self._send(file.read_bytes(), body, {"ETag": f'"{_digest(file)}"'})
+            if (asked := self.headers.get("Range")) and fault != "changed":
+                self.server.ranges.append(asked)
+                begin = int(asked.removeprefix("bytes=").rstrip("-"))
+                headers["Content-Range"] = f"bytes {begin}-{len(content) - 1}/{len(content)}"
+                content, status = content[begin:], 206
+            if fault in ("cut once", "gone"):
+                kept = len(content) // 2 if fault == "cut once" else 0
+                size, content = len(content), content[:kept]
+                self.server.fault = "" if kept else fault
+        return self._send(content, body, headers, status, size)
 
-    def _send(self, content, body, headers=()):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+    def _send(self, content, body, headers=(), status=200, size=None):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content) if size is None else size))
         for name, value in {"X-Repo-Commit": COMMIT, **dict(headers)}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -68,7 +94,9 @@ def _entry(file):
 
 
 def _digest(file):
-    return hashlib.sha1(file.read_bytes()).hexdigest()
+    """As the Hub names files: weights by SHA-256."""
+    kind = "sha256" if file.suffix == ".safetensors" else "sha1"
+    return hashlib.new(kind, file.read_bytes()).hexdigest()
 
 
 def point_at(monkeypatch, endpoint):
@@ -86,6 +114,8 @@ def serving(folder, cache, monkeypatch):
     point_at(monkeypatch, f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    yield server
-    server.shutdown()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()

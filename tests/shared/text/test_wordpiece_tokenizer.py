@@ -178,7 +178,7 @@ def test_invalid_utf8_is_left_out(pair):
 def test_words(pair):
     tokenizer, oracle = pair
     sentences = [["Hello,", "world!", "\u200b", "我们"], [], ["U.S.", ""]]
-    tokens, index = tokenizer.tokenize_words(tf.ragged.constant(sentences, tf.string))
+    tokens, index, _ = tokenizer.tokenize_words(tf.ragged.constant(sentences, tf.string))
     assert tokens.dtype == index.dtype == tf.int32
     for words, ids, indices in zip(sentences, tokens.to_list(), index.to_list(), strict=True):
         expected = [oracle.encode(word, add_special_tokens=False).ids for word in words]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from apps.bert.finetuning.features import Features, PackedRows
 from apps.bert.finetuning.questions.spans import (
     Windows,
@@ -15,7 +16,6 @@ from apps.bert.finetuning.questions.spans import (
 from apps.bert.tasks.examples import QuestionExample
 from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Questions that are tokenised at a time.
 CHUNK = 256
@@ -25,7 +25,7 @@ COLUMNS = ("question", "context_start", "first_token", "num_tokens")
 
 def question_features(
     examples: Sequence[QuestionExample],
-    tokenizer: WordPieceTokenizer,
+    tokenizer: Tokenizer,
     max_length: int,
     stride: int,
 ) -> Features:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from shared.text.token_packing import keep_first
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Longer questions are cut, as in the paper's code.
 MAX_QUESTION = 64
@@ -54,7 +54,7 @@ class BestSpans(NamedTuple):
 
 
 def make_windows(
-    tokenizer: WordPieceTokenizer,
+    tokenizer: Tokenizer,
     questions: tf.RaggedTensor,
     contexts: tf.RaggedTensor,
     max_length: int,
@@ -73,7 +73,7 @@ def make_windows(
     """
     max_question = tf.constant(longest_question(max_length), tf.int64)
     questions = keep_first(questions, tf.fill([questions.nrows()], max_question))
-    room = max_length - 3 - questions.row_lengths()
+    room = max_length - 2 - tokenizer.between - questions.row_lengths()
     step = room - tf.minimum(tf.constant(stride, tf.int64), room // 2)
     beyond = tf.maximum(contexts.row_lengths() - room, 0)
     count = 1 + -(-beyond // step)
@@ -90,7 +90,7 @@ def make_windows(
         packed["token_ids"],
         packed["segment_ids"],
         question,
-        repeated.row_lengths() + 2,
+        repeated.row_lengths() + 1 + tokenizer.between,
         first_token,
         num_tokens,
     )

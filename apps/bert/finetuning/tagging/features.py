@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from apps.bert.encoder import IGNORED
 from apps.bert.finetuning.features import Features, PackedRows
 from apps.bert.tasks.examples import TaggedSentence
 from shared.common.errors import KerasuiteError
 from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Sentences that are tokenised at a time.
 CHUNK = 512
@@ -21,7 +21,7 @@ CHUNK = 512
 def tagging_features(
     sentences: Sequence[TaggedSentence],
     labels: Sequence[str],
-    tokenizer: WordPieceTokenizer,
+    tokenizer: Tokenizer,
     max_length: int,
 ) -> Features:
     """Features of tagged sentences; see `WordPieces` for the pieces that have a tag.
@@ -66,8 +66,8 @@ class WordPieces:
     Attributes:
         token_ids: int32 (P,).
         words: int32 (P,). Index of the word of each piece.
-        starts: bool (P,). Whether a piece begins a token of BERT's basic tokenizer, which splits
-            at spaces and punctuation. These pieces have a tag each, so that spans are found in raw
+        starts: bool (P,). Whether a piece begins a word of the tokenizer, which splits at spaces
+            and punctuation. These pieces have a tag each, so that spans are found in raw
             text too, where "U.N." is not one word but four tokens.
     """
 
@@ -79,22 +79,16 @@ class WordPieces:
         return self.token_ids[:length], self.words[:length], self.starts[:length]
 
 
-def word_pieces(
-    sentences: Sequence[TaggedSentence], tokenizer: WordPieceTokenizer
-) -> Iterable[WordPieces]:
+def word_pieces(sentences: Sequence[TaggedSentence], tokenizer: Tokenizer) -> Iterable[WordPieces]:
     """The pieces of the words of each sentence."""
-    is_suffix = tokenizer.is_suffix
     for begin in range(0, len(sentences), CHUNK):
         part = sentences[begin : begin + CHUNK]
         flat = as_strings(word for sentence in part for word in sentence.words)
         words = tf.RaggedTensor.from_row_lengths(flat, [len(s.words) for s in part])
-        token_ids, indices = tokenizer.tokenize_words(words)
-        ends = token_ids.row_splits.numpy()[1:-1]
-        for row, of_words in zip(
-            np.split(token_ids.values.numpy(), ends), np.split(indices.values.numpy(), ends),
-            strict=True,
-        ):  # fmt: skip
-            yield WordPieces(row, of_words, ~is_suffix[row])
+        columns = tokenizer.tokenize_words(words)
+        ends = columns[0].row_splits.numpy()[1:-1]
+        split = (np.split(column.values.numpy(), ends) for column in columns)
+        yield from (WordPieces(*row) for row in zip(*split, strict=True))
 
 
 def inside(tag: str) -> str:

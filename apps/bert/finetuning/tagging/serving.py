@@ -43,19 +43,18 @@ class TaggingServing(FineTunedServing):
         self.begins = tf.constant([name.startswith("B-") for name in self.labels])
         self.of_word = tf.constant([span_type(name) == name for name in self.labels])
         self.type_names = tf.constant(types or [""])
-        self.suffixes = tf.constant(self.tokenizer.is_suffix)
 
     def task(self):
         return super().task() | {"columns": dataclasses.asdict(self.columns)}
 
     def spans(self, text) -> dict[str, tf.Tensor]:
-        token_ids, starts, ends = self.tokenizer.tokenize_with_offsets(text)
+        token_ids, starts, ends, leads = self.tokenizer.tokenize_with_leads(text)
         truncated = token_ids.row_lengths() > self.max_length - 2
         starts = starts[:, : self.max_length - 2].to_tensor()
         ends = ends[:, : self.max_length - 2].to_tensor()
         tags, scores = self._tags(token_ids)
         token_ids = token_ids[:, : self.max_length - 2].to_tensor(self.tokenizer.pad)
-        leads = (token_ids != self.tokenizer.pad) & ~tf.gather(self.suffixes, token_ids)
+        leads = leads[:, : self.max_length - 2].to_tensor()
         tags = _carried(tags, leads)
         types = tf.where(token_ids != self.tokenizer.pad, tf.gather(self.types, tags), -1)
         begins = tf.gather(self.begins, tags) | (types != _before(types))
@@ -98,7 +97,7 @@ class TaggingServing(FineTunedServing):
 
     def words(self, words) -> dict[str, tf.Tensor]:
         lengths = tf.reduce_sum(tf.cast(words != "", tf.int32), axis=1)
-        token_ids, index = self.tokenizer.tokenize_words(
+        token_ids, index, _ = self.tokenizer.tokenize_words(
             tf.RaggedTensor.from_tensor(words, lengths=lengths)
         )
         tags, _ = self._tags(token_ids)

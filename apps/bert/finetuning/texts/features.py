@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from apps.bert.finetuning.features import Features, PackedRows
 from apps.bert.tasks.examples import ChoiceExample, TextExample
 from shared.common.errors import KerasuiteError
 from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
-from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 # Texts that are tokenised at a time.
 CHUNK = 2048
@@ -18,7 +18,7 @@ CHUNK = 2048
 def pack_rows(
     texts: Sequence[str],
     pairs: Sequence[str] | None,
-    tokenizer: WordPieceTokenizer,
+    tokenizer: Tokenizer,
     max_length: int,
 ) -> tuple[PackedRows, np.ndarray]:
     """Packs texts or pairs with the same operations as the SavedModel.
@@ -42,8 +42,10 @@ def pack_rows(
         lengths = (token_ids != 0).sum(axis=1)
         rows += [row[:length] for row, length in zip(token_ids, lengths, strict=True)]
         starts.append(lengths - segment_ids.sum(axis=1))
-        whole = sum(tokens.row_lengths() + 1 for tokens in (first, second) if tokens is not None)
-        cut.append(whole.numpy() + 1 > max_length)
+        whole = 2 + first.row_lengths().numpy()
+        if second is not None:
+            whole += tokenizer.between + second.row_lengths().numpy()
+        cut.append(whole > max_length)
     packed = PackedRows(Sentences.of(rows), np.concatenate(starts).astype(np.int32))
     return packed, np.concatenate(cut)
 
@@ -51,7 +53,7 @@ def pack_rows(
 def text_features(
     examples: Sequence[TextExample],
     labels: Sequence[str] | None,
-    tokenizer: WordPieceTokenizer,
+    tokenizer: Tokenizer,
     max_length: int,
 ) -> Features:
     """Features of sentences or pairs.
@@ -73,7 +75,7 @@ def text_features(
 
 
 def choice_features(
-    examples: Sequence[ChoiceExample], tokenizer: WordPieceTokenizer, max_length: int
+    examples: Sequence[ChoiceExample], tokenizer: Tokenizer, max_length: int
 ) -> Features:
     """Features of contexts with several choices, a row for each choice.
 

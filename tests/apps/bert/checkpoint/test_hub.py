@@ -25,7 +25,7 @@ def test_fetched_once_and_nothing_else(hub, revision):
     assert checkpoint.source == text
     for name, tensor in bert_tensors().items():
         np.testing.assert_array_equal(checkpoint.tensors[name.removeprefix("bert.")], tensor)
-    wanted = ["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"]
+    wanted = ["README.md", "config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"]
     assert sorted(hub.fetched) == wanted
     assert read_hub(text).vocabulary == checkpoint.vocabulary
     assert sorted(hub.fetched) == wanted

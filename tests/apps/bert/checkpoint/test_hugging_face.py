@@ -206,7 +206,7 @@ def test_activations(tmp_path, theirs, ours):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "roberta"}, "config.json: model_type 'roberta' is not supported"),
+        ({"model_type": "xlnet"}, "config.json: model_type 'xlnet' is not supported"),
         ({"position_embedding_type": "relative_key"}, 'position_embedding_type "relative_key"'),
         ({"is_decoder": True}, "is_decoder true is not supported"),
         ({"quantization_config": {"bits": 8}}, "quantization_config"),

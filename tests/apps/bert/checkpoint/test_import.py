@@ -8,11 +8,12 @@ from safetensors.numpy import load_file
 
 from apps.bert.checkpoint.hugging_face import read_hugging_face
 from apps.bert.checkpoint.resolve import resolve_checkpoint
+from apps.bert.checkpoint.tokenizer_files import load_tokenizer
 from apps.bert.checkpoint.tools import export_hugging_face, import_checkpoint
 from apps.bert.checkpoint.weights import load_encoder
 from apps.bert.encoder import BertEncoder
 from apps.bert.pretraining.app import PretrainApp
-from apps.bert.start import encoder_shape, load_tokenizer
+from apps.bert.start import encoder_shape
 from shared.common.errors import KerasuiteError
 from shared.engine.run import load_best, open_run
 from tests.apps.bert.checkpoint.random_checkpoints import (

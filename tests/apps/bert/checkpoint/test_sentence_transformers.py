@@ -60,7 +60,7 @@ def test_an_imported_model_embeds_so(tmp_path):
     folder = write_hugging_face(tmp_path / "hf", bert_tensors())
     write_modules(folder, "Pooling", "Normalize", cls_token=True)
     app = PretrainApp()
-    write_imported_run(app, read_hugging_face(folder), tmp_path / "run")
+    write_imported_run(app, read_hugging_face(folder), tmp_path / "run", {})
     run = open_run(app, tmp_path / "run")
     serving = app.serving(run, load_best(app, run))[""]
     extra = tmp_path / "saved" / "assets.extra"

@@ -355,7 +355,7 @@ def test_from_the_hub(tmp_path, monkeypatch):
         (folder / name).write_bytes(b"not wanted")
     with serving(folder, tmp_path / "cache", monkeypatch) as server:
         checkpoint = read_checkpoint(f"hf:{MODEL}")
-    wanted = ["config.json", "merges.txt", "model.safetensors", "vocab.json"]
+    wanted = ["README.md", "config.json", "merges.txt", "model.safetensors", "vocab.json"]
     assert sorted(server.fetched) == wanted
     assert checkpoint.vocabulary.names == NAMES
     np.testing.assert_array_equal(

@@ -1,0 +1,1 @@
+"""Reading and writing Marian checkpoints of Hugging Face."""
