@@ -26,12 +26,12 @@ from shared.testing.processes import expect_success, kerasuite
 from tests.apps import c_client
 from tests.apps.app_cases import CASES
 
-# What only two cases show in `make test`, as the engine does the same there for every application:
-# one whose loss is by tokens and one with batch normalisation.
+# What one or two cases show in `make test`, as the engine does the same there for every
+# application: one whose loss is by tokens and one with batch normalisation.
 TWO_CASES = {
     "test_one_device_and_two_devices_agree": ("translate", "classify"),
     "test_one_device_and_two_workers_agree": ("translate", "classify"),
-    "test_two_workers_stopped_resumed_and_evaluated": ("translate", "classify"),
+    "test_two_workers_stopped_resumed_and_evaluated": ("translate",),
     "test_two_workers_evaluate_as_one_does": ("translate", "classify"),
     "test_two_workers_predict_what_one_does": ("translate", "classify"),
 }
@@ -46,6 +46,16 @@ SLOW_PARTS = {
     ("", "table-ft-transformer"),
     ("", "forecast-transformer"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
+# Tests of an export whose own tests of the application export and predict, too.
+SLOW_PARTS |= {
+    (test, case)
+    for case in ("bert-pretrain", "forecast", "gan", "autoencoder", "cyclegan", "srgan")
+    for test in (
+        "test_exported_model_holds_config_and_card",
+        "test_predict_with_corrupt_files_killed_and_resumed",
+        "test_another_task_is_refused",
+    )
+}
 
 # Each application has a process of its own, where there are several (see conftest.py).
 GROUPED = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CASES]

@@ -178,6 +178,7 @@ def assert_same(answer, live):
             assert answer[name].tolist() == value.numpy().tolist()
 
 
+@pytest.mark.slow
 def test_a_fresh_process_answers_raw_bytes_as_the_live_model(toy):
     _, serving, answers, images = toy
     own = answer_of(answers, "own")
