@@ -1,5 +1,9 @@
-"""Prediction of the rows of a large CSV beside pandas and scikit-learn, and its memory."""
+"""Prediction of the rows of a large CSV beside pandas and scikit-learn, and its memory.
 
+pandas is no part of the project: KERASUITE_PANDAS names a Python that has it and scikit-learn.
+"""
+
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,7 +15,6 @@ import numpy as np
 from shared.testing.processes import expect_success, kerasuite
 from tests.bench.classification import peak_of_prediction
 from tests.bench.measure import ROOT, Result
-from tests.bench.pytorch import interpreter
 
 ROWS, FEW = 1_000_000, 100_000
 NUMBERS, CATEGORIES = 8, ("north", "south", "east", "west")
@@ -41,7 +44,7 @@ print(time.perf_counter() - started)
 
 
 def prediction() -> Result:
-    """Rows a second from a CSV to predictions, a model that is loaded included in neither."""
+    """Rows a second from a CSV to predictions; ours with the start and the loading of the model."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = _trained(folder)
@@ -105,7 +108,9 @@ def _write(path: Path, rows: int) -> None:
 
 def _reference(folder: Path) -> float | None:
     """Rows a second of pandas and scikit-learn; None where no Python has both."""
-    for python in filter(None, (interpreter(), sys.executable)):
+    for python in (os.environ.get("KERASUITE_PANDAS"), sys.executable):
+        if not python:
+            continue
         command = [python, "-c", REFERENCE, *map(str, (folder / "train.csv", folder / "rows.csv",
                                                        folder / "theirs.jsonl"))]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
