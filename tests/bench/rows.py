@@ -11,9 +11,11 @@ from tests.bench import (
     distribution,
     embeddings,
     exports,
+    forecasting,
     glove,
     language,
     srgan,
+    tables,
     translation,
 )
 from tests.bench.measure import Result
@@ -59,6 +61,10 @@ ROWS = {
     "bert-tinybert-training": bert.training_tinybert,
     "bert-distilled": bert.tinybert_gain,
     "bert-folder": bert_folder.bucketing,
+    "table-predict": tables.prediction,
+    "table-memory": tables.memory,
+    "forecast-lstm-training": forecasting.training_lstm,
+    "forecast-transformer-training": forecasting.training_transformer,
     "cyclegan-forward": cyclegan.generator_forward,
     "cyclegan-training": cyclegan.training_step,
     "cyclegan-step": cyclegan.whole_step,

@@ -166,15 +166,13 @@ class ForecastConfig(RunConfig):
             "epochs": 15,
             "learning_rate": 5e-3,
             "data_options": {"history": 336, "horizon": 96},
-            "optimization": {"patience": 5},
         },
         # kerasuite forecast train ETTh1.csv --split-steps 8640,2880,2880 --preset dlinear
         "dlinear": {
-            "epochs": 15,
-            "learning_rate": 5e-3,
+            "epochs": 10,
+            "learning_rate": 5e-4,
             "data_options": {"history": 336, "horizon": 96},
             "model": {"architecture": "dlinear"},
-            "optimization": {"patience": 5},
         },
         # Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735
         # kerasuite forecast train ETTh1.csv --split-steps 8640,2880,2880 --preset lstm

@@ -47,10 +47,12 @@ class TablePredictor(Predictor):
 
     def _note(self, name: str, unused: list[str]) -> None:
         """Says once which columns of a file are not read, the target aside."""
-        others = [column for column in unused if column not in self.schema.target.names]
-        if others and name not in self._noted:
-            warn(f"{name}: columns that the model does not read: {shown_names(others)}")
+        if name in self._noted:
+            return
         self._noted.add(name)
+        others = [column for column in unused if column not in self.schema.target.names]
+        if others:
+            warn(f"{name}: columns that the model does not read: {shown_names(others)}")
 
     def count(self, source):
         return count_rows(source)

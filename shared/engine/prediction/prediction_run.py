@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 _READ_AHEAD = 3  # Windows of one batch.
 _LARGE_WINDOW = 64 * 2**20  # Bytes of examples; above it only one window is read ahead.
+# Rows of a split file that a thread takes at once: a future for each of a million small rows costs
+# more than what is done with them.
+_BLOCK = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +61,8 @@ class _Item:
         source: the source; of an `end`, the file all of whose lines came before.
         finished: whether an earlier run has written its line.
         error: what rejected the source before it reached the model.
-        example: the future of `Predictor.read`.
-        batch: the future of the batch it is in: the futures of its records.
+        example: where the result of `Predictor.read` will be.
+        batch: the future of the batch it is in: where the records will be.
         index: its index in that batch.
     """
 
@@ -67,9 +70,43 @@ class _Item:
     finished: bool = False
     end: bool = False
     error: KerasuiteError | None = None
-    example: Future | None = None
+    example: "_Part | None" = None
     batch: Future | None = None
     index: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One result of a future that has those of a block.
+
+    Attributes:
+        block: the future, of a list.
+        index: place in the list.
+    """
+
+    block: Future
+    index: int
+
+    def result(self) -> Any:
+        """Waits for it."""
+        return self.block.result()[self.index]
+
+
+def _in_blocks(pool: ThreadPoolExecutor, size: int, function: Callable, items: list) -> list[_Part]:
+    """The results of a function of single items, in the order of these.
+
+    Args:
+        pool: where it runs.
+        size: int. Items that a thread takes at once.
+        function: of one item.
+        items: the items.
+    """
+    parts = []
+    for begin in range(0, len(items), size):
+        block = items[begin : begin + size]
+        future = pool.submit(lambda block=block: [function(item) for item in block])
+        parts += (_Part(future, index) for index in range(len(block)))
+    return parts
 
 
 class PredictionRun:
@@ -95,6 +132,8 @@ class PredictionRun:
         self._bar: Progress = bar
         self._buckets = predictor.overrides("size")
         self._finishes = predictor.overrides("finish")
+        # Files are opened by each thread; lines are cheap.
+        self._block = _BLOCK if predictor.overrides("split") else 1
         self._window_size = batch_size * (predictor.bucket if self._buckets else 1)
         self._window_bytes = 0
         self._done = self._rejected = 0
@@ -179,17 +218,29 @@ class PredictionRun:
 
     def _reading(self, items: Iterator[_Item]) -> Iterator[list[_Item]]:
         window: list[_Item] = []
+        unread: list[_Item] = []
         count = 0
         for item in items:
-            if not item.end and item.error is None:
-                item.example = self._readers.submit(self._read, item.source)
             window.append(item)
+            if not item.end and item.error is None:
+                unread.append(item)
             count += not item.end
-            if count == self._window_size:
+            is_full = count == self._window_size
+            if is_full or len(unread) == self._block:
+                self._begin_to_read(unread)
+                unread = []
+            if is_full:
                 yield window
                 window, count = [], 0
+        self._begin_to_read(unread)
         if window:
             yield window
+
+    def _begin_to_read(self, items: list[_Item]) -> None:
+        sources = [item.source for item in items]
+        parts = _in_blocks(self._readers, self._block, self._read, sources)
+        for item, part in zip(items, parts, strict=True):
+            item.example = part
 
     def _read(self, source: Source) -> tuple[Example, int] | KerasuiteError:
         try:
@@ -229,14 +280,13 @@ class PredictionRun:
             item.example = None  # The batch alone keeps the example in memory.
         return window
 
-    def _call_batch(self, sources: list[Source], examples: list[Example]) -> list[Future]:
+    def _call_batch(self, sources: list[Source], examples: list[Example]) -> list[_Part]:
         if self._caught.raised is not None:
             raise _Stopped
-        results = self._call(examples)
-        return [
-            self._writers.submit(self._record, source, outputs)
-            for source, outputs in zip(sources, results, strict=True)
-        ]
+        results = zip(sources, self._call(examples), strict=True)
+        return _in_blocks(
+            self._writers, self._block, lambda result: self._record(*result), list(results)
+        )
 
     def _call(self, examples: list[Example]) -> list:
         """The outputs of every example, or the error of those that the model cannot take."""

@@ -8,13 +8,13 @@ import pytest
 import tensorflow as tf
 from sklearn.preprocessing import QuantileTransformer
 
-from apps.tables.perceptrons.columns import cells as cell_rules
 from apps.tables.perceptrons.columns.encoder import RowEncoder, write_vocabulary
 from apps.tables.perceptrons.columns.learning import learn_columns
 from apps.tables.perceptrons.columns.recognition import read_column_kinds, recognise
 from apps.tables.perceptrons.columns.scaling import normal_scores
 from apps.tables.perceptrons.columns.schema import Schema, Target, load_schema
 from shared.common.errors import KerasuiteError
+from shared.text.tables import cells as cell_rules
 from shared.text.tables.dates import FORMATS, days_in_graph, days_of
 
 CELLS = [
