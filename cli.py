@@ -32,6 +32,7 @@ GROUPS = {
         "apps.tables.perceptrons.commands:commands",
         "Tables: rows to classes or numbers.",
     ),
+    "gan": ("apps.generative.gan.commands:commands", "Pictures from noise."),
     "cyclegan": (
         "apps.generative.cyclegan.commands:commands",
         "Translation of images without pairs.",

@@ -59,6 +59,7 @@ DEMOS = {
     "lm": Part("Language models", "apps.language.demo", "apps.language.app"),
     "bert": Part("BERT", "apps.bert.demo", "apps.bert.distillation.app"),
     "table": Part("Tables", "apps.tables.perceptrons.demo", "apps.tables.perceptrons.app"),
+    "gan": Part("Pictures from noise", "apps.generative.gan.demo", "apps.generative.gan.app"),
     "cyclegan": Part(
         "Translation of images without pairs",
         "apps.generative.cyclegan.demo",

@@ -16,6 +16,7 @@ from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.pretraining.config import PretrainConfig
 from apps.embeddings.config import EmbedConfig
 from apps.generative.cyclegan.config import CycleGANConfig
+from apps.generative.gan.config import GANConfig
 from apps.generative.srgan.config import SrganConfig
 from apps.language.config import LanguageConfig
 from apps.tables.perceptrons.config import TableConfig
@@ -43,6 +44,7 @@ TASKS: dict[type[RunConfig], tuple[str, ...]] = {
     DistillConfig: ("apps/bert",),
     GeneralDistillConfig: ("apps/bert",),
     TableConfig: ("apps/tables/perceptrons",),
+    GANConfig: ("apps/generative/gan",),
     CycleGANConfig: ("apps/generative/cyclegan",),
     SrganConfig: ("apps/generative/srgan",),
 }

@@ -56,7 +56,7 @@ class PictureClassifier:
 
     def _applied(self, pictures: np.ndarray, output: str) -> np.ndarray:
         model = self._ready_model()
-        part = keras.Model(model.inputs, model.get_layer(output).output)
+        part = keras.Model(model.inputs[0], model.get_layer(output).output)
         found = []
         for begin in range(0, len(pictures), CHUNK):
             scaled = pictures[begin : begin + CHUNK].astype(np.float32) / np.float32(127.5) - 1

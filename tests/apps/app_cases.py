@@ -163,6 +163,14 @@ def write_rows(folder: Path) -> tuple[int, int]:
     return 18, 2
 
 
+def write_seed_lines(folder: Path) -> tuple[int, int]:
+    """Eighteen seeds in three files, with and without a class; two bad lines."""
+    for name, bad in (("a", ""), ("b", "no seed\n5\tno class\n"), ("c", "")):
+        lines = "1\n-7\t2\r\n1\n" + bad + "9223372036854775807\n0\t0\n3"
+        (folder / f"{name}.txt").write_text(lines)
+    return 18, 2
+
+
 CASES = {
     # Steps take milliseconds; epochs enough that there is time to kill them.
     "embed": AppCase(
@@ -252,6 +260,26 @@ CASES = {
             "model.architecture": "ft-transformer",
             "model.hidden_dim": 16,
             "model.attention_dropout": 0.0,
+        },
+    ),
+    "gan": AppCase(
+        "gan",
+        "apps.generative.gan.app:GANApp",
+        write_digits,
+        write_seed_lines,
+        settings={"data_options.labels": True, "objective.critic_steps": 2},
+    ),
+    "gan-wasserstein": AppCase(
+        "gan",
+        "apps.generative.gan.app:GANApp",
+        write_digits,
+        write_seed_lines,
+        settings={
+            "data_options.labels": True,
+            "model.architecture": "resnet",
+            "model.discriminator_normalization": "layer",
+            "objective.loss": "wasserstein",
+            "objective.constraint": "penalty",
         },
     ),
     "cyclegan": AppCase(
