@@ -14,9 +14,9 @@ class UnrolledGAN(GAN):
     """A GAN whose generator is trained against the discriminator of some steps later.
 
     The generator minimises what the discriminator maximises (with `vanilla` and `non-saturating`
-    the same game), and its gradient goes through these steps, of plain gradient descent: a generator that
-    puts all its pictures in one place sees what the discriminator will make of it. The
-    discriminator itself takes its usual step.
+    the same game), and its gradient goes through these steps, of plain gradient descent: a
+    generator that puts all its pictures in one place sees what the discriminator will make of it.
+    The discriminator itself takes its usual step.
 
     Args:
         *args, **kwargs: as for `GAN`; `objective` has `unrolled_steps` and `unrolled_rate`.
