@@ -21,7 +21,7 @@ def generator_loss(kind: str, fake_logits):
         return -_to_fake(kind, fake_logits)
     if kind == "hinge":
         return -ops.mean(fake_logits)
-    return _to_real(kind, fake_logits)
+    return real_loss(kind, fake_logits)
 
 
 def discriminator_loss(kind: str, real_logits, fake_logits):
@@ -34,10 +34,16 @@ def discriminator_loss(kind: str, real_logits, fake_logits):
     Returns:
         Scalar, the sum of the means over the real and over the fake logits.
     """
-    return _to_real(kind, real_logits) + _to_fake(kind, fake_logits)
+    return real_loss(kind, real_logits) + _to_fake(kind, fake_logits)
 
 
-def _to_real(kind: str, logits):
+def real_loss(kind: str, logits):
+    """The part of a discriminator's loss that is of real images: a scalar, the mean.
+
+    Args:
+        kind: as for `generator_loss`.
+        logits: float tensor (B, ...). The discriminator's logits of real images.
+    """
     if kind == "least-squares":
         return ops.mean(ops.square(logits - 1.0))
     if kind in ("vanilla", "non-saturating"):

@@ -6,17 +6,16 @@ import tensorflow as tf
 from apps.generative.gan.gan import GAN
 from shared.engine.distribution.all_reduce import sum_over_replicas
 from shared.engine.training.gan_model import row_count
-from shared.losses.adversarial_loss import discriminator_loss
+from shared.losses.adversarial_loss import discriminator_loss, generator_loss, real_loss
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
 class UnrolledGAN(GAN):
     """A GAN whose generator is trained against the discriminator of some steps later.
 
-    The generator minimises what the discriminator maximises (with `vanilla` and `non-saturating`
-    the same game), and its gradient goes through these steps, of plain gradient descent: a
-    generator that puts all its pictures in one place sees what the discriminator will make of it.
-    The discriminator itself takes its usual step.
+    The generator's gradient goes through these steps, of plain gradient descent: a generator that
+    puts all its pictures in one place sees what the discriminator will make of it. The
+    discriminator itself takes its usual step.
 
     Args:
         *args, **kwargs: as for `GAN`; `objective` has `unrolled_steps` and `unrolled_rate`.
@@ -30,17 +29,17 @@ class UnrolledGAN(GAN):
         return {"adversarial": self.unrolled_loss(batch["image"], fakes, label)}, fakes
 
     def unrolled_loss(self, image, fakes, label=None) -> tf.Tensor:
-        """The discriminator's loss with its sign turned, after its steps: the paper's f_K.
+        """The generator's loss after the steps of the discriminator; with `vanilla` the paper's.
 
-        What it makes of real pictures depends on the fakes too, through these steps.
+        What the discriminator makes of real pictures depends on the fakes too, through its steps.
 
         Args:
             image, fakes: float (B, S, S, C); the gradient flows through the fakes.
             label: int (B,) with classes.
         """
-        weights = self.unrolled_weights(image, fakes, label)
+        weights, kind = self.unrolled_weights(image, fakes, label), self.objective.loss
         real, fake = (self.judge(x, label, weights) for x in (image, fakes))
-        return -discriminator_loss(self.objective.loss, real, fake)
+        return generator_loss(kind, fake) - real_loss(kind, real)
 
     def unrolled_weights(self, image, fakes, label=None) -> list[tf.Tensor]:
         """The discriminator's weights after `unrolled_steps` steps.
