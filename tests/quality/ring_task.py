@@ -8,7 +8,7 @@ from apps.generative.gan.build import build_gan
 from apps.generative.gan.config import ModelConfig, ObjectiveConfig
 from shared.engine.training.train_step import build_train_step, prepare_optimizer
 
-MODES, RADIUS, DEVIATION = 8, 0.7, 0.007
+MODES, RADIUS, DEVIATION = 8, 0.7, 0.014
 SHAPE = (1, 1, 2)  # a point as a picture of one pixel with two channels
 LATENT, BATCH = 16, 256
 # A sample within so many deviations of a centre is of its mode.
@@ -51,13 +51,15 @@ def trained(seed: int, steps: int, rate: float = 1e-3, **objective) -> keras.Mod
     Args:
         seed: int. Of the weights and the data.
         steps: int.
-        rate: float. Learning rate of both sides.
+        rate: float. Learning rate of the generator.
         **objective: leaves of `ObjectiveConfig`.
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = build_gan(MODEL, ObjectiveConfig(**objective), SHAPE)
-    optimizers = {name: keras.optimizers.Adam(rate, 0.5) for name in ("generator", "discriminator")}
+    objective = ObjectiveConfig(**objective)
+    model = build_gan(MODEL, objective, SHAPE)
+    rates = {"generator": rate, "discriminator": rate * objective.discriminator_rate}
+    optimizers = {name: keras.optimizers.Adam(value, 0.5) for name, value in rates.items()}
     model.compile(optimizers, critic_steps=1)
     prepare_optimizer(model)
     step = build_train_step(model, tf.distribute.get_strategy(), None)

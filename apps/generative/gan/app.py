@@ -145,9 +145,12 @@ class GANApp(App):
             synchronized=run.strategy.num_replicas_in_sync > 1,
         )
         optimization = config.optimization
+        rate, steps = config.learning_rate, max(run.total_steps, 1)
         optimizers = {
-            name: build_optimizer(optimization, config.learning_rate, max(run.total_steps, 1))
-            for name in ("generator", "discriminator")
+            "generator": build_optimizer(optimization, rate, steps),
+            "discriminator": build_optimizer(
+                optimization, rate * config.objective.discriminator_rate, steps
+            ),
         }
         model.compile(
             optimizers,

@@ -95,6 +95,9 @@ class ObjectiveConfig:
     critic_steps: int = option(
         1, "Steps of the discriminator, on a batch each, for each of the generator.", ge=1
     )
+    discriminator_rate: float = option(
+        1.0, "Learning rate of the discriminator, as a multiple of the generator's.", gt=0
+    )
     remedy: Literal["none", "unrolled", "mad", "mr"] = option(
         "none",
         "Against mode collapse: unrolled steps of the discriminator, several generators (mad), or "
@@ -157,7 +160,7 @@ class GANConfig(RunConfig):
     batch_size: int = option(
         128, "Global batch size of a step of one network, over all devices.", ge=1
     )
-    learning_rate: float = option(2e-4, "Learning rate of both networks.", gt=0)
+    learning_rate: float = option(2e-4, "Learning rate of the generator.", gt=0)
     data_options: DataConfig = group(DataConfig)
     model: ModelConfig = group(ModelConfig)
     objective: ObjectiveConfig = group(ObjectiveConfig)
@@ -228,7 +231,7 @@ class GANConfig(RunConfig):
         # kerasuite gan train mnist --preset unrolled
         "unrolled": {
             "data_options": {"image_size": 28},
-            "objective": {"remedy": "unrolled"},
+            "objective": {"remedy": "unrolled", "loss": "vanilla", "discriminator_rate": 0.1},
             "optimization": {"ema": 0.0},
         },
         # Ghosh et al., 2018, with DCGAN's networks.
