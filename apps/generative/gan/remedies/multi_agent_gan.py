@@ -55,11 +55,9 @@ class MultiAgentGAN(GAN):
         return ops.stack([make(inputs, training=training) for make in self.generators], axis=1)
 
     def generator_losses(self, batch):
-        label = batch.get("label")
-        fakes = self.of_all(batch["generator_latent"], label, training=True)
-        real = len(self.generators)
-        taken = [self._named(fakes[:, number], label, real) for number in range(real)]
-        terms = {"adversarial": ops.mean(ops.stack(taken))}
+        fakes = self.of_all(batch["generator_latent"], batch.get("label"), training=True)
+        scores = self._scores_of_fakes(fakes, batch.get("label"))
+        terms = {"adversarial": -ops.mean(scores[:, :, len(self.generators)])}
         if self.objective.similarity:
             terms["similarity"] = self.objective.similarity * mean_cosine(fakes)
         return terms, fakes
@@ -68,15 +66,20 @@ class MultiAgentGAN(GAN):
         return self.of_all(batch["latent"], batch.get("label"), training=True)
 
     def discriminator_losses(self, batch, fakes):
-        label, real = batch.get("label"), len(self.generators)
-        named = [self._named(fakes[:, number], label, number) for number in range(real)]
-        named.append(self._named(batch["image"], label, real))
-        return {"discriminator": ops.sum(ops.stack(named))}
+        """Cross-entropies of naming each generator by its pictures, and reality by real ones."""
+        label, count = batch.get("label"), len(self.generators)
+        scores = self._scores_of_fakes(fakes, label)
+        named = [ops.mean(scores[:, number, number]) for number in range(count)]
+        real = ops.log_softmax(self.judge(batch["image"], label), axis=-1)[:, count]
+        return {"discriminator": -(ops.sum(ops.stack(named)) + ops.mean(real))}
 
-    def _named(self, image, label, maker: int):
-        """Cross-entropy of the discriminator if one generator, or reality, made these pictures."""
-        logits = self.judge(image, label)
-        return -ops.mean(ops.log_softmax(logits, axis=-1)[:, maker])
+    def _scores_of_fakes(self, fakes, label):
+        """Log-probabilities (B, generators, generators + 1) that each maker made each fake."""
+        count = len(self.generators)
+        flat = ops.reshape(fakes, (-1, *self.shape))
+        labels = None if label is None else ops.repeat(label, count)
+        logits = self.judge(flat, labels)
+        return ops.reshape(ops.log_softmax(logits, axis=-1), (-1, count, count + 1))
 
 
 def chosen_generator(latent: tf.Tensor, count: int) -> tf.Tensor:

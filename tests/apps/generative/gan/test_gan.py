@@ -109,7 +109,7 @@ def train(model, strategy, data):
     return results
 
 
-@pytest.mark.parametrize("constraint", ["clip", "penalty"])
+@pytest.mark.parametrize("constraint", [pytest.param("clip", marks=pytest.mark.slow), "penalty"])
 def test_two_devices_and_micro_batches_compute_what_one_step_does(two_devices, constraint):
     """Uneven batches with classes."""
     single = tf.distribute.get_strategy()

@@ -67,6 +67,7 @@ def test_sample_makes_what_predict_makes_of_its_lines(run, tmp_path):
         assert (made / row["image"]).read_bytes() == (again / row["image"]).read_bytes()
         with Image.open(made / row["image"]) as picture:
             assert (picture.size, picture.mode) == ((16, 16), "L")
+    assert "pictures/seeds.txt/000005.png" in (made / "index.html").read_text()
     # The same command goes on; other seeds do not mix with these.
     assert run_command(*arguments, "--output", made, "--resume").returncode == 0
     other = run_command("gan", "sample", run, "--count", 2, "--output", made)
