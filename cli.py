@@ -36,6 +36,7 @@ GROUPS = {
         "apps.tables.forecast.commands:commands",
         "Time series: their next steps.",
     ),
+    "gan": ("apps.generative.gan.commands:commands", "Pictures from noise."),
     "cyclegan": (
         "apps.generative.cyclegan.commands:commands",
         "Translation of images without pairs.",

@@ -60,6 +60,7 @@ DEMOS = {
     "bert": Part("BERT", "apps.bert.demo", "apps.bert.distillation.app"),
     "table": Part("Tables", "apps.tables.perceptrons.demo", "apps.tables.perceptrons.app"),
     "forecast": Part("Time series", "apps.tables.forecast.demo", "apps.tables.forecast.app"),
+    "gan": Part("Pictures from noise", "apps.generative.gan.demo", "apps.generative.gan.app"),
     "cyclegan": Part(
         "Translation of images without pairs",
         "apps.generative.cyclegan.demo",

@@ -42,6 +42,7 @@ CONFIGS = {
     ("bert", "distill-general"): "apps.bert.distillation.general.config:GeneralDistillConfig",
     ("table", "train"): "apps.tables.perceptrons.config:TableConfig",
     ("forecast", "train"): "apps.tables.forecast.config:ForecastConfig",
+    ("gan", "train"): "apps.generative.gan.config:GANConfig",
     ("cyclegan", "train"): "apps.generative.cyclegan.config:CycleGANConfig",
     ("srgan", "train"): "apps.generative.srgan.config:SrganConfig",
 }

@@ -23,6 +23,7 @@ TASKS = (
     "bert",
     "table",
     "forecast",
+    "gan",
     "cyclegan",
     "srgan",
 )

@@ -39,6 +39,7 @@ APPLICATIONS = (
     "apps.bert",
     "apps.tables.perceptrons",
     "apps.tables.forecast",
+    "apps.generative.gan",
     "apps.generative.cyclegan",
     "apps.generative.srgan",
 )

@@ -16,6 +16,7 @@ from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.pretraining.config import PretrainConfig
 from apps.embeddings.config import EmbedConfig
 from apps.generative.cyclegan.config import CycleGANConfig
+from apps.generative.gan.config import GANConfig
 from apps.generative.srgan.config import SrganConfig
 from apps.language.config import LanguageConfig
 from apps.tables.forecast.config import ForecastConfig
@@ -45,6 +46,7 @@ TASKS: dict[type[RunConfig], tuple[str, ...]] = {
     GeneralDistillConfig: ("apps/bert",),
     TableConfig: ("apps/tables/perceptrons",),
     ForecastConfig: ("apps/tables/forecast",),
+    GANConfig: ("apps/generative/gan",),
     CycleGANConfig: ("apps/generative/cyclegan",),
     SrganConfig: ("apps/generative/srgan",),
 }

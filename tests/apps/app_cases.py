@@ -194,6 +194,14 @@ def _days(shop: str, count: int, ahead: int = 0) -> list[str]:
     return lines
 
 
+def write_seed_lines(folder: Path) -> tuple[int, int]:
+    """Eighteen seeds in three files, with and without a class; two bad lines."""
+    for name, bad in (("a", ""), ("b", "no seed\n5\tno class\n"), ("c", "")):
+        lines = "1\n-7\t2\r\n1\n" + bad + "9223372036854775807\n0\t0\n3"
+        (folder / f"{name}.txt").write_text(lines)
+    return 18, 2
+
+
 CASES = {
     # Steps take milliseconds; epochs enough that there is time to kill them.
     "embed": AppCase(
@@ -308,6 +316,26 @@ CASES = {
             "data_options.series": "shop",
             "model.architecture": "transformer",
             "model.patch_length": 4,
+        },
+    ),
+    "gan": AppCase(
+        "gan",
+        "apps.generative.gan.app:GANApp",
+        write_digits,
+        write_seed_lines,
+        settings={"data_options.labels": True, "objective.critic_steps": 2},
+    ),
+    "gan-wasserstein": AppCase(
+        "gan",
+        "apps.generative.gan.app:GANApp",
+        write_digits,
+        write_seed_lines,
+        settings={
+            "data_options.labels": True,
+            "model.architecture": "resnet",
+            "model.discriminator_normalization": "layer",
+            "objective.loss": "wasserstein",
+            "objective.constraint": "penalty",
         },
     ),
     "cyclegan": AppCase(

@@ -45,6 +45,7 @@ SLOW_PARTS = {
     ("", "lm"),
     ("", "table-ft-transformer"),
     ("", "forecast-transformer"),
+    ("", "gan-wasserstein"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 # Tests of an export whose own tests of the application export and predict, too.
 SLOW_PARTS |= {

@@ -46,6 +46,7 @@ STEPS = {
         settings={"data_options.series": "shop", "model.architecture": "nlinear"},
     ),
     "srgan-pixel": variant("srgan", stage="pixel"),
+    "gan-clip": variant("gan", objective__constraint="clip", model__architecture="mlp"),
     "cyclegan-wasserstein": variant("cyclegan", loss__adversarial="wasserstein"),
     "bert-distill": AppCase(
         "bert", "apps.bert.distillation.app:DistillApp", write_sentences, write_lines

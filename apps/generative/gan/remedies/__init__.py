@@ -1,0 +1,1 @@
+"""Remedies against mode collapse: GANs with another game or more networks."""
