@@ -23,6 +23,7 @@ def training_steps(
     seed: int,
     start_step: int = 0,
     worker: tuple[int, int] = (0, 1),
+    examples_per_row: int = 1,
 ) -> tf.data.Dataset:
     """Endless stream of one worker's share of the global batches, step by step.
 
@@ -32,17 +33,18 @@ def training_steps(
         seed: int. Seed of the run.
         start_step: int. Global step of the first batch.
         worker: (index, count). Each worker takes a contiguous slice of every global batch.
+        examples_per_row: int. Consecutive examples that form a row, and stay together.
 
     Returns:
         Dataset of (indices int64 (b,), seeds int32 (b, 2), steps int64 (b,)): which
         examples, the seed for all random augmentation of each, and the global step that
         they belong to. `.unbatch()` it to load and augment example by example, then batch
-        by `worker_batch_size`.
+        by `worker_batch_size`; b is that number of rows times `examples_per_row`.
     """
-    begin, end = worker_slice(batch_size, worker)
+    begin, end = (examples_per_row * row for row in worker_slice(batch_size, worker))
 
     def at(step):
-        positions = step * batch_size + tf.range(begin, end, dtype=tf.int64)
+        positions = step * batch_size * examples_per_row + tf.range(begin, end, dtype=tf.int64)
         indices = examples_at(positions, num_examples, seed)
         return indices, position_seeds(positions, seed), tf.fill([end - begin], step)
 

@@ -217,6 +217,10 @@ class App(abc.ABC):
     def evaluator(self, run: "Run") -> Evaluator:
         """A fresh evaluator for the validation data."""
 
+    def remarks(self, metrics: dict[str, Any]) -> list[str]:
+        """Sentences for the model card on what the metrics say; see `Evaluator.report`."""
+        return []
+
     @abc.abstractmethod
     def serving(self, run: "Run", model: "keras.Model") -> dict[str, ServingModule]:
         """The modules to export: usually {"": module}; CycleGAN gives "a2b" and "b2a"."""

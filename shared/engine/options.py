@@ -103,6 +103,34 @@ class PredictOptions:
     overwrite: Overwrite = False
 
 
+SampleCount = Annotated[int, typer.Option(min=1, help="Pictures to make.")]
+FirstSeed = Annotated[
+    int, typer.Option(min=0, help="Seed of the first picture; the next ones follow it.")
+]
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """The options of `sample` that every generator of pictures has; `sample_options` adds them."""
+
+    model: Model
+    output: OutputFolder = Path("pictures")
+    count: SampleCount = 64
+    seed: FirstSeed = 1
+    batch_size: BatchSize = 64
+    resume: Resume = False
+    overwrite: Overwrite = False
+
+
+def sample_options(**defaults: Any) -> Callable:
+    """Decorates a command with the arguments and options of making pictures from seeds.
+
+    Args:
+        **defaults: defaults of this task that differ from those of `SampleOptions`.
+    """
+    return field_options(SampleOptions, "settings", **defaults)
+
+
 def predict_options(**defaults: Any) -> Callable:
     """Decorates a command with the arguments and options of batch inference.
 

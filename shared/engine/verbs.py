@@ -22,7 +22,7 @@ from shared.common.progress import duration
 from shared.common.task_names import command_group, training_command
 from shared.engine.distribution.cluster import find_cluster
 from shared.engine.load_app import load_app
-from shared.engine.options import SAVED_MODEL, PredictOptions
+from shared.engine.options import SAVED_MODEL, PredictOptions, SampleOptions
 from shared.engine.run_folder import may_write, refuse_to_overwrite
 
 # What may change when a run is resumed: how long and on what, not what is computed.
@@ -284,6 +284,35 @@ def predict(app_path: str, settings: PredictOptions, key: str | None = None, **o
             console.print("The results of all parts are joined there.")
     if summary.rejected:
         raise typer.Exit(SOME_REJECTED)
+
+
+def sample(app_path: str, settings: SampleOptions, label: str = "", **own: Any) -> None:
+    """Makes pictures from consecutive seeds: writes them as lines and predicts these.
+
+    Args:
+        app_path: import path of the `App`.
+        settings: the options that every generator has.
+        label: class of all pictures; "" for none, or all in turn.
+        **own: options of the task's predictor.
+    """
+    from shared.engine.prediction.seed_predictor import write_seeds
+
+    output = settings.output
+    seeds = write_seeds(output, settings.count, settings.seed, label, settings.overwrite)
+    chosen = {"label": label} if label else {}
+    predict(
+        app_path,
+        PredictOptions(
+            settings.model,
+            [str(seeds)],
+            output,
+            batch_size=settings.batch_size,
+            resume=settings.resume,
+            overwrite=settings.overwrite,
+        ),
+        **chosen,
+        **own,
+    )
 
 
 def _shard_of_worker() -> str | None:

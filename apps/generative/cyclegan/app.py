@@ -9,10 +9,8 @@ import tensorflow as tf
 from apps.generative.cyclegan import data, domains
 from apps.generative.cyclegan.config import CycleGANConfig
 from apps.generative.cyclegan.cycle_gan import CycleGAN
-from apps.generative.cyclegan.domain_classifier import DomainJudge
 from apps.generative.cyclegan.domains import DOMAINS
 from apps.generative.cyclegan.evaluator import CycleGANEvaluator
-from apps.generative.cyclegan.feature_distances import FeatureNetwork
 from apps.generative.cyclegan.predictor import TranslationPredictor
 from apps.generative.cyclegan.serving import TranslationServing
 from shared.common import stream
@@ -25,6 +23,8 @@ from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.image_store import ImageStore
 from shared.image.remarks import image_remarks
 from shared.image.skipped import report_skipped
+from shared.metrics.feature_distances import FeatureNetwork
+from shared.metrics.picture_classifier import PictureClassifier
 
 SKIPPED = "skipped.csv"
 JUDGE = "domain_classifier.keras"
@@ -150,12 +150,13 @@ class CycleGANApp(App):
         }
         judge = None
         if evaluation.classifier_steps:
-            judge = DomainJudge(
+            judge = PictureClassifier(
                 run.folder / JUDGE,
                 lambda: self._judge_data(run),
-                evaluation.classifier_steps,
-                run.config.seed,
-            ).is_b
+                classes=len(DOMAINS),
+                steps=evaluation.classifier_steps,
+                seed=run.config.seed,
+            ).classes_of
         return CycleGANEvaluator(paths, judge, self._features(run))
 
     def _features(self, run: Run) -> FeatureNetwork | None:
@@ -166,10 +167,16 @@ class CycleGANApp(App):
         return self._network
 
     def _judge_data(self, run: Run) -> tf.data.Dataset:
-        """The training images, in another order than in the training."""
+        """As many training images of A (0) as of B (1), in another order than in the training."""
         stores = {domain: self._store(run, domain, TRAIN) for domain in DOMAINS}
         seed = run.config.seed ^ 2
-        return data.training_dataset(stores, run.config.data_options, JUDGE_BATCH, seed)
+        batches = data.training_dataset(stores, run.config.data_options, JUDGE_BATCH, seed)
+        return batches.map(
+            lambda batch: (
+                tf.concat([batch["a"], batch["b"]], axis=0),
+                tf.repeat([0, 1], [len(batch["a"]), len(batch["b"])]),
+            )
+        )
 
     def serving(self, run: Run, model: keras.Model) -> dict[str, TranslationServing]:
         served = {"a2b": TranslationServing(model.a2b, "a2b")}

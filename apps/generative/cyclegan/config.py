@@ -54,8 +54,8 @@ class ModelConfig:
 class LossConfig:
     """The objective."""
 
-    adversarial: Literal["least_squares", "vanilla", "wasserstein"] = option(
-        "least_squares", "Adversarial loss; wasserstein is with gradient penalty."
+    adversarial: Literal["least-squares", "non-saturating", "wasserstein"] = option(
+        "least-squares", "Adversarial loss; wasserstein is with gradient penalty."
     )
     gradient_penalty: float = option(
         10.0, "Weight of wasserstein's gradient penalty.",

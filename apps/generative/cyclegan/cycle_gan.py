@@ -5,7 +5,6 @@ A letter in a name is the domain of the picture: `fake_b` was made of a picture 
 """
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from apps.generative.cyclegan.config import LossConfig, ModelConfig
@@ -13,8 +12,10 @@ from apps.generative.cyclegan.image_pool import ImagePool
 from apps.generative.cyclegan.patch_discriminator import build_patch_discriminator
 from apps.generative.cyclegan.resnet_generator import build_resnet_generator
 from shared.common.config import from_dict, to_dict
-from shared.engine.training.gan_model import GANModel
+from shared.engine.training.gan_model import GANModel, input_gradient
+from shared.image.levels import to_levels
 from shared.losses.adversarial_loss import discriminator_loss, generator_loss
+from shared.losses.gradient_penalty import gradient_penalty
 
 # Columns of a batch's "draws": uniform random numbers in [0, 1), all that a step uses.
 POOL_A, POOL_B, MIX_A, MIX_B = slice(0, 2), slice(2, 4), 4, 5
@@ -142,7 +143,7 @@ class CycleGAN(GANModel):
         if kind != "wasserstein":
             # Half, so that the discriminator learns at half the generator's speed.
             return 0.5 * loss
-        penalty = gradient_penalty(discriminator, real, fake, mix)
+        penalty = gradient_penalty(input_gradient(discriminator), real, fake, mix)
         return loss + self.loss_config.gradient_penalty * penalty
 
     # === Evaluation ===
@@ -178,40 +179,3 @@ class CycleGAN(GANModel):
 def l1(one, other):
     """Mean absolute difference."""
     return ops.mean(ops.abs(one - other))
-
-
-def gradient_penalty(discriminator, real, fake, mix):
-    """Penalty on critics whose gradient norm between fakes and real images is not 1.
-
-    The critic's score of an image is the mean over its patches.
-
-    Args:
-        discriminator: model of float (B, H, W, 3) to (B, h, w, 1).
-        real, fake: float (B, H, W, 3).
-        mix: float (B,) in [0, 1). Weights of the real images in the interpolation.
-
-    Returns:
-        Scalar, the mean of (norm - 1)**2.
-
-    Reference: [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028)
-    """
-    fake = tf.cast(fake, real.dtype)
-    mix = tf.reshape(tf.cast(mix, real.dtype), (-1, 1, 1, 1))
-    interpolated = mix * real + (1 - mix) * fake
-    with tf.GradientTape() as tape:
-        tape.watch(interpolated)
-        score = tf.reduce_sum(tf.reduce_mean(discriminator(interpolated), axis=(1, 2, 3)))
-    squares = tf.square(tape.gradient(score, interpolated))
-    norm = tf.sqrt(tf.reduce_sum(squares, axis=(1, 2, 3)) + 1e-12)
-    return tf.reduce_mean(tf.square(norm - 1.0))
-
-
-def to_levels(images):
-    """-1..1 to uint8 0..255."""
-    levels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
-    return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
-
-
-def from_levels(images):
-    """0..255 to float32 -1..1."""
-    return tf.cast(images, tf.float32) / 127.5 - 1.0

@@ -5,11 +5,12 @@ import math
 import tensorflow as tf
 
 from apps.generative.cyclegan.config import CycleGANConfig, DataConfig
-from apps.generative.cyclegan.cycle_gan import DRAWS, from_levels
+from apps.generative.cyclegan.cycle_gan import DRAWS
 from apps.generative.cyclegan.domains import DOMAINS
 from shared.common import stream
 from shared.image import augment
 from shared.image.image_store import ImageStore
+from shared.image.levels import from_levels
 from shared.image.resize import resize, resize_to_cover
 
 PAPER_MARGIN = 286 / 256

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from apps.generative.cyclegan import gallery
-from apps.generative.cyclegan.feature_distances import frechet_distance, kernel_distance
 from shared.engine.app import Evaluator
+from shared.metrics.feature_distances import frechet_distance, kernel_distance
 
 # Direction to the names of its real pictures and of its fakes.
 DIRECTIONS = {"a2b": ("real_a", "fake_b"), "b2a": ("real_b", "fake_a")}
@@ -22,7 +22,7 @@ class CycleGANEvaluator(Evaluator):
 
     Args:
         paths: "a" and "b" to the held-out files in the order of the data set.
-        judge: pictures uint8 (N, H, W, 3) to bool (N,), which are taken for B; or None.
+        judge: pictures uint8 (N, H, W, 3) to int (N,), 0 where taken for A and 1 for B; or None.
         features: gives the feature network of FID and KID, or None.
     """
 
@@ -77,11 +77,11 @@ class CycleGANEvaluator(Evaluator):
     def _judged(self, pictures: gallery.Pictures) -> dict[str, float]:
         """Shares of pictures taken for the target domain, before and after translation."""
         is_b = {
-            name: self._judge(pictures[name])
+            name: self._is_b(pictures[name])
             for direction in gallery.directions(pictures)
             for name in DIRECTIONS[direction]
         }
-        right = [~self._judge(pictures["real_a"]), self._judge(pictures["real_b"])]
+        right = [~self._is_b(pictures["real_a"]), self._is_b(pictures["real_b"])]
         metrics = {"judge_accuracy": float(np.mean([part.mean() for part in right]))}
         for direction in gallery.directions(pictures):
             before, after = (is_b[name] for name in DIRECTIONS[direction])
@@ -90,6 +90,9 @@ class CycleGANEvaluator(Evaluator):
             metrics[f"{direction}_taken_before"] = float(before.mean())
             metrics[f"{direction}_taken"] = float(after.mean())
         return metrics
+
+    def _is_b(self, pictures: np.ndarray) -> np.ndarray:
+        return np.asarray(self._judge(pictures), bool)
 
     def _distances(self, pictures: gallery.Pictures) -> dict[str, float]:
         """FID and KID of the fakes to the real held-out pictures of their domain."""

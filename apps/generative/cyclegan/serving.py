@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from apps.generative.cyclegan.cycle_gan import from_levels, to_levels
 from shared.engine.app import ServingModule
 from shared.engine.saved_model.empty_batches import answer_empty_batches
 from shared.image.decode import decode_batch
 from shared.image.example_images import example_images
+from shared.image.levels import from_levels, to_levels
 
 STRIDE = 4  # the generator's encoder halves twice
 MIN_SIDE = 8  # its inner layers mirror a border of one pixel, at a quarter of the size

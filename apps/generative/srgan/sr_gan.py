@@ -66,15 +66,15 @@ class SRGAN(GANModel):
         if weights.pixel_weight:
             terms["pixel"] = weights.pixel_weight * pixel_error(high, made, weights.pixel_loss)
         judged = self._more_real(made, high)
-        terms["adversarial"] = weights.adversarial_weight * generator_loss("vanilla", judged)
+        terms["adversarial"] = weights.adversarial_weight * generator_loss("non-saturating", judged)
         return terms, made
 
     def discriminator_losses(self, batch, fakes):
         _, high = batch
         if self.loss_config.relativistic:
-            return {"discriminator": generator_loss("vanilla", self._more_real(high, fakes))}
+            return {"discriminator": generator_loss("non-saturating", self._more_real(high, fakes))}
         real, fake = (self.discriminator(images, training=True) for images in (high, fakes))
-        return {"discriminator": discriminator_loss("vanilla", real, fake)}
+        return {"discriminator": discriminator_loss("non-saturating", real, fake)}
 
     def _more_real(self, images, others):
         """Logits that `images` are real; with the relativistic loss, more so than `others`.

@@ -152,7 +152,15 @@ def _metrics(app: App, config: RunConfig, metrics: Mapping[str, Any]) -> str:
     if (monitored, mode) == LAST_EPOCH:
         kept = "of the last epoch"
     table = _table(("metric", "value"), rows)
-    return f"## Metrics\n\nOn {app.validation}.\n\n{table}\n\nThe model is the one {kept}."
+    remarks = "\n".join(f"- {printable(line)}" for line in app.remarks(dict(metrics)))
+    parts = (
+        "## Metrics",
+        f"On {app.validation}.",
+        table,
+        remarks,
+        f"The model is the one {kept}.",
+    )
+    return "\n\n".join(part for part in parts if part)
 
 
 def _is_number(value: Any) -> bool:

@@ -8,6 +8,11 @@
 
 Both losses are means over the rows that they are given. What several replicas, uneven batches,
 micro-batches, clipping and scaled losses ask for is done here, once.
+
+With `critic_steps` the discriminators come first and take several steps for each of the
+generators'; every tensor of a batch then has an axis of that length behind its rows, and each
+step takes its part of it. Rows are what is split over replicas and micro-batches, so that a step
+sees the same examples however they are split.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +35,8 @@ class GANModel(keras.Model):
     """A model whose generators and discriminators are trained in turn.
 
     A step first improves the generators; what they made, without its gradient, then serves to
-    improve the discriminators. Subclasses build `generators` and `discriminators` in their
+    improve the discriminators. With `critic_steps` it first improves the discriminators, on fakes
+    made anew for each of their steps. Subclasses build `generators` and `discriminators` in their
     constructor, so that all variables exist before the first step, and write the two losses.
 
     Micro-batches give the gradients of the whole batch, but for networks with batch
@@ -56,6 +62,7 @@ class GANModel(keras.Model):
         optimizers: Mapping[str, keras.optimizers.Optimizer],
         clip_norm: float = 0.0,
         micro_batches: int = 1,
+        critic_steps: int = 0,
     ) -> None:
         """Takes an optimiser for each side.
 
@@ -63,11 +70,15 @@ class GANModel(keras.Model):
             optimizers: one for "generator" and one for "discriminator"; never the same object.
             clip_norm: float. Clips the global norm of each side's gradient; 0 is off.
             micro_batches: int. Parts of a batch whose gradients are summed, to save memory.
+            critic_steps: int. Steps of the discriminators before each of the generators', on
+                batches {name: (B, critic_steps, ...)}; 0 trains the generators first, on batches
+                {name: (B, ...)}.
         """
         if set(optimizers) != {GENERATOR, DISCRIMINATOR}:
             raise ValueError(f"needs optimisers for generator and discriminator, got {optimizers}")
         self.optimizers = dict(optimizers)
         self.clip_norm, self.micro_batches = clip_norm, micro_batches
+        self.critic_steps = critic_steps
 
     # === What a GAN writes ===
 
@@ -96,6 +107,14 @@ class GANModel(keras.Model):
         """May replace the newest fakes by others (CycleGAN's image pool)."""
         return fakes
 
+    def make_fakes(self, batch: Any) -> Any:
+        """What the generators make for a step of the discriminators; with `critic_steps` only."""
+        raise NotImplementedError
+
+    def after_discriminator_step(self) -> None:
+        """May change the discriminators' weights after each of their steps (weight clipping)."""
+        return None
+
     def training_state(self) -> list[Any]:
         """Objects with `variables` that only training needs: in checkpoints, not in exports."""
         return []
@@ -116,16 +135,35 @@ class GANModel(keras.Model):
         "loss" is the generators' and "discriminator_loss" the discriminators' sum of terms.
         """
         total_count = sum_over_replicas(row_count(batch))
+        if self.critic_steps:
+            return self._critic_first(batch, total_count)
         means, fakes = self._improve(GENERATOR, self.generator_losses, batch, total_count)
         fakes = tf.nest.map_structure(tf.stop_gradient, fakes)
         fakes = self.fakes_to_judge(batch, fakes)
-        judged, _ = self._improve(
-            DISCRIMINATOR,
-            lambda rows: (self.discriminator_losses(*rows), ()),
-            (batch, fakes),
-            total_count,
+        return means | self._judge(
+            lambda rows: (self.discriminator_losses(*rows), ()), (batch, fakes), total_count
+        )
+
+    def _critic_first(self, batch: Any, total_count: tf.Tensor) -> Means:
+        """The discriminators' steps, then the generators'; reports the last of each."""
+
+        def losses(rows):
+            fakes = tf.nest.map_structure(tf.stop_gradient, self.make_fakes(rows))
+            return self.discriminator_losses(rows, fakes), ()
+
+        for index in range(self.critic_steps):
+            part = tf.nest.map_structure(lambda tensor: tensor[:, index], batch)  # noqa: B023
+            judged = self._judge(losses, part, total_count)
+        means, _ = self._improve(
+            GENERATOR, lambda rows: (self.generator_losses(rows)[0], ()), part, total_count
         )
         return means | judged
+
+    def _judge(self, losses: Callable, batch: Any, total_count: tf.Tensor) -> Means:
+        """One step of the discriminators and what follows it."""
+        means, _ = self._improve(DISCRIMINATOR, losses, batch, total_count)
+        self.after_discriminator_step()
+        return means
 
     def _improve(
         self,
@@ -161,6 +199,26 @@ class GANModel(keras.Model):
         gradients, means, made = in_micro_batches(compute, batch, self.micro_batches)
         apply_gradients(optimizer, gradients, variables, self.clip_norm)
         return means, made
+
+
+def input_gradient(score: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The gradient of each example's score with respect to the example.
+
+    Args:
+        score: function of float (B, ...) to scores (B, ...); an example's own are averaged.
+
+    Returns:
+        Function of float (B, ...) to its gradient, as `shared.losses.gradient_penalty` takes it.
+    """
+
+    def gradient(inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            scores = score(inputs)
+            total = tf.reduce_sum(tf.reduce_mean(scores, axis=list(range(1, scores.shape.rank))))
+        return tape.gradient(total, inputs)
+
+    return gradient
 
 
 def row_count(batch: Any) -> tf.Tensor:

@@ -70,3 +70,16 @@ def test_order_looks_random():
 @pytest.mark.parametrize(("examples", "batch", "steps"), [(10, 5, 2), (10, 4, 3), (3, 8, 1)])
 def test_steps_per_epoch_cover_the_data(examples, batch, steps):
     assert stream.steps_per_epoch(examples, batch) == steps
+
+
+def test_rows_of_several_examples_stay_together():
+    """Three workers share batches of four rows of five examples: no row is cut."""
+    whole = rows(stream.training_steps(11, 20, 5), 3)
+    parts = [
+        rows(stream.training_steps(11, 4, 5, 0, (index, 3), examples_per_row=5), 3)
+        for index in range(3)
+    ]
+    assert all(len(part) % 5 == 0 for part in parts)
+    for step in range(3):
+        together = itertools.chain(*([row for row in part if row[2] == step] for part in parts))
+        assert list(together) == whole[step * 20 : (step + 1) * 20]

@@ -10,7 +10,6 @@ from PIL import Image
 
 from apps.generative.cyclegan.app import CycleGANApp
 from apps.generative.cyclegan.config import CycleGANConfig
-from apps.generative.cyclegan.cycle_gan import to_levels
 from apps.generative.cyclegan.resnet_generator import build_resnet_generator
 from apps.generative.cyclegan.serving import TranslationServing, mirror_to
 from shared.common import config as configs
@@ -20,6 +19,7 @@ from shared.engine.saved_model.run_export import saved_model_for
 from shared.engine.training.checkpoint import CheckpointFolder
 from shared.engine.training.history import read_csv
 from shared.engine.training.train import train
+from shared.image.levels import to_levels
 
 EIGHT = [f"{kind}_{side}" for kind in ("adversarial", "cycle", "identity", "discriminator")
          for side in "ab"]  # fmt: skip

@@ -11,7 +11,11 @@ import tensorflow as tf
 from shared.common.errors import KerasuiteError
 from shared.engine.distribution import replicas
 from shared.engine.run import load_keras_weights, save_model
-from shared.engine.training.checkpoint import CheckpointFolder, training_variables
+from shared.engine.training.checkpoint import (
+    CheckpointFolder,
+    refuse_infinite,
+    training_variables,
+)
 from shared.engine.training.gan_model import GANModel
 from shared.engine.training.train import learning_rates
 from shared.engine.training.train_step import build_train_step, prepare_optimizer
@@ -70,16 +74,36 @@ class ToyGAN(GANModel):
         return [self.judged]
 
 
-def build(strategy, optimizer="sgd", clip_norm=0.0, precision="float32", micro_batches=1):
+def build(
+    strategy,
+    optimizer="sgd",
+    clip_norm=0.0,
+    precision="float32",
+    micro_batches=1,
+    critic_steps=0,
+    model_class=ToyGAN,
+):
     keras.utils.clear_session()  # Names count from the start, as in a new process.
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(1)
     make = {"sgd": lambda: keras.optimizers.SGD(0.1), "adam": lambda: keras.optimizers.Adam(0.01)}
     with strategy.scope():
-        model = ToyGAN()
-        model.compile({name: make[optimizer]() for name in NAMES}, clip_norm, micro_batches)
+        model = model_class()
+        optimizers = {name: make[optimizer]() for name in NAMES}
+        model.compile(optimizers, clip_norm, micro_batches, critic_steps)
         prepare_optimizer(model)
     return model
+
+
+class ClippedGAN(ToyGAN):
+    """Makes fakes for each step of the discriminator and clips its weights behind it."""
+
+    def make_fakes(self, batch):
+        return self.generator(batch["noise"], training=True)
+
+    def after_discriminator_step(self):
+        for weight in self.discriminator.trainable_variables:
+            weight.assign(tf.clip_by_value(weight.value, -0.3, 0.3))
 
 
 def batches(rows, count):
@@ -90,6 +114,14 @@ def batches(rows, count):
             "real": tf.constant(generator.normal(2.0, 1.0, size=(rows, 3)), tf.float32),
         }
         for _ in range(count)
+    ]
+
+
+def grouped_batches(rows, steps, count):
+    """Batches in which each row holds an example for each step of the discriminator."""
+    return [
+        {name: tf.reshape(value, (rows, steps, -1)) for name, value in batch.items()}
+        for batch in batches(rows * steps, count)
     ]
 
 
@@ -164,6 +196,54 @@ def test_micro_batches_compute_what_the_whole_batch_does(parts, clip_norm):
     assert float(many.judged.total) == 3
 
 
+def critic_first_by_hand(model, batch, steps, rate):
+    """The discriminator's steps and clipping, then the generator's step, of plain SGD."""
+    for index in range(steps):
+        part = {name: value[:, index] for name, value in batch.items()}
+        fakes = tf.constant(model.make_fakes(part).numpy())
+        with tf.GradientTape() as tape:
+            judged = model.discriminator_losses(part, fakes)["discriminator"]
+        variables = [v.value for v in model.discriminator.trainable_variables]
+        for variable, gradient in zip(variables, tape.gradient(judged, variables), strict=True):
+            variable.assign(np.clip(variable - rate * gradient, -0.3, 0.3))
+    with tf.GradientTape() as tape:
+        terms, _ = model.generator_losses(part)
+        loss = terms["adversarial"] + terms["near"]
+    variables = [v.value for v in model.generator.trainable_variables]
+    for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
+        variable.assign_sub(rate * gradient)
+    return float(loss), float(judged)
+
+
+def test_critic_steps_come_before_the_generators():
+    single = tf.distribute.get_strategy()
+    model, twin = (build(single, critic_steps=3, model_class=ClippedGAN) for _ in range(2))
+    data = grouped_batches(5, 3, 3)
+    for means, batch in zip(train(model, single, data), data, strict=True):
+        loss, judged = critic_first_by_hand(twin, batch, 3, 0.1)
+        assert means["loss"] == pytest.approx(loss, rel=1e-5)
+        assert means["discriminator_loss"] == pytest.approx(judged, rel=1e-5)
+    for one, two in zip(model.weights, twin.weights, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+    largest = max(np.abs(weight).max() for weight in model.discriminator.trainable_variables)
+    assert largest == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("rows", [6, 5])
+def test_critic_steps_on_two_devices_and_in_micro_batches(two_devices, rows):
+    single = tf.distribute.get_strategy()
+    data = grouped_batches(rows, 3, 3)
+    settings = {"critic_steps": 3, "model_class": ClippedGAN}
+    one = build(single, **settings)
+    expected = train(one, single, data)
+    for strategy, parts in ((two_devices, 1), (single, 2)):
+        other = build(strategy, micro_batches=parts, **settings)
+        for got, wanted in zip(train(other, strategy, data), expected, strict=True):
+            assert got == pytest.approx(wanted, rel=2e-5)
+        for left, right in zip(one.weights, other.weights, strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-6)
+
+
 def test_clipping_bounds_the_step_of_each_side():
     single = tf.distribute.get_strategy()
     model = build(single, clip_norm=0.05)
@@ -189,16 +269,18 @@ def test_mixed_precision_stays_finite_and_learns(precision):
     assert losses[-1]["near"] < losses[0]["near"]
 
 
-def test_resumed_training_ends_in_the_same_bits(tmp_path):
+@pytest.mark.parametrize("critic_steps", [0, 2])
+def test_resumed_training_ends_in_the_same_bits(tmp_path, critic_steps):
     single = tf.distribute.get_strategy()
-    data = batches(6, 6)
-    whole = build(single, "adam")
+    data = grouped_batches(6, critic_steps, 6) if critic_steps else batches(6, 6)
+    settings = {"critic_steps": critic_steps, "model_class": ClippedGAN}
+    whole = build(single, "adam", **settings)
     train(whole, single, data)
-    first = build(single, "adam")
+    first = build(single, "adam", **settings)
     train(first, single, data[:3])
     folder = CheckpointFolder(tmp_path)
     folder.save(3, training_variables(first), {"step": 3})
-    second = build(single, "adam")
+    second = build(single, "adam", **settings)
     assert folder.load_latest(training_variables(second)) == {"step": 3}
     train(second, single, data[3:])
     expected = training_variables(whole)
@@ -206,7 +288,7 @@ def test_resumed_training_ends_in_the_same_bits(tmp_path):
     assert groups == {"model", "generator", "discriminator", "state_0"}
     for one, two in zip(expected.values(), training_variables(second).values(), strict=True):
         np.testing.assert_array_equal(one, two, err_msg=one.path)
-    assert float(second.judged.total) == 6
+    assert float(second.judged.total) == (0 if critic_steps else 6)
 
 
 def test_average_holds_the_generators_only():
@@ -258,6 +340,12 @@ def test_a_checkpoint_with_bad_weights_never_becomes_the_newest(tmp_path, bad):
     assert [path.name for path in folder.paths()] == ["step-000000001.npz"]
     assert folder.load_latest(training_variables(model)) == {"step": 1}
     assert np.isfinite(weight).all()
+
+
+def test_losses_that_are_nan_too_are_named():
+    weights = {"generator/kernel": np.array([np.nan])}
+    with pytest.raises(KerasuiteError, match="after step 7.*losses loss, adversarial.: training"):
+        refuse_infinite(weights, 7, {"loss": np.nan, "near": 1.0, "adversarial": np.inf})
 
 
 def test_needs_both_optimizers():
