@@ -32,6 +32,10 @@ GROUPS = {
         "apps.tables.perceptrons.commands:commands",
         "Tables: rows to classes or numbers.",
     ),
+    "autoencoder": (
+        "apps.generative.autoencoder.commands:commands",
+        "Codes from pictures, and pictures from codes.",
+    ),
     "cyclegan": (
         "apps.generative.cyclegan.commands:commands",
         "Translation of images without pairs.",

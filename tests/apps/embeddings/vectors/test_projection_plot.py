@@ -8,9 +8,10 @@ from PIL import Image
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from apps.embeddings.vectors.projection_plot import plot_projection, project, write_labels
+from apps.embeddings.vectors.projection_plot import plot_projection, write_labels
 from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common.errors import KerasuiteError
+from shared.report.projection import project
 
 
 @pytest.fixture
