@@ -59,6 +59,9 @@ DEMOS = {
     "lm": Part("Language models", "apps.language.demo", "apps.language.app"),
     "bert": Part("BERT", "apps.bert.demo", "apps.bert.distillation.app"),
     "table": Part("Tables", "apps.tables.perceptrons.demo", "apps.tables.perceptrons.app"),
+    "autoencoder": Part(
+        "Autoencoders", "apps.generative.autoencoder.demo", "apps.generative.autoencoder.app"
+    ),
     "cyclegan": Part(
         "Translation of images without pairs",
         "apps.generative.cyclegan.demo",

@@ -41,6 +41,7 @@ CONFIGS = {
     ("bert", "distill"): "apps.bert.distillation.config:DistillConfig",
     ("bert", "distill-general"): "apps.bert.distillation.general.config:GeneralDistillConfig",
     ("table", "train"): "apps.tables.perceptrons.config:TableConfig",
+    ("autoencoder", "train"): "apps.generative.autoencoder.config:AutoencoderConfig",
     ("cyclegan", "train"): "apps.generative.cyclegan.config:CycleGANConfig",
     ("srgan", "train"): "apps.generative.srgan.config:SrganConfig",
 }

@@ -14,7 +14,10 @@ KEYS = {
     "published": "Published", "time": "Training time", "hardware": "Hardware",
     "command": "Command",
 }  # fmt: skip
-TASKS = ("embed", "classify", "detect", "translate", "lm", "bert", "table", "cyclegan", "srgan")
+TASKS = (
+    "embed", "classify", "detect", "translate", "lm", "bert", "table", "autoencoder", "cyclegan",
+    "srgan",
+)  # fmt: skip
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 

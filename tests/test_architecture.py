@@ -38,6 +38,7 @@ APPLICATIONS = (
     "apps.language",
     "apps.bert",
     "apps.tables.perceptrons",
+    "apps.generative.autoencoder",
     "apps.generative.cyclegan",
     "apps.generative.srgan",
 )

@@ -15,6 +15,7 @@ from apps.bert.distillation.general.config import GeneralDistillConfig
 from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.pretraining.config import PretrainConfig
 from apps.embeddings.config import EmbedConfig
+from apps.generative.autoencoder.config import AutoencoderConfig
 from apps.generative.cyclegan.config import CycleGANConfig
 from apps.generative.srgan.config import SrganConfig
 from apps.language.config import LanguageConfig
@@ -43,6 +44,7 @@ TASKS: dict[type[RunConfig], tuple[str, ...]] = {
     DistillConfig: ("apps/bert",),
     GeneralDistillConfig: ("apps/bert",),
     TableConfig: ("apps/tables/perceptrons",),
+    AutoencoderConfig: ("apps/generative/autoencoder",),
     CycleGANConfig: ("apps/generative/cyclegan",),
     SrganConfig: ("apps/generative/srgan",),
 }

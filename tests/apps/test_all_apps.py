@@ -44,6 +44,7 @@ SLOW_PARTS = {
     ("", "detect-faster-rcnn"),
     ("", "lm"),
     ("", "table-ft-transformer"),
+    ("", "autoencoder-sparse"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 
 # Each application has a process of its own, where there are several (see conftest.py).

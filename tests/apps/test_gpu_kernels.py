@@ -40,6 +40,9 @@ STEPS = {
         CASES["table"],
         settings={"data_options.target": "class", "model.architecture": "resnet"},
     ),
+    "autoencoder-denoising": variant(
+        "autoencoder", model__kind="denoising", loss__likelihood="gaussian"
+    ),
     "srgan-pixel": variant("srgan", stage="pixel"),
     "cyclegan-wasserstein": variant("cyclegan", loss__adversarial="wasserstein"),
     "bert-distill": AppCase(
@@ -61,6 +64,8 @@ FAST = {
     "translate",
     "lm",
     "table",
+    "autoencoder",
+    "autoencoder-sparse",
     "bert-finetune",
     "bert-pretrain",
     "srgan-pixel",

@@ -138,4 +138,41 @@ class AutoencoderConfig(RunConfig):
             },
             "evaluation": {"bound_samples": 3},
         },
+        # Pictures of 8 to 24 pixels, as `kerasuite samples digits` makes them; half a minute.
+        # kerasuite autoencoder train digits --preset tiny
+        "tiny": {
+            "epochs": 30,
+            "learning_rate": 2e-3,
+            "data_options": {"image_size": 16},
+            "model": {"kind": VARIATIONAL, "code": 8, "hidden_dim": 256},
+        },
+        # Kingma and Welling's on pictures of some 28 pixels, with convolutions: 2.5 minutes on a
+        # CPU core for 7,200 digits.
+        # kerasuite autoencoder train mnist --preset vae
+        "vae": {
+            "epochs": 30,
+            "batch_size": 100,
+            "learning_rate": 2e-3,
+            "model": {
+                "kind": VARIATIONAL, "architecture": CONV, "code": 20, "hidden_dim": 256,
+            },
+        },
+        # More numbers than are needed, few of which are active for a picture.
+        # kerasuite autoencoder train mnist --preset sparse
+        "sparse": {
+            "epochs": 20,
+            "batch_size": 100,
+            "model": {"kind": SPARSE, "code": 100},
+            "loss": {"sparsity_weight": 5.0},
+        },
+        # Pictures without noise to learn from; the noise is added.
+        # kerasuite autoencoder train mnist --preset denoising
+        "denoising": {
+            "epochs": 15,
+            "batch_size": 100,
+            "learning_rate": 2e-3,
+            "model": {
+                "kind": DENOISING, "architecture": CONV, "code": 64, "hidden_dim": 256,
+            },
+        },
     }  # fmt: skip
