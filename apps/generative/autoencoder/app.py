@@ -15,7 +15,6 @@ from apps.generative.autoencoder.config import VARIATIONAL, AutoencoderConfig
 from apps.generative.autoencoder.evaluator import AutoencoderEvaluator
 from apps.generative.autoencoder.pictures import (
     Picture,
-    Pictures,
     large_code,
     left_outside,
     read_pictures,
@@ -73,7 +72,7 @@ class AutoencoderApp(App):
         config, options = run.config, run.config.data_options
         found = read_pictures(config.data, options)
         files = split_pictures(found.files, options.validation_split, config.seed)
-        channels = channels_of(found, config)
+        channels = found.channels(options.colour)
         run.artifacts = {
             "train_images": len(of_split(files, TRAIN)),
             "validation_images": len(of_split(files, VALIDATION)),
@@ -108,6 +107,7 @@ class AutoencoderApp(App):
         self._stores.clear()
         if run.is_chief:
             remarks = turned_grey(found, run.artifacts["channels"])
+            remarks += resized_pictures(found.headers, run.config.data_options)
             report_skipped(found.skipped, run.folder / "evaluation" / SKIPPED, remarks)
 
     def check(self, config: AutoencoderConfig) -> tuple[list[str], list[str]]:
@@ -169,14 +169,6 @@ class AutoencoderApp(App):
                 f"distribution to draw from; train with --kind {VARIATIONAL}"
             )
         return SeedPredictor(signature="generate")
-
-
-def channels_of(found: Pictures, config: AutoencoderConfig) -> int:
-    """Channels of the model: as configured, or 1 where all pictures are grey."""
-    colour = config.data_options.colour
-    if colour == "auto":
-        colour = "grey" if found.are_grey else "rgb"
-    return {"grey": 1, "rgb": 3}[colour]
 
 
 def _resized_store(files: list[Picture], config: AutoencoderConfig) -> ImageStore:

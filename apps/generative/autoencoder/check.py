@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-from apps.generative.autoencoder.app import channels_of
 from apps.generative.autoencoder.config import AutoencoderConfig
 from apps.generative.autoencoder.pictures import (
     Pictures,
@@ -18,12 +17,13 @@ from shared.image.remarks import changed_pixels, unread_pictures
 def describe(config: AutoencoderConfig) -> tuple[list[str], list[str]]:
     """(contents, problems) of the data of a configuration, a line each."""
     found = read_pictures(config.data, config.data_options)
-    channels, side = channels_of(found, config), config.data_options.image_size
+    options = config.data_options
+    channels, side = found.channels(options.colour), options.image_size
     contents = [
         f"{len(found.files) + len(found.skipped)} pictures, {len(found.files)} readable",
         *_sizes(found),
         f"coded as {side} x {side} pixels, {'grey' if channels == 1 else 'in colour'}",
-        *resized_pictures(found.headers, config.data_options),
+        *resized_pictures(found.headers, options),
         *turned_grey(found, channels),
         *changed_pixels(found.headers),
         *left_outside(found),

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from scipy.special import logsumexp
 
 from apps.generative.autoencoder.autoencoder import Autoencoder, as_levels, squared_error
+from apps.generative.autoencoder.bounds import importance_weighted_bound
 from shared.engine.saved_model.seeded_pictures import noise_of_seeds
 
 CHUNK = 256  # pictures in a call
@@ -51,7 +51,7 @@ class Coder:
     def importance_weighted_bound(
         self, pictures: np.ndarray, samples: int, seed: int
     ) -> np.ndarray:
-        """Lower bound of log p(x), float64 (N,), see `bounds.importance_weighted_bound`.
+        """Lower bound of log p(x), float32 (N,), see `bounds.importance_weighted_bound`.
 
         Args:
             pictures: uint8 (N, S, S, C).
@@ -69,8 +69,7 @@ class Coder:
                 ).numpy()
                 for index in range(samples)
             ]
-            summed = logsumexp(np.array(weights, np.float64), axis=0)
-            found.append(summed - np.log(samples))
+            found.append(np.asarray(importance_weighted_bound(np.stack(weights))))
         return np.concatenate(found)
 
 

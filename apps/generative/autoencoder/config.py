@@ -163,7 +163,7 @@ class AutoencoderConfig(RunConfig):
             "epochs": 20,
             "batch_size": 100,
             "model": {"kind": SPARSE, "code": 100},
-            "loss": {"sparsity_weight": 5.0},
+            "loss": {"sparsity_weight": 10.0},
         },
         # Pictures without noise to learn from; the noise is added.
         # kerasuite autoencoder train mnist --preset denoising

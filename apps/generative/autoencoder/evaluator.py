@@ -89,7 +89,10 @@ class AutoencoderEvaluator(Evaluator):
     def after_epoch(self, folder: Path, epoch: int) -> None:
         """Pictures, with their noise, above their reconstructions; then samples of the prior."""
         names = [name for name in ("target", "input", "reconstruction") if name in self._found]
-        rows = [self._all(name)[:SHOWN] for name in names]
+        count = sum(map(len, self._found["target"]))
+        # From all over the data, which are in the order of their folders.
+        shown = np.linspace(0, count - 1, min(SHOWN, count)).round().astype(int)
+        rows = [self._all(name)[shown] for name in names]
         if self.config.model.kind == VARIATIONAL:
             rows.append(self.coder.sample(len(rows[0])))
         path = folder / "samples" / f"epoch-{epoch:04d}.png"
@@ -123,7 +126,7 @@ class AutoencoderEvaluator(Evaluator):
         samples = self.config.evaluation.bound_samples
         if samples:
             bound = self.coder.importance_weighted_bound(pictures, samples, self.config.seed)
-            found["importance_weighted_bound"] = float(bound.mean())
+            found["importance_weighted_bound"] = float(bound.mean(dtype=np.float64))
         return found
 
     def _detected(self, errors: np.ndarray, path: Path) -> dict[str, Any]:

@@ -48,9 +48,11 @@ class Pictures:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     outside: int = 0
 
-    @property
-    def are_grey(self) -> bool:
-        return all(is_grey(header) for header in self.headers)
+    def channels(self, colour: str) -> int:
+        """Of the model: 1 for "grey", 3 for "rgb"; "auto" is grey where all pictures are."""
+        if colour == "auto":
+            colour = "grey" if all(map(is_grey, self.headers)) else "rgb"
+        return {"grey": 1, "rgb": 3}[colour]
 
 
 def is_grey(header: ImageHeader) -> bool:
