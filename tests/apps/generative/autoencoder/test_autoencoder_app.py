@@ -12,6 +12,8 @@ from apps.generative.autoencoder import data
 from apps.generative.autoencoder.app import AutoencoderApp
 from apps.generative.autoencoder.coder import Coder
 from apps.generative.autoencoder.config import AutoencoderConfig
+from apps.generative.autoencoder.evaluator import AutoencoderEvaluator
+from apps.generative.autoencoder.figures import pairs_of
 from shared.common import config as configs
 from shared.engine.run import load_best, open_run
 from shared.engine.saved_model.seeded_pictures import noise_of_seeds
@@ -222,8 +224,8 @@ def test_white_stays_white_and_colours_become_luma():
     np.testing.assert_allclose(data.model_input(image, 3)[0, 1], [1, 0, 0])
 
 
-def test_sparse_and_denoising_runs(digits, tmp_path):
-    """In colour and without one common size; the figures of each kind."""
+def test_a_denoising_run_in_colour(tmp_path):
+    """Pictures of unequal sizes; figures of the noisy input beside those of the result."""
     generator = np.random.default_rng(0)
     colours = tmp_path / "colours"
     colours.mkdir()
@@ -232,19 +234,37 @@ def test_sparse_and_denoising_runs(digits, tmp_path):
         Image.fromarray(pixels).save(colours / f"{index}.png")
     done = autoencoder(
         "train", colours, "--preset", "test", "--kind", "denoising", "--likelihood", "gaussian",
-        "--epochs", 1, "--image-size", 9, "--flip", "--output", tmp_path / "denoising",
+        "--epochs", 1, "--image-size", 9, "--flip", "--output", tmp_path / "run",
     )  # fmt: skip
     assert "3 picture(s) are smaller than --image-size 9 and are enlarged" in done.stderr
     assert "11 picture(s) are not square: what stands out of the square is cut off" in done.stderr
-    metrics = metrics_of(tmp_path / "denoising")
+    metrics = metrics_of(tmp_path / "run")
     assert {"noisy_psnr", "psnr", "reconstruction"} < set(metrics) and "kl" not in metrics
-    autoencoder(
-        "train", digits, "--preset", "test", "--kind", "sparse", "--epochs", 1, "--output",
-        tmp_path / "sparse",
-    )  # fmt: skip
-    assert 0 < metrics_of(tmp_path / "sparse")["mean_activation"] < 1
-    message = error_of("sample", tmp_path / "sparse", "--output", tmp_path / "drawn")
-    assert "is of --kind sparse" in message and "train with --kind variational" in message
+    message = error_of("sample", tmp_path / "run", "--output", tmp_path / "drawn")
+    assert "is of --kind denoising" in message and "train with --kind variational" in message
+
+
+def test_sparse_figures_are_of_all_pictures(digits):
+    """The divergence of the mean over both batches, which is not the mean of the two."""
+    settings = {"model.kind": "sparse", "model.code": 2, "loss.sparsity_weight": 3.0}
+    evaluator = AutoencoderEvaluator(config_of(digits, **settings), [""] * 3, coder=None)
+    codes = np.array([[0.1, 0.5], [0.3, 0.2], [0.8, 0.2]], np.float32)
+    for part in (codes[:2], codes[2:]):
+        levels = np.zeros((len(part), 8, 8, 1), np.uint8)
+        outputs = {"code": part, "target": levels, "reconstruction": levels}
+        outputs |= {"nats": np.ones(len(part)), "mse": np.zeros(len(part))}
+        evaluator.update(None, outputs)
+    result = evaluator.result()
+    rates = codes.mean(axis=0)
+    penalty = np.sum(0.05 * np.log(0.05 / rates) + 0.95 * np.log(0.95 / (1 - rates)))
+    assert result["loss"] == pytest.approx(1 + 3 * penalty, rel=1e-5)
+    assert result["mean_activation"] == pytest.approx(codes.mean())
+    assert result["psnr"] == 100.0
+
+
+def test_walks_lead_from_folder_to_folder():
+    assert pairs_of(["b", "b", "a", "c"]) == [(0, 2), (2, 3)]
+    assert pairs_of(["", "", ""]) == [(0, 1), (1, 2)]
 
 
 # === Bad input ===
