@@ -69,7 +69,6 @@ def test_variational(digits, tmp_path):
         "autoencoder-mnist-vae", "kerasuite autoencoder train mnist --preset vae",
         f"{DATA}, binarised once", "nats a picture (bound of 100 samples; ELBO)",
         f"{nats:.1f}; {-metrics['elbo']:.1f}", seconds,
-        "86.8 (bound of 5,000 samples, 50 numbers, 60,000 digits; Burda et al.)",
     )  # fmt: skip
     assert nats <= 110
     assert -metrics["elbo"] >= nats
