@@ -37,6 +37,10 @@ GROUPS = {
         "Time series: their next steps.",
     ),
     "gan": ("apps.generative.gan.commands:commands", "Pictures from noise."),
+    "autoencoder": (
+        "apps.generative.autoencoder.commands:commands",
+        "Codes from pictures, and pictures from codes.",
+    ),
     "cyclegan": (
         "apps.generative.cyclegan.commands:commands",
         "Translation of images without pairs.",

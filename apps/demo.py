@@ -61,6 +61,9 @@ DEMOS = {
     "table": Part("Tables", "apps.tables.perceptrons.demo", "apps.tables.perceptrons.app"),
     "forecast": Part("Time series", "apps.tables.forecast.demo", "apps.tables.forecast.app"),
     "gan": Part("Pictures from noise", "apps.generative.gan.demo", "apps.generative.gan.app"),
+    "autoencoder": Part(
+        "Autoencoders", "apps.generative.autoencoder.demo", "apps.generative.autoencoder.app"
+    ),
     "cyclegan": Part(
         "Translation of images without pairs",
         "apps.generative.cyclegan.demo",

@@ -43,6 +43,7 @@ CONFIGS = {
     ("table", "train"): "apps.tables.perceptrons.config:TableConfig",
     ("forecast", "train"): "apps.tables.forecast.config:ForecastConfig",
     ("gan", "train"): "apps.generative.gan.config:GANConfig",
+    ("autoencoder", "train"): "apps.generative.autoencoder.config:AutoencoderConfig",
     ("cyclegan", "train"): "apps.generative.cyclegan.config:CycleGANConfig",
     ("srgan", "train"): "apps.generative.srgan.config:SrganConfig",
 }

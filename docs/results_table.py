@@ -27,6 +27,9 @@ TASKS = (
     "cyclegan",
     "srgan",
 )
+    "embed", "classify", "detect", "translate", "lm", "bert", "table", "autoencoder", "cyclegan",
+    "srgan",
+)  # fmt: skip
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 

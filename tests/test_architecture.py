@@ -40,6 +40,7 @@ APPLICATIONS = (
     "apps.tables.perceptrons",
     "apps.tables.forecast",
     "apps.generative.gan",
+    "apps.generative.autoencoder",
     "apps.generative.cyclegan",
     "apps.generative.srgan",
 )

@@ -151,6 +151,7 @@ CHEAP_MISTAKES = {
     ("embed", "train", "data", "--output", "full"): "not empty",
     ("translate", "train", "nowhere.en", "data"): "nowhere.en: no such file",
     ("srgan", "check", "nowhere"): "nowhere: no such file",
+    ("autoencoder", "train", "data", "--beta", "2"): "--beta: is not used with --kind plain",
     ("cyclegan", "train", "data", "--init", "nowhere"): "--init nowhere: no such file",
     ("bert", "finetune", "data", "--init", "nowhere"): "--init nowhere: no such folder",
     ("bert", "pretrain", "nowhere"): "nowhere: no such file",

@@ -15,6 +15,7 @@ from apps.bert.distillation.general.config import GeneralDistillConfig
 from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.pretraining.config import PretrainConfig
 from apps.embeddings.config import EmbedConfig
+from apps.generative.autoencoder.config import AutoencoderConfig
 from apps.generative.cyclegan.config import CycleGANConfig
 from apps.generative.gan.config import GANConfig
 from apps.generative.srgan.config import SrganConfig
@@ -47,6 +48,7 @@ TASKS: dict[type[RunConfig], tuple[str, ...]] = {
     TableConfig: ("apps/tables/perceptrons",),
     ForecastConfig: ("apps/tables/forecast",),
     GANConfig: ("apps/generative/gan",),
+    AutoencoderConfig: ("apps/generative/autoencoder",),
     CycleGANConfig: ("apps/generative/cyclegan",),
     SrganConfig: ("apps/generative/srgan",),
 }

@@ -9,7 +9,10 @@ from shared.common.files import atomic_folder
 
 # Name to (import path of the function that writes it, the task that it is for).
 SAMPLES = {
-    "digits": ("shared.samples.digits:write_digits", "handwritten digits, for classify"),
+    "digits": (
+        "shared.samples.digits:write_digits",
+        "handwritten digits, for classify and autoencoder",
+    ),
     "digits-detection": (
         "shared.samples.digits_detection:write_digits_detection",
         "handwritten digits on cluttered pictures, for detect",

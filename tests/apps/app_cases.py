@@ -341,6 +341,20 @@ CASES = {
     "cyclegan": AppCase(
         "cyclegan", "apps.generative.cyclegan.app:CycleGANApp", write_domains, write_pictures
     ),
+    "autoencoder": AppCase(
+        "autoencoder",
+        "apps.generative.autoencoder.app:AutoencoderApp",
+        write_digits,
+        write_pictures,
+    ),
+    # The penalty is of the mean over the whole batch.
+    "autoencoder-sparse": AppCase(
+        "autoencoder",
+        "apps.generative.autoencoder.app:AutoencoderApp",
+        write_digits,
+        write_pictures,
+        settings={"model.kind": "sparse", "model.architecture": "mlp"},
+    ),
     # The adversarial stage: two networks and two optimizers.
     "srgan": AppCase("srgan", "apps.generative.srgan.app:SrganApp", write_scenes, write_pictures),
 }

@@ -46,6 +46,7 @@ SLOW_PARTS = {
     ("", "table-ft-transformer"),
     ("", "forecast-transformer"),
     ("", "gan-wasserstein"),
+    ("", "autoencoder-sparse"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 # Tests of an export whose own tests of the application export and predict, too.
 SLOW_PARTS |= {

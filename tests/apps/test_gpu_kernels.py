@@ -45,6 +45,9 @@ STEPS = {
         CASES["forecast"],
         settings={"data_options.series": "shop", "model.architecture": "nlinear"},
     ),
+    "autoencoder-denoising": variant(
+        "autoencoder", model__kind="denoising", loss__likelihood="gaussian"
+    ),
     "srgan-pixel": variant("srgan", stage="pixel"),
     "gan-clip": variant("gan", objective__constraint="clip", model__architecture="mlp"),
     "cyclegan-wasserstein": variant("cyclegan", loss__adversarial="wasserstein"),
@@ -68,6 +71,8 @@ FAST = {
     "lm",
     "table",
     "forecast-nlinear",
+    "autoencoder",
+    "autoencoder-sparse",
     "bert-finetune",
     "bert-pretrain",
     "srgan-pixel",

@@ -8,6 +8,7 @@ failing disk can leave, is noticed when it is read and the one before is taken.
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,17 +87,27 @@ class CheckpointFolder:
         return None
 
 
-def refuse_infinite(variables: dict[str, Any], step: int) -> None:
+def refuse_infinite(
+    variables: dict[str, Any], step: int, means: Mapping[str, float] | None = None
+) -> None:
     """Raises a KerasuiteError if a variable or array is NaN or infinite, with its name.
 
     The losses of a step are those before its update, so that they may still be good.
+
+    Args:
+        variables: by name.
+        step: int. The number of steps done.
+        means: losses of these steps; those that are NaN or infinite too are named.
     """
+    losses = [name for name, value in (means or {}).items() if not np.isfinite(value)]
+    also = f" (so are the losses {', '.join(losses)})" if losses else ""
     for name, variable in variables.items():
         values = np.asarray(variable)
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             raise KerasuiteError(
-                f"{name} is NaN or infinite after step {step}: training stopped and the last "
-                f"checkpoint is kept; start anew with a lower --learning-rate or with --clip-norm"
+                f"{name} is NaN or infinite after step {step}{also}: training stopped and the "
+                f"last checkpoint is kept; start anew with a lower --learning-rate or with "
+                f"--clip-norm"
             )
 
 

@@ -256,7 +256,7 @@ class Trainer:
 
     def _end_epoch(self, means: dict[str, float], seconds: float, progress: Progress) -> None:
         run, state = self.run, self.state
-        refuse_infinite({v.path: v for v in self.model.weights}, state.step)
+        refuse_infinite({v.path: v for v in self.model.weights}, state.step, means)
         epoch = state.step // run.steps_per_epoch
         row = {"epoch": epoch, "step": state.step, **learning_rates(self.model), **means}
         if epoch % self.config.validate_every == 0 or state.step == run.total_steps:

@@ -5,10 +5,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
-from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from apps.embeddings.vectors.projection_plot import plot_projection, project, write_labels
+from apps.embeddings.vectors.projection_plot import plot_projection, write_labels
 from apps.embeddings.vectors.word_vectors import WordVectors
 from shared.common.errors import KerasuiteError
 
@@ -17,11 +16,6 @@ from shared.common.errors import KerasuiteError
 def vectors():
     generator = np.random.default_rng(0)
     return WordVectors([f"$word_{index}" for index in range(80)], generator.normal(size=(80, 10)))
-
-
-def test_pca_equals_scikit_learn(vectors):
-    truth = PCA(2).fit_transform(vectors.unit())
-    np.testing.assert_allclose(np.abs(project(vectors.unit())), np.abs(truth), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,11 @@ import tensorflow as tf
 from shared.common.errors import KerasuiteError
 from shared.engine.distribution import replicas
 from shared.engine.run import load_keras_weights, save_model
-from shared.engine.training.checkpoint import CheckpointFolder, training_variables
+from shared.engine.training.checkpoint import (
+    CheckpointFolder,
+    refuse_infinite,
+    training_variables,
+)
 from shared.engine.training.gan_model import GANModel
 from shared.engine.training.train import learning_rates
 from shared.engine.training.train_step import build_train_step, prepare_optimizer
@@ -336,6 +340,12 @@ def test_a_checkpoint_with_bad_weights_never_becomes_the_newest(tmp_path, bad):
     assert [path.name for path in folder.paths()] == ["step-000000001.npz"]
     assert folder.load_latest(training_variables(model)) == {"step": 1}
     assert np.isfinite(weight).all()
+
+
+def test_losses_that_are_nan_too_are_named():
+    weights = {"generator/kernel": np.array([np.nan])}
+    with pytest.raises(KerasuiteError, match="after step 7.*losses loss, adversarial.: training"):
+        refuse_infinite(weights, 7, {"loss": np.nan, "near": 1.0, "adversarial": np.inf})
 
 
 def test_needs_both_optimizers():

@@ -1,0 +1,1 @@
+"""Autoencoders: codes from pictures, and pictures from codes."""
