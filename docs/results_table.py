@@ -15,20 +15,8 @@ KEYS = {
     "command": "Command",
 }  # fmt: skip
 TASKS = (
-    "embed",
-    "classify",
-    "detect",
-    "translate",
-    "lm",
-    "bert",
-    "table",
-    "forecast",
-    "gan",
-    "cyclegan",
-    "srgan",
-)
-    "embed", "classify", "detect", "translate", "lm", "bert", "table", "autoencoder", "cyclegan",
-    "srgan",
+    "embed", "classify", "detect", "translate", "lm", "bert", "table", "forecast", "gan",
+    "autoencoder", "cyclegan", "srgan",
 )  # fmt: skip
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 

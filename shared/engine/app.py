@@ -229,6 +229,7 @@ class App(abc.ABC):
             split: "validation", or `final_split`.
         """
         return self.evaluator(run)
+
     def remarks(self, metrics: dict[str, Any]) -> list[str]:
         """Sentences for the model card on what the metrics say; see `Evaluator.report`."""
         return []
