@@ -41,6 +41,7 @@ class BertEncoder(keras.layers.Layer):
                 (B, A, 1, T) with `first_only`.
 
     Reference: [Devlin et al., 2019](https://arxiv.org/abs/1810.04805); factorised embeddings are
+    and blocks that share their weights are
     [Lan et al., 2020](https://arxiv.org/abs/1909.11942)
     """
 
@@ -82,9 +83,11 @@ class BertEncoder(keras.layers.Layer):
         )
         self.embedding_norm.build((None, None, summed))
         self.embedding_dropout = Dropout(config.dropout, dtype=policy)
-        self.blocks = [self._block(index) for index in range(config.num_layers)]
-        for block in self.blocks:
+        count = 1 if config.shared_layers else config.num_layers
+        blocks = [self._block(index) for index in range(count)]
+        for block in blocks:
             block.build(shape)
+        self.blocks = blocks * (config.num_layers // count)
         self.pooler = self._dense("pooler", "tanh")
         self.pooler.build((None, config.hidden_dim))
         self.built = True
@@ -135,8 +138,8 @@ class BertEncoder(keras.layers.Layer):
         mask = padding_attention_mask(self.padding_mask(inputs))
         hidden_states = [self.embed(inputs, training)]
         attentions = []
-        for block in self.blocks:
-            last = block is self.blocks[-1]
+        for number, block in enumerate(self.blocks, start=1):
+            last = number == len(self.blocks)
             run = block.first_position if first_only and last else block.with_attention
             hidden, attention = run(hidden_states[-1], mask, training)
             hidden_states.append(hidden)

@@ -28,7 +28,7 @@ class EncoderConfig:
     sum_width: Literal["encoder", "embedding"] = option(
         "encoder",
         "Width at which token, segment and position embeddings are summed: the encoder's, or "
-        "--embedding-dim, as in ELECTRA.",
+        "--embedding-dim, as in ALBERT and ELECTRA.",
         used_with={"embedding_dim": bool},
     )
     activation: Literal["gelu", "gelu_tanh", "relu"] = option(
@@ -38,6 +38,7 @@ class EncoderConfig:
     embedding_dim: int = option(
         0, "Width of factorised token embeddings (ALBERT); 0 uses the encoder's width.", ge=0
     )
+    shared_layers: bool = option(False, "All blocks are one, with the same weights, as in ALBERT.")
     heads_per_layer: tuple[int, ...] = option(
         (), "Heads of each block, where some were pruned; empty: --num-heads in every block."
     )

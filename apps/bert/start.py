@@ -10,6 +10,7 @@ import keras
 
 from apps.bert.checkpoint.resolve import resolve_checkpoint
 from apps.bert.checkpoint.tokenizer_files import (
+    PIECES,
     Tokenizer,
     load_tokenizer,
     make_tokenizer,
@@ -19,6 +20,7 @@ from apps.bert.checkpoint.tokenizer_files import (
 from apps.bert.checkpoint.vocabulary_files import read_vocabulary_file
 from apps.bert.checkpoint.weights import load_encoder
 from apps.bert.encoder_config import EncoderConfig
+from apps.bert.sentence_piece_tokenizer import SentencePieceTokenizer
 from apps.bert.vocabulary import VocabularyConfig
 from shared.common.config import from_dict, inherit_group, to_dict
 from shared.common.errors import KerasuiteError
@@ -146,6 +148,8 @@ def write_vocabulary(tokenizer: Tokenizer, folder: Path) -> None:
     """Writes the vocabulary and settings files of a tokenizer into a folder."""
     for name, text in tokenizer_assets(tokenizer).items():
         write_text(folder / name, text)
+    if isinstance(tokenizer, SentencePieceTokenizer):
+        (folder / PIECES).write_bytes(tokenizer.model)
 
 
 def _copy_from_run(source: Path, folder: Path) -> EncoderConfig:

@@ -59,6 +59,8 @@ PUBLISHED = (
               "GLUE 77.0 (dev), Sanh et al., 2019"),
     Published("bert", "FacebookAI/roberta-base", 499, "MIT",
               "MNLI 87.6, its model card"),
+    Published("bert", "albert/albert-base-v2", 47, "Apache-2.0",
+              "MNLI 84.6 (dev), its repository"),
     Published("bert", "google/electra-small-discriminator", 54, "Apache-2.0",
               "GLUE 79.9 (dev), Clark et al., 2020", has_safetensors=False),
     Published("bert", "hfl/chinese-bert-wwm-ext", 412, "Apache-2.0",

@@ -150,8 +150,8 @@ class BottleneckBlock(ResidualBlock):
 
     expansion = 4
 
-    def __init__(self, *args, stride_in: str = "first", **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, filters: int, strides: int = 1, stride_in: str = "first", **kwargs):
+        super().__init__(filters, strides, **kwargs)
         if stride_in not in ("first", "middle"):
             raise ValueError(f"stride_in {stride_in!r} is neither 'first' nor 'middle'")
         self.stride_in = stride_in

@@ -19,6 +19,8 @@ LETTER, ALONE, SPACE, REMOVED = range(4)
 PAGE = 256
 # Canonical decompositions without accents have at most three characters (Korean syllables).
 MAX_REPLACEMENTS = 3
+# Compatible ones (an Arabic ligature of four words).
+MAX_COMPATIBLE = 18
 
 # Control, format and private-use characters, and the sign for undecodable bytes.
 REMOVED_RANGES = """
@@ -92,6 +94,8 @@ LATER_CASES = (
 CHANGEABLE_RANGES = "0-D7FF F900-11937 11939-1FFFF 2F800-2FA1F E0100-E01EF"
 SURROGATES = range(0xD800, 0xE000)
 CHARACTERS = 0x110000
+NO_CHARACTER = 0xFFFF
+ALL_WHITE_SPACE_RANGES = "9-D 20 85 A0 1680 2000-200A 2028-2029 202F 205F 3000"
 
 
 @functools.cache
@@ -117,7 +121,7 @@ def character_tables(
     class_of = np.full(CHARACTERS, LETTER, np.int8)
     class_of[numbers_of(PUNCTUATION_RANGES)] = ALONE
     classes[:, 0] = class_of
-    for number, replacement in _changed(lowercase, accents, strip_accents):
+    for number, replacement in _changed(lowercase, accents, "NFD" if strip_accents else ""):
         classes[number] = REMOVED
         classes[number, : len(replacement)] = class_of[replacement]
         shifts[number, : len(replacement)] = np.array(replacement, np.int32) - number
@@ -129,18 +133,44 @@ def character_tables(
     return _shared_pages(shifts, classes)
 
 
+def compatible_tables(
+    lowercase: bool, strip_accents: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The replacement of each character as ALBERT's tokenizer has it: see `character_tables`.
+
+    Characters are decomposed as Unicode's form NFKD does, where accents are removed, and nothing
+    but white space ends a word.
+    """
+    shifts = np.zeros((CHARACTERS, MAX_COMPATIBLE), np.int32)
+    classes = np.full((CHARACTERS, MAX_COMPATIBLE), REMOVED, np.int8)
+    classes[:, 0] = LETTER
+    accents = set(numbers_of(ACCENT_RANGES)) if strip_accents else set()
+    form = "NFKD" if strip_accents else ""
+    blanks = set(numbers_of(ALL_WHITE_SPACE_RANGES))
+    for number, replacement in _changed(lowercase, accents, form):
+        classes[number] = REMOVED
+        kinds = [SPACE if part in blanks else LETTER for part in replacement]
+        classes[number, : len(replacement)] = kinds
+        shifts[number, : len(replacement)] = np.array(replacement, np.int32) - number
+    classes[list(blanks)] = REMOVED
+    classes[list(blanks), 0] = SPACE
+    classes[SURROGATES, 0] = REMOVED
+    classes[NO_CHARACTER, 0] = REMOVED
+    return _shared_pages(shifts, classes)
+
+
 def _later_cases() -> dict[str, str]:
     ranges = [(range(int(a, 16), int(b, 16) + 1), shift) for a, b, shift in LATER_CASES]
     return {chr(number): chr(number + shift) for part, shift in ranges for number in part}
 
 
-def _changed(lowercase: bool, accents: set[int], decompose: bool):
+def _changed(lowercase: bool, accents: set[int], form: str):
     """Pairs (number, numbers of the characters that replace it) where these are not the same."""
     later = _later_cases()
     for number in numbers_of(CHANGEABLE_RANGES):
         text = character = chr(number)
-        if decompose:
-            text = unicodedata.normalize("NFD", text)
+        if form:
+            text = unicodedata.normalize(form, text)
             text = "".join(part for part in text if ord(part) not in accents)
         if lowercase:
             # One by one: in a word, Python would give Greek sigma its form at the end.

@@ -6,6 +6,7 @@ White space ends a word; punctuation and Chinese characters are words of their o
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from shared.text.bert_characters import ALONE, LETTER, PAGE, REMOVED, SPACE, character_tables
@@ -50,7 +51,9 @@ class WordSplitter(tf.Module):
 
     def __init__(self, lowercase: bool, strip_accents: bool, isolate_chinese: bool):
         super().__init__()
-        pages, shifts, classes = character_tables(lowercase, strip_accents, isolate_chinese)
+        self._set_tables(*character_tables(lowercase, strip_accents, isolate_chinese))
+
+    def _set_tables(self, pages: np.ndarray, shifts: np.ndarray, classes: np.ndarray) -> None:
         self._max_length = classes.shape[1]
         with tf.init_scope(), tf.device("CPU:0"):
             self._pages = tf.constant(pages)

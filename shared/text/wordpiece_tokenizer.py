@@ -200,14 +200,27 @@ def _source_offsets(
     Returns:
         starts, ends, int32 (P,).
     """
-    # Offsets of the first byte of each character, all words in one row.
-    bytes_of = 1 + sum(tf.cast(words.codes >= code, tf.int64) for code in (0x80, 0x800, 0x10000))
-    begins = tf.cumsum(bytes_of, exclusive=True)
-    begin = tf.gather(begins, tf.gather(words.splits, word))
     # An over-long word was handed over as "[UNK]".
     bytes_of_word = tf.cast(tf.strings.length(words.text), tf.int64)
     too_long = words.lengths > MAX_CHARACTERS
     ends = tf.where(tf.gather(too_long, word), tf.gather(bytes_of_word, word), ends)
+    return character_offsets(words, word, starts, ends)
+
+
+def character_offsets(
+    words: Words, word: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Byte offsets within words to character offsets within texts, int32 (P,) each.
+
+    Args:
+        words: W words.
+        word: int64 (P,). The word of each piece.
+        starts, ends: int64 (P,). Bytes from the beginning of the word.
+    """
+    # Offsets of the first byte of each character, all words in one row.
+    bytes_of = 1 + sum(tf.cast(words.codes >= code, tf.int64) for code in (0x80, 0x800, 0x10000))
+    begins = tf.cumsum(bytes_of, exclusive=True)
+    begin = tf.gather(begins, tf.gather(words.splits, word))
     first = tf.searchsorted(begins, begin + starts, side="right") - 1
     last = tf.searchsorted(begins, begin + ends - 1, side="right") - 1
     return tf.gather(words.source, first), tf.gather(words.source, last) + 1

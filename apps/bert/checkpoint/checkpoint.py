@@ -37,6 +37,7 @@ class Checkpoint:
             "bert."; see `names.py`. There may be tensors of heads too.
         source: the name that the user gave.
         sentence_vectors: how it makes vectors of texts, where it says so.
+        pieces: the SentencePiece model of its tokens (ALBERT); none with word pieces.
         folder: of Hugging Face, if it is in one.
         merges: of byte-level tokens (RoBERTa), in their order; none with word pieces.
     """
@@ -49,3 +50,4 @@ class Checkpoint:
     sentence_vectors: SentenceVectors | None = None
     merges: tuple[tuple[str, str], ...] = ()
     folder: Path | None = None
+    pieces: bytes = b""

@@ -40,7 +40,9 @@ DISTILBERT = {
     "attention_dropout": "attention_dropout",
 }
 ELECTRA = {**BERT, "embedding_dim": "embedding_size"}
-SETTINGS = {"bert": BERT, "distilbert": DISTILBERT, "roberta": BERT, "electra": ELECTRA}
+SETTINGS = {
+    "bert": BERT, "distilbert": DISTILBERT, "roberta": BERT, "electra": ELECTRA, "albert": ELECTRA,
+}  # fmt: skip
 ACTIVATION_KEYS = {"distilbert": "activation"}
 # RoBERTa's positions begin behind that of the padding.
 PADDING_KEY = "pad_token_id"
@@ -55,6 +57,8 @@ FIXED = {
     "is_decoder": False,
     "add_cross_attention": False,
     "quantization_config": None,
+    "num_hidden_groups": 1,
+    "inner_group_num": 1,
 }
 
 
@@ -68,7 +72,8 @@ def model_type(path: Path, values: Mapping[str, Any]) -> str:
     if name not in SETTINGS:
         raise KerasuiteError(
             f"{path}: model_type '{name}' is not supported; give a checkpoint of type bert (also "
-            f"MiniLM, the Chinese, small and multilingual BERTs), distilbert, electra or roberta"
+            f"MiniLM, the Chinese, small and multilingual BERTs), distilbert, electra, roberta or "
+            f"albert"
         )
     return name
 
@@ -120,6 +125,8 @@ def to_encoder_config(path: Path, values: Mapping[str, Any]) -> EncoderConfig:
     given["activation"] = _activation(path, values, ACTIVATION_KEYS.get(family, "hidden_act"))
     if family == "roberta":
         given["max_positions"] = _positions_behind_padding(path, values)
+    elif family == "albert":
+        given |= {"sum_width": "embedding", "shared_layers": True}
     elif family == "electra":
         given |= _electra_widths(given)
     config = configs.from_dict(EncoderConfig, given, str(path))

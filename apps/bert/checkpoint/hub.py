@@ -3,6 +3,7 @@
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import CONFIG, read_hugging_face
 from apps.bert.checkpoint.sentence_transformers import MODULES
+from apps.bert.checkpoint.tokenizer_files import PIECES
 from apps.bert.checkpoint.vocabulary_files import VOCABULARY
 from shared.common.hugging_face_hub import fetch
 from shared.common.safetensors_files import FILES as WEIGHTS
@@ -13,8 +14,8 @@ from shared.text.byte_level_files import VOCABULARY as BYTE_LEVEL
 
 # Nothing else is downloaded, above all no pickle.
 FILES = (
-    CARD, CONFIG, VOCABULARY, BYTE_LEVEL, MERGES, TOKENIZER, SETTINGS, *WEIGHTS, ADDED, MODULES,
-    f"*_Pooling/{CONFIG}",
+    CARD, CONFIG, VOCABULARY, PIECES, BYTE_LEVEL, MERGES, TOKENIZER, SETTINGS, *WEIGHTS, ADDED,
+    MODULES, f"*_Pooling/{CONFIG}",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from apps.bert.checkpoint.names import (
     SEGMENT_EMBEDDINGS,
     TIED,
     WORD_EMBEDDINGS,
+    albert_name,
     canonical_name,
     distilbert_name,
     electra_name,
@@ -29,6 +30,8 @@ from apps.bert.checkpoint.names import (
 from apps.bert.checkpoint.sentence_transformers import read_sentence_vectors
 from apps.bert.checkpoint.tokenizer_files import (
     read_byte_level_tokens,
+    read_piece_settings,
+    read_pieces,
     read_settings,
     settings_json,
 )
@@ -49,7 +52,12 @@ if TYPE_CHECKING:
     from apps.bert.encoder import BertEncoder
 
 CONFIG = "config.json"
-RENAMED = {"distilbert": distilbert_name, "electra": electra_name, "roberta": roberta_name}
+RENAMED = {
+    "albert": albert_name,
+    "distilbert": distilbert_name,
+    "electra": electra_name,
+    "roberta": roberta_name,
+}
 
 
 def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
@@ -70,14 +78,19 @@ def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
     values = read_json_object(path)
     config = to_encoder_config(path, values)
     size, family = vocabulary_size(path, values), model_type(path, values)
+    pieces, merges = b"", ()
     if family == "roberta":
         pad = padding(path, values)
         tokens = read_byte_level_tokens(folder, size, pad)
         vocabulary, merges = _without_gaps(tokens.names), tuple(tokens.merges)
         settings = TokenizerSettings(lowercase=False, strip_accents=False, chinese=False)
         readers = _roberta_readers(_readers(folder, family, config), pad)
+    elif family == "albert":
+        pieces, vocabulary = read_pieces(folder, size)
+        settings = read_piece_settings(folder)
+        readers = _readers(folder, family, config)
     else:
-        vocabulary, merges = read_vocabulary(folder, size), ()
+        vocabulary = read_vocabulary(folder, size)
         settings = read_settings(folder, vocabulary)
         readers = _readers(folder, family, config)
     return Checkpoint(
@@ -89,6 +102,7 @@ def read_hugging_face(folder: Path, source: str = "") -> Checkpoint:
         read_sentence_vectors(folder),
         merges,
         folder,
+        pieces,
     )
 
 

@@ -2,7 +2,8 @@
 
 The table serves reading and writing. Its names are those of Hugging Face's `BertForPreTraining`
 without the prefix "bert."; the names of other writers are converted to these first
-(`canonical_name`, `distilbert_name`, `roberta_name`, `google_name`).
+(`canonical_name`, `distilbert_name`, `roberta_name`, `albert_name`,
+`google_name`).
 """
 
 import re
@@ -78,6 +79,7 @@ def encoder_weights(config: EncoderConfig, vocabulary_size: int) -> list[Weight]
         vocabulary_size: number of word pieces.
     """
     width = config.hidden_dim
+    blocks = 1 if config.shared_layers else config.num_layers
     is_narrow = config.sum_width == "embedding"
     summed = config.embedding_dim if is_narrow else width
     projection = _dense("embedding_projection", summed, width, "embeddings_project")
@@ -95,7 +97,7 @@ def encoder_weights(config: EncoderConfig, vocabulary_size: int) -> list[Weight]
         ),
         *_norm("embedding_norm", "embeddings.LayerNorm", summed),
         *(projection if is_narrow else ()),
-        *(weight for index in range(config.num_layers) for weight in _block(config, index)),
+        *(weight for index in range(blocks) for weight in _block(config, index)),
         *_dense("pooler", width, width, "pooler.dense"),
     ]
 
@@ -182,6 +184,22 @@ ROBERTA = {
     r"^lm_head\.(decoder\.)?bias$": "cls.predictions.bias",
 }
 
+ALBERT = {
+    r"^encoder\.embedding_hidden_mapping_in\.": "embeddings_project.",
+    r"^encoder\.albert_layer_groups\.0\.albert_layers\.0\.": "encoder.layer.0.",
+    r"\.attention\.(query|key|value)\.": r".attention.self.\1.",
+    r"\.attention\.dense\.": ".attention.output.dense.",
+    r"\.attention\.LayerNorm\.": ".attention.output.LayerNorm.",
+    r"\.ffn\.": ".intermediate.dense.",
+    r"\.ffn_output\.": ".output.dense.",
+    r"\.full_layer_layer_norm\.": ".output.LayerNorm.",
+    r"^pooler\.": "pooler.dense.",
+    r"^predictions\.dense\.": "cls.predictions.transform.dense.",
+    r"^predictions\.LayerNorm\.": "cls.predictions.transform.LayerNorm.",
+    r"^predictions\.decoder\.weight$": TIED_DECODER,
+    r"^predictions\.(decoder\.)?bias$": "cls.predictions.bias",
+}
+
 GOOGLE = {
     r"^bert/": "",
     r"/layer_(\d+)/": r"/layer/\1/",
@@ -214,6 +232,11 @@ def roberta_name(name: str) -> str:
 def electra_name(name: str) -> str:
     """The table's name of a tensor of an ELECTRA; its discriminator's head keeps its own."""
     return canonical_name(name.removeprefix("electra."))
+
+
+def albert_name(name: str) -> str:
+    """The table's name of a tensor of an ALBERT."""
+    return _replace(name.removeprefix("albert."), ALBERT)
 
 
 def google_name(name: str) -> str:

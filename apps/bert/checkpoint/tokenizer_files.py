@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from apps.bert import byte_level_tokenizer
+import sentencepiece
+
+from apps.bert import byte_level_tokenizer, sentence_piece_tokenizer
 from apps.bert.byte_level_tokenizer import ByteLevelTokenizer
 from apps.bert.checkpoint.checkpoint import Checkpoint, TokenizerSettings
 from apps.bert.checkpoint.vocabulary_files import (
@@ -13,6 +15,7 @@ from apps.bert.checkpoint.vocabulary_files import (
     read_vocabulary,
     vocabulary_text,
 )
+from apps.bert.sentence_piece_tokenizer import SentencePieceTokenizer
 from shared.common.errors import KerasuiteError
 from shared.common.files import read_json_object
 from shared.text.added_tokens import SETTINGS, TOKENIZER
@@ -24,9 +27,10 @@ from shared.text.byte_level_files import (
 )
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
-Tokenizer = WordPieceTokenizer | ByteLevelTokenizer
+Tokenizer = WordPieceTokenizer | ByteLevelTokenizer | SentencePieceTokenizer
+PIECES = "spiece.model"
 # Files of a tokenizer in a run folder.
-FILES = (VOCABULARY, *byte_level_contents(ByteLevelVocabulary([], [])), SETTINGS)
+FILES = (VOCABULARY, PIECES, *byte_level_contents(ByteLevelVocabulary([], [])), SETTINGS)
 
 # Names of WordPiece tokenizers in tokenizer_config.json; the last two are used for other
 # tokenizers as well.
@@ -44,6 +48,8 @@ WORD_PIECE = (
 BYTE_LEVEL = (
     "RobertaTokenizer", "RobertaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend",
 )  # fmt: skip
+
+ALBERT = ("AlbertTokenizer", "AlbertTokenizerFast", "TokenizersBackend")
 
 # Names of the settings in tokenizer_config.json, and in tokenizer.json's normalizer.
 CONFIG_KEYS = {
@@ -110,6 +116,9 @@ def make_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
             ByteLevelVocabulary(checkpoint.vocabulary, list(checkpoint.merges))
         )
     settings = checkpoint.settings
+    if checkpoint.pieces:
+        accents = settings.lowercase if settings.strip_accents is None else settings.strip_accents
+        return SentencePieceTokenizer(checkpoint.pieces, settings.lowercase, accents)
     return WordPieceTokenizer(
         checkpoint.vocabulary, settings.lowercase, settings.strip_accents, settings.chinese
     )
@@ -119,6 +128,10 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of a run folder."""
     if (folder / MERGES).is_file():
         return ByteLevelTokenizer(read_byte_level(folder))
+    if (folder / PIECES).is_file():
+        settings = read_piece_settings(folder)
+        pieces = (folder / PIECES).read_bytes()
+        return SentencePieceTokenizer(pieces, settings.lowercase, bool(settings.strip_accents))
     vocabulary = read_vocabulary(folder)
     settings = read_settings(folder, vocabulary)
     return WordPieceTokenizer(
@@ -164,6 +177,47 @@ def read_byte_level_tokens(folder: Path, size: int, pad: int) -> ByteLevelVocabu
     return ByteLevelVocabulary(names, merges)
 
 
+def read_pieces(folder: Path, size: int) -> tuple[bytes, list[str]]:
+    """The SentencePiece model of an ALBERT, and the names of its tokens.
+
+    Args:
+        folder: a folder of Hugging Face.
+        size: rows of the token embedding.
+
+    Raises:
+        KerasuiteError: if there is none, or it has another number of tokens.
+    """
+    path = folder / PIECES
+    if not path.is_file():
+        raise KerasuiteError(f"{folder}: has no {PIECES}, the tokens of an ALBERT; fetch it too")
+    library, model = sentencepiece.SentencePieceProcessor(), path.read_bytes()
+    try:
+        library.LoadFromSerializedProto(model)
+    except RuntimeError as error:
+        raise KerasuiteError(
+            f"{path}: is damaged, or no SentencePiece model; fetch it again"
+        ) from error
+    if library.vocab_size() != size:
+        raise KerasuiteError(
+            f"{path}: has {library.vocab_size():,} tokens, the model {size:,}; they do not belong "
+            f"together: fetch both again"
+        )
+    return model, library.id_to_piece(list(range(size)))
+
+
+def read_piece_settings(folder: Path) -> TokenizerSettings:
+    """The settings of the tokenizer of an ALBERT."""
+    path = folder / SETTINGS
+    values = read_json_object(path) if path.is_file() else {}
+    name = values.get("tokenizer_class") or ALBERT[0]
+    if name not in ALBERT:
+        raise KerasuiteError(
+            f"{path}: tokenizer_class '{name}' is not ALBERT's; give another checkpoint"
+        )
+    lowercase, keep_accents = values.get("do_lower_case", True), values.get("keep_accents", False)
+    return TokenizerSettings(bool(lowercase), not keep_accents, chinese=False)
+
+
 def settings_of(tokenizer: WordPieceTokenizer) -> TokenizerSettings:
     """The settings of a tokenizer of word pieces."""
     return TokenizerSettings(
@@ -187,6 +241,15 @@ def tokenizer_assets(tokenizer: Tokenizer, max_length: int = 512) -> dict[str, s
     if isinstance(tokenizer, WordPieceTokenizer):
         values = settings_json(settings_of(tokenizer), max_length)
         contents = {VOCABULARY: vocabulary_text(tokenizer.vocabulary)}
+    elif isinstance(tokenizer, SentencePieceTokenizer):
+        values = {
+            "tokenizer_class": ALBERT[0],
+            "do_lower_case": tokenizer.lowercase,
+            "keep_accents": not tokenizer.strip_accents,
+            "model_max_length": max_length,
+            **_special_names(*sentence_piece_tokenizer.SPECIAL_TOKENS),
+        }
+        contents = {}
     else:
         values = byte_level_settings(max_length)
         found = byte_level_contents(tokenizer.byte_level_vocabulary)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.bert.byte_level_tokenizer import ByteLevelTokenizer
 from apps.bert.checkpoint.checkpoint import Checkpoint
 from apps.bert.checkpoint.hugging_face import save_hugging_face
 from apps.bert.checkpoint.names import COPIES
@@ -17,6 +16,7 @@ from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.weights_origin import origin_of, tell_origin
 from shared.engine.load_app import load_app
+from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 NAMES_SHOWN = 4
 
@@ -67,10 +67,11 @@ def export_hugging_face(run_folder: Path, output: Path) -> None:
     run = open_run(app, run_folder)
     model = load_best(app, run)
     tokenizer = app.tokenizer
-    if isinstance(tokenizer, ByteLevelTokenizer) or run.config.encoder.sum_width == "embedding":
+    is_other = not isinstance(tokenizer, WordPieceTokenizer)
+    if is_other or run.config.encoder.sum_width == "embedding":
         raise KerasuiteError(
-            f"{run_folder}: has the tokens or embeddings of a RoBERTa or an ELECTRA, which no BERT "
-            f"of Hugging Face has; it can be used here only"
+            f"{run_folder}: has the tokens or embeddings of a RoBERTa, an ELECTRA or an ALBERT, "
+            f"which no BERT of Hugging Face has; it can be used here only"
         )
     heads = getattr(model, "pretraining_heads", None)
     if not has_masked_lm(run):
@@ -93,7 +94,8 @@ def describe(
         tensors, missing: see `checked_tensors`.
     """
     config, size = checkpoint.config, sum(tensor.size for tensor in tensors.values())
-    kind = "byte-level tokens" if checkpoint.merges else "word pieces"
+    kind = "SentencePiece tokens" if checkpoint.pieces else "word pieces"
+    kind = "byte-level tokens" if checkpoint.merges else kind
     case = "lower-cased" if checkpoint.settings.lowercase else "cased"
     lines = [
         f"{checkpoint.source}: {config.num_layers} layers, {config.hidden_dim} wide, "

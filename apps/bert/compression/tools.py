@@ -97,6 +97,8 @@ def compress(
 
 def _without_heads(app, run: Run, model: keras.Model, count: int) -> tuple[Run, keras.Model]:
     config = encoder_shape(run)
+    if config.shared_layers:
+        raise KerasuiteError("--prune-heads: all blocks of this encoder are one; leave it out")
     heads = sum(block.attention.num_heads for block in model.encoder.blocks)
     if count > heads - len(model.encoder.blocks):
         raise KerasuiteError(

@@ -217,6 +217,10 @@ def freeze_layers(encoder: keras.layers.Layer, count: int) -> None:
     if count < 0:
         encoder.trainable = False
         return
+    if encoder.config.shared_layers:
+        raise KerasuiteError(
+            f"--freeze-layers {count}: all blocks of this encoder are one; give 0 or -1"
+        )
     embeddings = (
         encoder.token_embedding, encoder.segment_embedding, encoder.positions,
         encoder.embedding_norm,

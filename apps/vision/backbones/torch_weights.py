@@ -55,11 +55,14 @@ def load_torch_weights(backbone: keras.Model, architecture: str, weights: str) -
     if architecture.startswith(vit_weights.PREFIX):
         vit_weights.load(backbone, tensors, weights)
         return
+    # Of the convolution before a normalisation, where it has one there and none here.
+    bias: np.ndarray | float = 0.0
     for name, layer in _layers(backbone):
         if isinstance(layer, keras.layers.BatchNormalization):
             _load_normalization(tensors, name, layer, weights)
+            layer.moving_mean.assign(layer.moving_mean - bias)
         else:
-            _load_kernel(tensors, name, layer, weights)
+            bias = _load_kernel(tensors, name, layer, weights)
 
 
 def torch_head(backbone: keras.Model, architecture: str, weights: str) -> dict[str, Any]:
@@ -175,13 +178,19 @@ def _vgg_layers(backbone: keras.Model) -> Iterator[tuple[str, keras.layers.Layer
 # === Values ===
 
 
-def _load_kernel(tensors, name: str, layer: keras.layers.Conv2D, source: str) -> None:
+def _load_kernel(tensors, name: str, layer: keras.layers.Conv2D, source: str) -> np.ndarray | float:
+    """Loads a convolution; returns its bias there if it has none here."""
     height, width, inputs, outputs = layer.kernel.shape
     shape = (outputs, inputs, height, width)
     kernel = checked_tensor(tensors, f"{name}.weight", shape, source)
     layer.kernel.assign(kernel.transpose(2, 3, 1, 0))
-    if layer.use_bias:
-        layer.bias.assign(checked_tensor(tensors, f"{name}.bias", (outputs,), source))
+    if not layer.use_bias and f"{name}.bias" not in tensors:
+        return 0.0
+    bias = checked_tensor(tensors, f"{name}.bias", (outputs,), source)
+    if not layer.use_bias:
+        return bias
+    layer.bias.assign(bias)
+    return 0.0
 
 
 def _load_normalization(

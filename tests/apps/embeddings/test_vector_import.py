@@ -40,6 +40,7 @@ def test_every_format_becomes_a_run(vectors, tmp_path, format):
     np.testing.assert_array_equal(found.vectors, read.vectors)
 
 
+@pytest.mark.slow
 def test_it_is_used_as_a_run(vectors, tmp_path):
     write_vectors(vectors, tmp_path / "a.vec", "word2vec")
     run = tmp_path / "run"

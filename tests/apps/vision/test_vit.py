@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 from apps.vision.backbones import build_backbone, classification_head, load_head_weights
 from shared.common.errors import KerasuiteError
 from shared.layers import PatchTokens
+from shared.testing.layer_test import run_layer_test
 from tests.in_process import run_command
 
 SIDE, DIM, LAYERS, HEADS = 32, 192, 12, 3
@@ -86,6 +87,7 @@ def test_the_tokens_of_patches():
     np.testing.assert_allclose(found[1, 0], token[0, 0] + positions[0, 0], rtol=1e-6)
     np.testing.assert_allclose(found[1, 5], inputs[1, 1, 1] + positions[0, 5], rtol=1e-6)
     assert layer.compute_output_shape((None, 2, 3, 4)) == (None, 7, 4) and found.shape == (2, 7, 4)
+    run_layer_test(PatchTokens, {}, (2, 2, 3, 4), (2, 7, 4))
     with pytest.raises(ValueError, match="the image size must be fixed"):
         PatchTokens().build((None, None, 3, 4))
 

@@ -10,11 +10,11 @@ from shared.decoding.beam_search import beam_search, gather_hypotheses
 from tests.shared.decoding.table_model import END, SIZE, START, log_softmax, step_of, table
 
 
-def penalty(length: int, alpha: float) -> float:
-    return ((5 + length) / 6) ** alpha
+def penalty(length: int, alpha: float, rule: str = "wu") -> float:
+    return (length if rule == "power" else (5 + length) / 6) ** alpha
 
 
-def python_beam_search(logits, beam_size, limit, alpha, never=()):
+def python_beam_search(logits, beam_size, limit, alpha, never=(), rule="wu"):
     """One sentence, lists of tokens; the definition that the graph must follow."""
     living, ended = [(0.0, [])], []
     for length in range(1, limit + 1):
@@ -26,14 +26,14 @@ def python_beam_search(logits, beam_size, limit, alpha, never=()):
                 if token not in never:
                     candidates.append((score + row[token], [*tokens, token]))
         candidates = sorted(candidates, key=lambda item: -item[0])[: 2 * beam_size]
-        for score, tokens in candidates:
+        for score, tokens in candidates[: beam_size if rule == "power" else None]:
             if tokens[-1] == END:
-                ended.append((score / penalty(length, alpha), tokens))
+                ended.append((score / penalty(length, alpha, rule), tokens))
         ended = sorted(ended, key=lambda item: -item[0])[:beam_size]
         living = [item for item in candidates if item[1][-1] != END][:beam_size]
         if not living:
             break
-        best_living = living[0][0] / penalty(length, alpha)
+        best_living = living[0][0] / penalty(length, alpha, rule)
         if len(ended) == beam_size and best_living <= ended[-1][0]:
             break
     return ended
@@ -48,14 +48,17 @@ def search(logits, beam_size, limits, alpha, **options):
 
 
 @pytest.mark.parametrize("beam_size", [1, 2, 4])
-@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])
-def test_equals_a_python_beam_search(beam_size, alpha):
+@pytest.mark.parametrize(
+    ("alpha", "rule"), [(0.0, "wu"), (0.6, "wu"), (1.0, "wu"), (0.0, "power"), (1.0, "power")]
+)
+def test_equals_a_python_beam_search(beam_size, alpha, rule):
     sentences = 20
     logits = table(beam_size, sentences)
     limits = [3 + number % 6 for number in range(sentences)]
-    found = search(logits, beam_size, limits, alpha, num_best=beam_size, never=(0,))
+    options = {"num_best": beam_size, "never": (0,), "length_rule": rule}
+    found = search(logits, beam_size, limits, alpha, **options)
     for b in range(sentences):
-        expected = python_beam_search(logits[b], beam_size, limits[b], alpha, never=(0,))
+        expected = python_beam_search(logits[b], beam_size, limits[b], alpha, (0,), rule)
         for k, (score, tokens) in enumerate(expected):
             length = int(found.lengths[b, k])
             assert found.tokens[b, k, :length].numpy().tolist() == tokens

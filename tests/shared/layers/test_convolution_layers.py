@@ -89,6 +89,7 @@ def test_regularizer_reaches_every_kernel_of_a_block():
         (BasicBlock, {"filters": 6, "strides": 2, "drop_path": 0.3}, (2, 3, 3, 6)),
         (BottleneckBlock, {"filters": 1}, (2, 6, 6, 4)),
         (BottleneckBlock, {"filters": 2, "strides": 2, "use_bias": True}, (2, 3, 3, 8)),
+        (BottleneckBlock, {"filters": 1, "strides": 2, "stride_in": "middle"}, (2, 3, 3, 4)),
     ],
 )
 def test_residual_block_contract(block, arguments, shape):
