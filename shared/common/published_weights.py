@@ -92,7 +92,7 @@ PUBLISHED = (
     Published("classify", "timm/resnet50.a1_in1k", 102, "Apache-2.0",
               "top-1 on ImageNet at 224 pixels 80.4, Wightman et al., 2021", "resnet50_torch"),
     Published("classify", "google/vit-base-patch16-224", 346, "Apache-2.0",
-              "top-1 on ImageNet 81.8, timm's tables", "vit_base16"),
+              "its card names none", "vit_base16"),
     Published("embed", "glove.6B.300d.txt", 1_038, "PDDL-1.0",
               "word analogies 71.7, Pennington et al., 2014"),
 )  # fmt: skip
