@@ -165,3 +165,20 @@ def test_networks_are_saved_and_loaded(tmp_path):
     again = keras.models.load_model(tmp_path / "a.keras")
     inputs = {"history": tf.constant(HISTORY), "future": tf.constant(FUTURE)}
     np.testing.assert_array_equal(np.array(again(inputs)), np.array(network(inputs)))
+
+
+@pytest.mark.parametrize("architecture", ["gru", "lstm", "transformer", "mlp", "dlinear"])
+def test_networks_compute_in_bfloat16_without_rounding_a_window(architecture):
+    """A window far from zero, of which bfloat16 would keep two digits, is moved before."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        options = {"decoding": "autoregressive"} if architecture == "gru" else {}
+        network = network_of(architecture, covariates=K, **options)
+        given = {"future": tf.constant(FUTURE)}
+        found = forecast(network, **given)
+        moved = np.array(network({"history": tf.constant(HISTORY + 100.0), **given}))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert found.dtype == np.float32
+    if architecture != "dlinear":
+        np.testing.assert_allclose(moved, found + 100.0, atol=0.2)
