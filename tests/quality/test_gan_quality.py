@@ -17,7 +17,7 @@ GAMES = {
         "steps": 4000, "remedy": "unrolled", "loss": "vanilla", "discriminator_rate": 0.1
     },
     "mad": {
-        "steps": 3000, "rate": 1e-4, "remedy": "mad", "generators": 8, "similarity": 0.01,
+        "steps": 5000, "rate": 1e-4, "remedy": "mad", "generators": 8, "similarity": 0.01,
         "discriminator_rate": 10.0,
     },
     "mr": {"steps": 4000, "remedy": "mr"},
