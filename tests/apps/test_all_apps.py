@@ -44,6 +44,9 @@ SLOW_PARTS = {
     ("", "detect-faster-rcnn"),
     ("", "lm"),
     ("", "table-ft-transformer"),
+    # Several labels: the tests of their own train, evaluate, export and predict.
+    ("", "classify-multilabel"),
+    ("", "bert-multilabel"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 # Tests of an export whose own tests of the application export and predict, too.
 SLOW_PARTS |= {

@@ -97,8 +97,9 @@ def _in_cells(table: Table, column: str, given: LabelCells) -> SeveralLabels | N
     present = {*cells} - missing_values(cells)
     if given.kind == MULTILABEL:
         separator = given.separator or separator_of(present)
-        note = f"{table.path}: several labels a text, with '{separator}' between them"
-        return SeveralLabels(table, [column], separator, f"{note} (--kind multilabel)")
+        reason = "as in the training data" if given.separator else "--kind multilabel"
+        note = f"{table.path}: several labels a text, with '{separator}' between them ({reason})"
+        return SeveralLabels(table, [column], separator, note)
     numbers = (number_of(cell, decimal_comma=True) is not None for cell in present)
     if column.lower() in NUMERIC or all(numbers):
         return None

@@ -140,7 +140,8 @@ def trained(tmp_path_factory):
     config = configs.resolve(
         ClassifyConfig,
         {
-            "preset": "test", "data": (str(data),), "epochs": 14, "validate_every": 14, "learning_rate": 5e-3,
+            "preset": "test", "data": (str(data),), "epochs": 14, "validate_every": 14,
+            "learning_rate": 5e-3,
             "augment.crop": "none", "data_options.validation_split": 0.25,
             "data_options.threshold_split": 0.3, "loss.class_weights": "balanced",
         },
