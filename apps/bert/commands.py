@@ -21,7 +21,8 @@ ENCODERS = "bert-pretrain", "bert-distill-general"
 
 # Options that say how tables of labelled text are read.
 READ_BY = tuple(
-    f"task_data.{name}" for name in ("task_type", "text_column", "pair_column", "label_column")
+    f"task_data.{name}"
+    for name in ("task_type", "kind", "text_column", "pair_column", "label_column")
 )
 
 Pooling = Annotated[

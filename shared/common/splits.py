@@ -1,6 +1,8 @@
 """The words that data sets use for their splits, for every reader of folders and files."""
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+# A part of the training data that is not learnt from: thresholds are chosen on it.
+THRESHOLDS = "thresholds"
 
 # The names of files and folders, the usual one first.
 TRAIN_NAMES = ("train", "training")

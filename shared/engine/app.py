@@ -213,6 +213,13 @@ class App(abc.ABC):
         """Whether the model is complete after this many epochs, and so can be the best one."""
         return True
 
+    def calibrate(self, run: "Run", model: "keras.Model") -> None:
+        """May choose what the answers of the finished, best model need besides (thresholds).
+
+        Called before its evaluation, on every worker; what is chosen is kept in the run folder.
+        """
+        return None
+
     @abc.abstractmethod
     def evaluator(self, run: "Run") -> Evaluator:
         """A fresh evaluator for the validation data."""

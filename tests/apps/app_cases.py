@@ -202,6 +202,33 @@ def write_seed_lines(folder: Path) -> tuple[int, int]:
     return 18, 2
 
 
+def write_labelled_colours(folder: Path) -> list[str]:
+    """Forty-eight pictures with a bright channel for each of their labels, in a table."""
+    generator = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["path,red,green,blue"]
+    for index in range(48):
+        bright = [index >> bit & 1 for bit in range(3)]
+        pixels = generator.integers(0, 60, (16, 16, 3)) + 180 * np.array(bright)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{index:02}.png")
+        lines.append(f"{index:02}.png,{','.join(map(str, bright))}")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    return [str(folder / "labels.csv")]
+
+
+def write_labelled_sentences(folder: Path) -> list[str]:
+    """Eighty sentences with none to three labels."""
+    words = {"fun": "happy", "rain": "sad", "news": "calm"}
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["text\tlabels"]
+    for number in range(80):
+        chosen = [word for bit, word in enumerate(words) if number >> bit & 1]
+        labels = ",".join(words[word] for word in chosen)
+        lines.append(f"day {number} has {' '.join(chosen)} .\t{labels}")
+    (folder / "train.tsv").write_text("\n".join(lines) + "\n")
+    return [str(folder / "train.tsv")]
+
+
 CASES = {
     # Steps take milliseconds; epochs enough that there is time to kill them.
     "embed": AppCase(
@@ -250,6 +277,14 @@ CASES = {
         # In the fourth step roundings have changed the sign of an input of a ReLU (batch of 8).
         compared_steps=3,
     ),
+    "classify-multilabel": AppCase(
+        "classify",
+        "apps.vision.classification.app:ClassifyApp",
+        write_labelled_colours,
+        write_pictures,
+        # As above.
+        compared_steps=3,
+    ),
     "translate": AppCase(
         "translate", "apps.translation.app:TranslateApp", write_pairs, write_lines
     ),
@@ -258,6 +293,13 @@ CASES = {
         "bert",
         "apps.bert.finetuning.app:FinetuneApp",
         write_sentences,
+        write_lines,
+        verb="finetune",
+    ),
+    "bert-multilabel": AppCase(
+        "bert",
+        "apps.bert.finetuning.app:FinetuneApp",
+        write_labelled_sentences,
         write_lines,
         verb="finetune",
     ),

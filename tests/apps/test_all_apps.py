@@ -47,6 +47,9 @@ SLOW_PARTS = {
     ("", "forecast-transformer"),
     ("", "gan-wasserstein"),
     ("", "autoencoder-sparse"),
+    # Several labels: the tests of their own train, evaluate, export and predict.
+    ("", "classify-multilabel"),
+    ("", "bert-multilabel"),
 } | {(test, case) for test, fast in TWO_CASES.items() for case in CASES if case not in fast}
 # Tests of an export whose own tests of the application export and predict, too.
 SLOW_PARTS |= {

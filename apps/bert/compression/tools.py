@@ -143,6 +143,7 @@ def _write_run(app, run: Run, model: keras.Model, output: Path) -> None:
         copy = dataclasses.replace(run, config=config, folder=temporary)
         copy.save_artifacts()
         save_model(model, temporary / "model.keras")
+        app.calibrate(copy, model)
         metrics = write_evaluation(app, copy, model)
         # The card names the folder that this one becomes.
         named = dataclasses.replace(copy, folder=output)

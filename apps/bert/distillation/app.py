@@ -53,7 +53,8 @@ class DistillApp(FinetuneApp):
         if TASK_TYPES[teacher["task_type"]] is not task_type:
             raise KerasuiteError(
                 f"--teacher {run.config.transfer.teacher}: learnt {teacher['task_type']}, the "
-                f"data are for {task_type.name}; give a teacher of this task, or set --task-type"
+                f"data are for {task_type.name}; give a teacher of this task, or set --task-type "
+                f"or --kind"
             )
         return teacher["labels"]
 

@@ -50,12 +50,15 @@ def augment_data(
     from apps.bert.finetuning.data import report
     from apps.bert.tasks.read import read_files
     from apps.bert.tasks.splits import training_files, validation_files
+    from shared.text.tables.label_sets import LabelCells
 
     options = configs.resolve(FinetuneConfig, overrides).task_data
-    found = read_files(training_files(data), options.task_type, options.columns)
+    label_cells = LabelCells(options.kind)
+    found = read_files(training_files(data), options.task_type, options.columns, label_cells)
     if found.task_type not in ("classification", "pair", "regression"):
         raise KerasuiteError(
-            f"{data[0]}: holds {found.task_type}; only sentences and pairs are augmented"
+            f"{data[0]}: holds {found.task_type}; only sentences and pairs with one label are "
+            f"augmented"
         )
     report(found)
     sources = []

@@ -10,7 +10,13 @@ import tensorflow as tf
 from apps.bert.checkpoint.tokenizer_files import load_tokenizer
 from apps.bert.finetuning.check import describe
 from apps.bert.finetuning.config import FinetuneConfig
-from apps.bert.finetuning.data import balanced_weights, check_class_weights, read_data, report
+from apps.bert.finetuning.data import (
+    balanced_weights,
+    check_class_weights,
+    hold_out_for_thresholds,
+    read_data,
+    report,
+)
 from apps.bert.finetuning.features import Features
 from apps.bert.finetuning.fine_tuner import FineTuner
 from apps.bert.finetuning.layer_decay import layer_factors, scale_rates
@@ -19,19 +25,35 @@ from apps.bert.finetuning.saved_examples import load_examples, save_examples
 from apps.bert.finetuning.serving import LABELS, TASK, FineTunedServing
 from apps.bert.finetuning.task_types import TASK_TYPES, TaskType
 from apps.bert.start import encoder_shape, prepare_start, start_weights
+from apps.bert.tasks.examples import MULTILABEL
 from apps.bert.tasks.read import FoundTask, read_files
 from apps.bert.tasks.splits import validation_files
 from shared.common.errors import KerasuiteError
 from shared.common.files import read_json, write_text
 from shared.common.messages import warn
+from shared.common.splits import THRESHOLDS
 from shared.engine.app import App, Evaluator
+from shared.engine.multilabel.thresholds import (
+    choose_thresholds,
+    known_thresholds,
+    refuse_threshold_split,
+)
 from shared.engine.run import Run, read_metrics
 from shared.engine.saved_model.export import EXTRA
 from shared.engine.training.optimizer import build_optimizer
 from shared.text.batch_plan import BatchPlan
+from shared.text.tables.label_sets import SINGLE, LabelCells
 from shared.text.text_batches import evaluation_batches, training_batches
 
 TRAIN, VALIDATION, EXAMPLES = "train.npz", "validation.npz", "validation.jsonl"
+# Of several labels: the training examples that choose the thresholds.
+HELD_OUT, HELD_OUT_EXAMPLES = "thresholds.npz", "thresholds.jsonl"
+MULTILABEL_LIMITS = (
+    "Probabilities are not calibrated. A label is taken for present from its threshold on, which "
+    "was chosen for the highest F1 on a part of the training data. Text beyond `max_length` word "
+    "pieces is cut. The model has the biases of the text that its encoder was trained on, and of "
+    "its labels."
+)
 # Batch size of the validation.
 VALIDATION_BATCH = 32
 
@@ -59,10 +81,19 @@ class FinetuneApp(App):
             run.artifacts = self._write(run, found)
             run.save_artifacts()
         self.task_type = TASK_TYPES[run.artifacts["task_type"]](run.config, run.artifacts["labels"])
+        if self.is_multilabel(run):
+            self.limits = MULTILABEL_LIMITS
+            self.task_type.thresholds = known_thresholds(run, self.task_type.labels)
+        else:
+            refuse_threshold_split(run.config.task_data.threshold_split)
         self.tokenizer = load_tokenizer(run.folder)
         self._train: Features | None = None
         self._validation: tuple[list, Features] | None = None
         self._has_own_validation = True
+
+    def is_multilabel(self, run: Run) -> bool:
+        """Whether examples have any number of labels."""
+        return run.artifacts["task_type"] == MULTILABEL
 
     def _write(self, run: Run, found: FoundTask) -> dict[str, Any]:
         task_class = TASK_TYPES[found.task_type]
@@ -72,10 +103,14 @@ class FinetuneApp(App):
         task_type = task_class(run.config, labels)
         start = self.prepare_start(run, lambda: task_type.texts(train))
         tokenizer = load_tokenizer(run.folder)
-        for examples, name, purpose in (
-            (train, TRAIN, "training"),
-            (validation, VALIDATION, "validation"),
-        ):
+        parts = [(train, TRAIN, "training"), (validation, VALIDATION, "validation")]
+        if found.task_type == MULTILABEL:
+            share = run.config.task_data.threshold_split
+            train, held_out = hold_out_for_thresholds(train, labels, share, run.config.seed)
+            parts[0] = (train, TRAIN, "training")
+            parts.append((held_out, HELD_OUT, "held-out"))
+            save_examples(held_out, run.folder / HELD_OUT_EXAMPLES)
+        for examples, name, purpose in parts:
             features = task_type.features(examples, tokenizer)
             if note := task_type.cut_note(features, purpose):
                 warn(note)
@@ -84,8 +119,10 @@ class FinetuneApp(App):
         return start | {
             "task_type": found.task_type,
             "labels": labels,
+            "label_separator": found.train.separator,
             "train_examples": len(train),
             "validation_examples": len(validation),
+            "threshold_examples": len(parts[2][0]) if len(parts) > 2 else 0,
         }
 
     def labels_of(self, run: Run, task_type: type[TaskType], examples: list) -> list[str]:
@@ -96,6 +133,8 @@ class FinetuneApp(App):
                 f"{' '.join(run.config.data)}: all labels are '{labels[0]}'; give at least two "
                 f"classes, or name the right column with --label-column"
             )
+        if task_type.name == MULTILABEL and not labels:
+            raise KerasuiteError(f"{' '.join(run.config.data)}: no example has a label")
         return labels
 
     def prepare_start(self, run: Run, texts: Callable[[], Iterable[str]]) -> dict[str, Any]:
@@ -126,11 +165,15 @@ class FinetuneApp(App):
             features = self.train_features(run)
             return training_batches(features, self.plan(run), start_step, run.worker)
         features = self.validation_data(run)[1]
+        if split == THRESHOLDS:
+            features = Features.load(run.folder / HELD_OUT)
         return evaluation_batches(features, features.lengths, VALIDATION_BATCH, run.worker)
 
     def replace_validation_data(self, run: Run, data: list[str]) -> None:
         options, task_type = run.config.task_data, run.artifacts["task_type"]
-        found = read_files(validation_files([], data), task_type, options.columns)
+        kind = MULTILABEL if self.is_multilabel(run) else SINGLE
+        cells = LabelCells(kind, run.artifacts["label_separator"])
+        found = read_files(validation_files([], data), task_type, options.columns, cells)
         report(found)
         features = self.task_type.features(found.examples, self.tokenizer)
         if note := self.task_type.cut_note(features, "validation"):
@@ -182,6 +225,13 @@ class FinetuneApp(App):
         freeze_layers(model.encoder, run.config.head.freeze_layers)
 
     # === Results ===
+
+    def calibrate(self, run: Run, model: keras.Model) -> None:
+        """Chooses the thresholds of several labels."""
+        if self.is_multilabel(run):
+            examples = load_examples(MULTILABEL, run.folder / HELD_OUT_EXAMPLES)
+            evaluator = self.task_type.evaluator(examples, None)
+            self.task_type.thresholds = choose_thresholds(self, run, model, evaluator)
 
     def evaluator(self, run: Run) -> Evaluator:
         evaluator = self.task_type.evaluator(*self.validation_data(run))

@@ -9,6 +9,7 @@ from apps.bert.finetuning.config import FinetuneConfig
 from apps.bert.finetuning.data import read_data
 from apps.bert.finetuning.task_types import TASK_TYPES
 from apps.bert.tasks.examples import (
+    MULTILABEL,
     ChoiceExample,
     Example,
     QuestionExample,
@@ -16,6 +17,7 @@ from apps.bert.tasks.examples import (
     TextExample,
 )
 from apps.bert.tasks.read import FoundTask
+from shared.text.tables.label_sets import label_set_sizes
 
 LABELS_SHOWN = 20
 # Classes with a smaller share are reported.
@@ -45,6 +47,8 @@ def _labels(found: FoundTask) -> list[str]:
     counts = _label_counts(found.train.examples)
     lines = [f"  {label}: {count:,}" for label, count in counts.most_common(LABELS_SHOWN)]
     more = [f"  and {len(counts) - LABELS_SHOWN} more"] if len(counts) > LABELS_SHOWN else []
+    if found.task_type == MULTILABEL:
+        more.append(label_set_sizes([e.label for e in found.train.examples], "examples"))
     return [f"{len(counts)} labels", *lines, *more] if counts else []
 
 
@@ -56,6 +60,8 @@ def _label_counts(examples: Sequence[Example]) -> Counter:
                 counts.update(example.tags)
             case QuestionExample():
                 counts["without answer" if not example.answers else "with answer"] += 1
+            case TextExample(label=tuple() as labels):
+                counts.update(labels)
             case _:
                 counts[str(example.label)] += 1
     return counts
@@ -95,10 +101,9 @@ def _unseen(found: FoundTask) -> list[str]:
 
 
 def _rare(found: FoundTask) -> list[str]:
-    if found.task_type not in ("classification", "pair"):
+    if found.task_type not in ("classification", "pair", MULTILABEL):
         return []
-    counts = _label_counts(found.train.examples)
-    total = sum(counts.values())
+    counts, total = _label_counts(found.train.examples), len(found.train.examples)
     return [
         f"label '{label}': {count} of {total:,} examples; add some or use --class-weights balanced"
         for label, count in sorted(counts.items())

@@ -21,6 +21,19 @@ class TaskDataConfig:
     """The data of a fine-tuning and how they are read."""
 
     task_type: TaskTypeName = option("auto", "Type of the task; auto infers it from the data.")
+    kind: Literal["auto", "single", "multilabel"] = option(
+        "auto",
+        "One class a text or pair, or any number of labels (a,b or a;b in the column of the label, "
+        "or a column of 0 and 1 a label); auto recognises it by the data.",
+        used_with={"task_type": ("auto", "classification", "pair")},
+    )
+    threshold_split: float = option(
+        0.1, "Several labels: share of the training examples that choose the thresholds.",
+        used_with={
+            "task_type": ("auto", "classification", "pair"), "kind": ("auto", "multilabel"),
+        },
+        gt=0, le=0.5,
+    )  # fmt: skip
     text_column: str = option(
         "", "Column of the text, in CoNLL the number of the words' column; by default it is found."
     )
@@ -59,7 +72,9 @@ class HeadConfig:
     )
     head_dropout: float = option(0.1, "Dropout before the output layer.", ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = option(
-        "none", "Weight of each class in the loss; balanced: the inverse of its frequency."
+        "none",
+        "Weight of each class in the loss; balanced: the inverse of its frequency. Of several "
+        "labels the examples with a label then weigh as much as those without.",
     )
     layer_decay: float = option(
         1.0,
@@ -80,7 +95,7 @@ class FinetuneConfig(BertRunConfig):
     metrics: ClassVar[dict[str, str]] = {"loss": "min", "mse": "min"} | dict.fromkeys(
         (
             "score", "accuracy", "f1", "matthews", "pearson", "spearman", "pearson_spearman",
-            "precision", "recall", "exact_match",
+            "precision", "recall", "exact_match", "mean_average_precision", "f1_macro", "f1_micro",
         ),
         "max",
     )  # fmt: skip

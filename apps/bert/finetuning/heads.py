@@ -12,6 +12,10 @@ from keras import ops
 
 from apps.bert.encoder import IGNORED, bert_initializer, mean_of_tokens
 from shared.layers import Dropout
+from shared.losses.binary_cross_entropy import (
+    binary_cross_entropy,
+    softened_binary_cross_entropy,
+)
 from shared.losses.softened_cross_entropy import softened_cross_entropy
 
 # Logit of positions that cannot be part of an answer.
@@ -121,6 +125,23 @@ class ClassificationHead(Head):
 
 
 @keras.saving.register_keras_serializable(package="kerasuite")
+class MultilabelHead(Head):
+    """Any number of labels of a sentence or a pair; logits (B, C), labels float (B, C) of 0 and 1.
+
+    The loss is the mean over examples and labels; class weights are of labels that are present.
+    """
+
+    def call(self, encoded, x, training=None):
+        return self._logits(self._sentence(encoded, x), training)
+
+    def loss(self, labels, logits):
+        return ops.mean(binary_cross_entropy(labels, logits, self.class_weights))
+
+    def distillation_loss(self, labels, logits, teacher, temperature):
+        return ops.mean(softened_binary_cross_entropy(teacher, logits, temperature))
+
+
+@keras.saving.register_keras_serializable(package="kerasuite")
 class RegressionHead(Head):
     """A number for a sentence or a pair; outputs (B, 1), labels float (B,); squared error."""
 
@@ -193,6 +214,7 @@ class SpanHead(Head):
 HEADS = {
     "classification": ClassificationHead,
     "pair": ClassificationHead,
+    "multilabel": MultilabelHead,
     "regression": RegressionHead,
     "choice": ChoiceHead,
     "tagging": TaggingHead,

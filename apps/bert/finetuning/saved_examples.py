@@ -8,6 +8,7 @@ from pathlib import Path
 from apps.bert.tasks.examples import (
     CHOICE,
     CLASSIFICATION,
+    MULTILABEL,
     PAIR,
     QUESTIONS,
     REGRESSION,
@@ -23,6 +24,7 @@ from shared.common.files import write_text
 _CLASSES = {
     CLASSIFICATION: TextExample,
     PAIR: TextExample,
+    MULTILABEL: TextExample,
     REGRESSION: TextExample,
     CHOICE: ChoiceExample,
     TAGGING: TaggedSentence,

@@ -25,13 +25,15 @@ from apps.bert.finetuning.tagging.serving import TaggingServing
 from apps.bert.finetuning.texts.evaluator import (
     ChoiceEvaluator,
     ClassificationEvaluator,
+    LabelsEvaluator,
     RegressionEvaluator,
 )
 from apps.bert.finetuning.texts.features import choice_features, text_features
-from apps.bert.finetuning.texts.predictor import ChoicePredictor, TextPredictor
-from apps.bert.finetuning.texts.serving import ChoiceServing, TextServing
-from apps.bert.tasks.labels import class_names, tag_names
+from apps.bert.finetuning.texts.predictor import ChoicePredictor, LabelsPredictor, TextPredictor
+from apps.bert.finetuning.texts.serving import ChoiceServing, LabelsServing, TextServing
+from apps.bert.tasks.labels import class_names, label_names, tag_names
 from shared.engine.app import Evaluator
+from shared.metrics.multilabel import THRESHOLD
 
 # Raw texts to verify an export with.
 SAMPLES = 3
@@ -135,6 +137,34 @@ class ClassificationTask(TaskType):
         paired = examples[0].text_pair is not None
         columns = self.config.task_data.columns
         return TextServing(*args, self._sample_texts(examples), paired=paired, columns=columns)
+
+
+class MultilabelTask(ClassificationTask):
+    """Sentences or pairs with any number of labels.
+
+    Attributes:
+        thresholds: of the labels; set once they are chosen.
+    """
+
+    name = "multilabel"
+    predictor_class = LabelsPredictor
+
+    def __init__(self, config: FinetuneConfig, labels: Sequence[str]):
+        super().__init__(config, labels)
+        self.thresholds = [THRESHOLD] * len(self.labels)
+
+    @classmethod
+    def labels_of(cls, examples):
+        return label_names(examples)
+
+    def evaluator(self, examples, features):
+        return LabelsEvaluator(examples, self.labels, self.thresholds)
+
+    def serving(self, *args, examples, metrics):
+        paired = examples[0].text_pair is not None
+        options = {"paired": paired, "columns": self.config.task_data.columns}
+        texts = self._sample_texts(examples)
+        return LabelsServing(*args, texts, thresholds=self.thresholds, **options)
 
 
 class RegressionTask(ClassificationTask):
@@ -248,6 +278,7 @@ class QuestionTask(TaskType):
 TASK_TYPES: dict[str, type[TaskType]] = {
     "classification": ClassificationTask,
     "pair": ClassificationTask,
+    "multilabel": MultilabelTask,
     "regression": RegressionTask,
     "choice": ChoiceTask,
     "tagging": TaggingTask,

@@ -21,7 +21,10 @@ PAIRS = (
     ("question", "sentence"),
     ("question", "passage"),
 )
-SINGLE = ("sentence", "text", "text_a", "review", "content", "document", "tweet", "question")
+SINGLE = (
+    "sentence", "text", "text_a", "review", "content", "document", "tweet", "comment",
+    "comment_text", "question",
+)  # fmt: skip
 LABELS = (
     "gold_label",
     "label",

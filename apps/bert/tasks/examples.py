@@ -7,14 +7,16 @@ where a file has none, as for prediction.
 import dataclasses
 from collections.abc import Sequence
 
+from shared.text.tables import label_sets
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TextExample:
-    """A sentence or a pair of sentences; the label is a class name, or a number (regression)."""
+    """A sentence or a pair; the label is a class name, a number (regression) or several names."""
 
     text: str
     text_pair: str | None = None
-    label: str | float | None = None
+    label: str | float | tuple[str, ...] | None = None
     id: str = ""
 
 
@@ -66,6 +68,7 @@ Example = TextExample | ChoiceExample | TaggedSentence | QuestionExample
 
 # Names of the task types.
 CLASSIFICATION, PAIR, REGRESSION = "classification", "pair", "regression"
+MULTILABEL = label_sets.MULTILABEL
 CHOICE, TAGGING, QUESTIONS = "choice", "tagging", "question-answering"
 
 
@@ -79,6 +82,7 @@ class Examples:
         problems: problems, a line each with file and row. These rows are not in `examples`.
         notes: notes for the user, a line each: rows without a label, converted schemes.
         file_problems: problems of files as a whole, a line each, such as their encoding.
+        separator: between several labels in a cell; "" where there is one label.
     """
 
     task_type: str
@@ -86,6 +90,7 @@ class Examples:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     file_problems: tuple[str, ...] = ()
+    separator: str = ""
 
     def __len__(self) -> int:
         return len(self.examples)

@@ -13,6 +13,19 @@ def class_names(examples: Iterable[TextExample]) -> list[str]:
     ['9', '10']
     """
     names = {example.label for example in examples if example.label is not None}
+    return _in_order(names)
+
+
+def label_names(examples: Iterable[TextExample]) -> list[str]:
+    """The same of examples with several labels.
+
+    >>> label_names([TextExample("a", label=("b", "a")), TextExample("b", label=())])
+    ['a', 'b']
+    """
+    return _in_order({name for example in examples for name in example.label})
+
+
+def _in_order(names: set[str]) -> list[str]:
     if all(name.isascii() and name.isdigit() for name in names):
         return sorted(names, key=int)
     return sorted(names)

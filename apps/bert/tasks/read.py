@@ -6,12 +6,21 @@ from pathlib import Path
 
 from apps.bert.tasks.columns import Columns
 from apps.bert.tasks.conll import looks_like_conll, read_conll
-from apps.bert.tasks.examples import CHOICE, QUESTIONS, TAGGING, Examples
+from apps.bert.tasks.examples import (
+    CHOICE,
+    CLASSIFICATION,
+    MULTILABEL,
+    PAIR,
+    QUESTIONS,
+    TAGGING,
+    Examples,
+)
 from apps.bert.tasks.splits import hold_out, training_files, validation_files
 from apps.bert.tasks.squad import has_questions, read_squad
 from apps.bert.tasks.text_tables import read_text_table
 from shared.common.errors import KerasuiteError
 from shared.text.tables.formats import TSV, is_table, table_suffix
+from shared.text.tables.label_sets import SINGLE, LabelCells
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +60,7 @@ def find_task(
     seed: int = 0,
     task_type: str = "auto",
     columns: Columns = Columns(),
+    label_cells: LabelCells = LabelCells(),
 ) -> FoundTask:
     """Reads training and validation examples.
 
@@ -61,14 +71,18 @@ def find_task(
         share, seed: see `hold_out`.
         task_type: name of a task type, or "auto".
         columns: columns of tables that the user named.
+        label_cells: how tables hold one label or several.
 
     Raises:
         KerasuiteError: if files are missing, unreadable, or of different task types.
     """
-    train = read_files(training_files(data), task_type, columns)
+    train = read_files(training_files(data), task_type, columns, label_cells)
     files = validation_files(data, validation)
     if files:
-        validation = read_files(files, train.task_type, columns)
+        # One label stays one, and several have the same separator, whatever these cells look like.
+        kind = MULTILABEL if train.task_type == MULTILABEL else SINGLE
+        cells = LabelCells(kind, train.separator)
+        validation = read_files(files, train.task_type, columns, cells)
         return FoundTask(_learnable(train), validation, from_split=False)
     parts = hold_out(train.examples, share, seed)
     train, validation = (dataclasses.replace(train, examples=part) for part in parts)
@@ -76,7 +90,10 @@ def find_task(
 
 
 def read_files(
-    paths: Sequence[Path], task_type: str = "auto", columns: Columns = Columns()
+    paths: Sequence[Path],
+    task_type: str = "auto",
+    columns: Columns = Columns(),
+    label_cells: LabelCells = LabelCells(),
 ) -> Examples:
     """The labelled examples of several files.
 
@@ -84,10 +101,10 @@ def read_files(
         paths: the files.
         task_type: name of a task type, or "auto".
         columns: columns of tables that the user named.
+        label_cells: how tables hold one label or several.
     """
     parts = []
-    for path in paths:
-        part = read_file(path, task_type, columns)
+    for path, part in _with_equal_labels(paths, task_type, columns, label_cells):
         if parts and part.task_type != parts[0].task_type:
             raise KerasuiteError(
                 f"{path}: is of task type {part.task_type}, but {paths[0]} is of task type "
@@ -105,16 +122,35 @@ def read_files(
         tuple(problem for part in parts for problem in part.problems),
         tuple(note for part in parts for note in part.notes),
         tuple(problem for part in parts for problem in part.file_problems),
+        next((part.separator for part in parts if part.separator), ""),
     )
 
 
-def read_file(path: Path, task_type: str = "auto", columns: Columns = Columns()) -> Examples:
+def _with_equal_labels(paths, task_type, columns, label_cells) -> list[tuple[Path, Examples]]:
+    """Each file and its examples; all have several labels where those of one have."""
+    parts = [read_file(path, task_type, columns, label_cells) for path in paths]
+    several = next((part for part in parts if part.task_type == MULTILABEL), None)
+    if several is not None:
+        cells = LabelCells(MULTILABEL, several.separator)
+        for number, part in enumerate(parts):
+            if part.task_type in (CLASSIFICATION, PAIR):
+                parts[number] = read_file(paths[number], MULTILABEL, columns, cells)
+    return list(zip(paths, parts, strict=True))
+
+
+def read_file(
+    path: Path,
+    task_type: str = "auto",
+    columns: Columns = Columns(),
+    label_cells: LabelCells = LabelCells(),
+) -> Examples:
     """The labelled examples of one file; see `read_text_table`, `read_conll` and `read_squad`.
 
     Args:
         path: the file.
         task_type: name of a task type, or "auto".
         columns: columns of tables that the user named.
+        label_cells: how tables hold one label or several.
 
     Raises:
         KerasuiteError: if the file cannot be read, or no row of it can.
@@ -128,7 +164,7 @@ def read_file(path: Path, task_type: str = "auto", columns: Columns = Columns())
     table = is_table(path) and table_suffix(path) not in TSV
     if task_type == TAGGING or (task_type == "auto" and not table and looks_like_conll(path)):
         return read_conll(path, named=columns)
-    found = read_text_table(path, columns, task_type)
+    found = read_text_table(path, columns, task_type, label_cells=label_cells)
     if not found.examples:
         raise KerasuiteError(f"no row of it can be used; {_first(found, path)}")
     return found

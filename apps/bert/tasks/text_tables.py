@@ -17,22 +17,29 @@ from apps.bert.tasks.columns import (
 from apps.bert.tasks.examples import (
     CHOICE,
     CLASSIFICATION,
+    MULTILABEL,
     PAIR,
     REGRESSION,
     ChoiceExample,
     Examples,
     TextExample,
 )
+from apps.bert.tasks.label_columns import SeveralLabels, joined_note, several_labels
 from apps.bert.tasks.tables import Table, read_table
 from shared.common.errors import KerasuiteError
 from shared.text.tables.cell_values import has_decimal_commas, missing_values, number_of
+from shared.text.tables.label_sets import LabelCells
 
 # A column with this share of numbers holds numbers; the other values are named.
 _MOST = 0.8
 
 
 def read_text_table(
-    path: Path, named: Columns = Columns(), task_type: str = "auto", labelled: bool = True
+    path: Path,
+    named: Columns = Columns(),
+    task_type: str = "auto",
+    labelled: bool = True,
+    label_cells: LabelCells = LabelCells(),
 ) -> Examples:
     """Reads a table of sentences, pairs or choices.
 
@@ -40,10 +47,11 @@ def read_text_table(
         path: see `read_table`.
         named: columns that the user named. If not `labelled` they are those of a model, and other
             columns are searched for in a table that lacks them.
-        task_type: "classification", "pair", "regression" or "choice"; "auto" infers it from the
-            columns, and from the values whether labels are numbers or classes.
+        task_type: "classification", "pair", "multilabel", "regression" or "choice"; "auto" infers
+            it from the columns, and from the values whether labels are numbers or classes.
         labelled: bool. Whether rows without a label are left out, with a note. If not, labels are
             read where they exist.
+        label_cells: how the labels of classes and pairs are written, one or several.
 
     Raises:
         KerasuiteError: if the file or its columns cannot be read.
@@ -57,6 +65,10 @@ def read_text_table(
     columns = find_columns(table, named, *([] if labelled else ["Call it 'text'"]))
     if labelled and not columns.label:
         columns = dataclasses.replace(columns, label=_only_other_column(table, columns))
+    if labelled and task_type in ("auto", CLASSIFICATION, PAIR, MULTILABEL):
+        several = several_labels(table, columns, label_cells)
+        if several is not None:
+            return _texts(table, columns, MULTILABEL, labelled, several)
     if task_type == CHOICE or (task_type == PAIR and not columns.pair):
         needed = "a column of second texts"
         if task_type == CHOICE:
@@ -67,7 +79,10 @@ def read_text_table(
         )
     if task_type in ("auto", CLASSIFICATION):
         task_type = _task_type(table, columns, task_type)
-    return _texts(table, columns, task_type, labelled)
+    found = _texts(table, columns, task_type, labelled)
+    classes = labelled and columns.label and task_type in (CLASSIFICATION, PAIR)
+    note = joined_note(table, columns.label) if classes and label_cells.kind == "auto" else ""
+    return dataclasses.replace(found, notes=(*found.notes, note)) if note else found
 
 
 def _only_other_column(table: Table, columns: Columns) -> str:
@@ -94,9 +109,15 @@ def _label_values(table: Table, column: str) -> list[str]:
     return [(row[index] or "").strip() for _, row in table.rows]
 
 
-def _texts(table: Table, columns: Columns, task_type: str, labelled: bool) -> Examples:
+def _texts(
+    table: Table,
+    columns: Columns,
+    task_type: str,
+    labelled: bool,
+    several: SeveralLabels | None = None,
+) -> Examples:
     index = {name: number for number, name in enumerate(table.columns)}
-    labels = _Labels(table, columns.label)
+    labels = several or _Labels(table, columns.label)
     examples, problems = [], list(table.problems)
     for line, row in table.rows:
         location = f"{table.path}:{line}"
@@ -105,7 +126,11 @@ def _texts(table: Table, columns: Columns, task_type: str, labelled: bool) -> Ex
             problems.append(f"{location}: {problem}")
             continue
         text, pair = texts[columns.text], texts.get(columns.pair)
-        label = labels.of(row)
+        try:
+            label = labels.of(row)
+        except ValueError as error:
+            problems.append(f"{location}: {error}")
+            continue
         if label is None:
             if labelled:
                 continue
@@ -116,7 +141,10 @@ def _texts(table: Table, columns: Columns, task_type: str, labelled: bool) -> Ex
                 continue
         examples.append(TextExample(text, pair, label, location))
     notes = labels.notes(labelled, task_type == REGRESSION)
-    return Examples(task_type, examples, tuple(problems), table.notes + notes, table.file_problems)
+    separator = several.separator if several else ""
+    return Examples(
+        task_type, examples, tuple(problems), table.notes + notes, table.file_problems, separator
+    )
 
 
 class _Labels:

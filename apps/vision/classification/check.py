@@ -4,19 +4,27 @@ import hashlib
 from collections import Counter, defaultdict
 
 from apps.vision.classification.config import ClassifyConfig
-from apps.vision.classification.files import classes_without_images, find_files, not_validated
+from apps.vision.classification.files import (
+    classes_without_images,
+    find_files,
+    labels_of,
+    not_validated,
+)
+from apps.vision.classification.label_tables import found_kind
 from shared.image.remarks import changed_pixels, unread_pictures
 from shared.image.scan import scan_images
+from shared.text.tables.label_sets import MULTILABEL, label_set_sizes
 
 
 def describe(config: ClassifyConfig) -> tuple[list[str], list[str]]:
     """(contents, problems) of the data of a configuration, a line each."""
-    found = find_files(config.data)
+    kind, notes = found_kind(config.data, config.data_options.kind)
+    found = find_files(config.data, kind)
     paths = [file.path for file in found]
     scans = list(scan_images(paths, max_pixels=config.data_options.max_pixels))
     good = [(file, scan) for file, scan in zip(found, scans, strict=True) if not scan.problem]
     contents = [f"{len(found)} images, {len(good)} readable"]
-    contents += _classes([file for file, _ in good])
+    contents += [*notes, *_classes([file for file, _ in good], kind)]
     contents += _formats([scan.header for _, scan in good])
     contents += changed_pixels([scan.header for _, scan in good])
     problems = [
@@ -25,17 +33,25 @@ def describe(config: ClassifyConfig) -> tuple[list[str], list[str]]:
         if scan.problem
     ]
     problems += unread_pictures(config.data)
-    problems += classes_without_images(config.data, {file.label for file in found})
-    problems += _small_classes(found, good)
-    problems += _not_validated([file for file, _ in good])
+    problems += classes_without_images(config.data, _counts(found, kind))
+    problems += _small_classes(found, [file for file, _ in good], kind)
+    problems += _not_validated([file for file, _ in good], kind)
     problems += _duplicates([file for file, _ in good])
     return contents, problems
 
 
-def _classes(files) -> list[str]:
-    counts = Counter(file.label for file in files)
+def _counts(files, kind: str) -> Counter:
+    """Images by class or label."""
+    return Counter(label for file in files for label in labels_of(file, kind))
+
+
+def _classes(files, kind: str) -> list[str]:
+    counts = _counts(files, kind)
     splits = Counter(file.split or "not split" for file in files)
-    lines = [f"{len(counts)} classes"] + [f"  {name}: {n}" for name, n in sorted(counts.items())]
+    lines = [f"{len(counts)} {'labels' if kind == MULTILABEL else 'classes'}"]
+    lines += [f"  {name}: {n}" for name, n in sorted(counts.items())]
+    if kind == MULTILABEL:
+        lines.append(label_set_sizes([labels_of(file, kind) for file in files], "images"))
     return [*lines, "split: " + ", ".join(f"{name} {n}" for name, n in sorted(splits.items()))]
 
 
@@ -52,20 +68,20 @@ def _formats(headers) -> list[str]:
     ]
 
 
-def _small_classes(found, good) -> list[str]:
-    readable = Counter(file.label for file, _ in good)
+def _small_classes(found, good, kind: str) -> list[str]:
+    readable = _counts(good, kind)
     problems = [
         f"class '{label}': {readable[label]} readable image(s), needs at least 2"
-        for label in sorted({file.label for file in found})
+        for label in sorted(_counts(found, kind))
         if readable[label] < 2
     ]
-    if len(readable) < 2:
+    if len(readable) < 2 and kind != MULTILABEL:
         problems.append(f"{len(readable)} class(es) with readable images, needs at least 2")
     return problems
 
 
-def _not_validated(files) -> list[str]:
-    if absent := not_validated(files):
+def _not_validated(files, kind: str) -> list[str]:
+    if absent := not_validated(files, kind):
         return [f"classes without an image in the validation part: {', '.join(absent)}"]
     return []
 

@@ -9,7 +9,9 @@ from shared.engine.task_commands import TaskCommands
 
 APP = "apps.vision.classification.app:ClassifyApp"
 
-commands = TaskCommands("Image classification: a folder per class, or a CSV with path,label.")
+commands = TaskCommands(
+    "Image classification: a folder per class, or a CSV with path,label; one label or several."
+)
 commands.add_train(
     APP,
     ClassifyConfig,

@@ -4,12 +4,20 @@ from typing import Any, ClassVar, Literal
 
 from apps.vision.backbone_names import refuse_unknown_backbone
 from shared.common.config import RunConfig, config_class, group, option
+from shared.text.tables.label_sets import MULTILABEL
 
 
 @config_class
 class DataConfig:
     """Selection, splitting and caching of the images."""
 
+    kind: Literal["auto", "single", "multilabel"] = option(
+        "auto", "One class an image, or any number of labels; auto recognises it by the tables."
+    )
+    threshold_split: float = option(
+        0.1, "Several labels: share of the training images that choose the thresholds.",
+        used_with={"kind": ("auto", "multilabel")}, gt=0, le=0.5,
+    )  # fmt: skip
     validation_split: float = option(
         0.1, "Fraction of each class held out (1/k); ignored if the data have val/.", gt=0, le=0.5
     )
@@ -64,7 +72,9 @@ class LossConfig:
 
     label_smoothing: float = option(0.0, "Fraction of the target spread evenly.", ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = option(
-        "none", "Weight of each class in the loss; balanced is the inverse of its frequency."
+        "none",
+        "Weight of each class in the loss; balanced is the inverse of its frequency. Of several "
+        "labels the images with a label then weigh as much as those without.",
     )
     l1: float = option(0.0, "L1 penalty on kernels.", ge=0)
     l2: float = option(0.0, "L2 penalty on kernels.", ge=0)
@@ -105,13 +115,22 @@ class ClassifyConfig(RunConfig):
 
     task: ClassVar[str] = "classify"
     metrics: ClassVar[dict[str, str]] = {"loss": "min"} | dict.fromkeys(
-        ("accuracy", "top5", "precision", "recall", "f1"), "max"
-    )
+        (
+            "accuracy", "top5", "precision", "recall", "f1",
+            "mean_average_precision", "f1_macro", "f1_micro", "exact_match",
+        ),
+        "max",
+    )  # fmt: skip
 
     data_options: DataConfig = group(DataConfig)
     model: ModelConfig = group(ModelConfig)
     loss: LossConfig = group(LossConfig)
     augment: AugmentConfig = group(AugmentConfig)
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether an image has any number of labels; known once the data have been read."""
+        return self.data_options.kind == MULTILABEL
 
     def refuse_mistakes(self) -> None:
         super().refuse_mistakes()

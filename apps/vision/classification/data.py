@@ -81,8 +81,7 @@ def _turn(image, flip_seed, rotation_seed, config: AugmentConfig):
 
 def training_dataset(
     store: ImageStore,
-    labels: np.ndarray,
-    num_classes: int,
+    targets: np.ndarray,
     config: ClassifyConfig,
     start_step: int = 0,
     worker: tuple[int, int] = (0, 1),
@@ -94,26 +93,24 @@ def training_dataset(
 
     Args:
         store: the images.
-        labels: int array (n,). Their classes.
-        num_classes: int. C.
+        targets: float array (n, C), 1 at the class or the labels of an image.
         config: the configuration.
         start_step: int. Global step of the first batch.
         worker: (index, count).
     """
     mixes = config.augment.mixup > 0 or config.augment.cutmix > 0
     part = (0, 1) if mixes else worker
-    targets = tf.constant(labels, tf.int32)
+    rows = tf.constant(targets, tf.float32)
 
     def example(index, seed, step):
-        target = tf.one_hot(targets[index], num_classes)
-        return training_image(store.load(index), seed, config), target, seed
+        return training_image(store.load(index), seed, config), rows[index], seed
 
     def mixed(images, labels, seeds):
         images, labels = _mix(images, labels, seeds[0], config.augment)
         begin, end = stream.worker_slice(config.batch_size, worker)
         return images[begin:end], labels[begin:end]
 
-    steps = stream.training_steps(len(labels), config.batch_size, config.seed, start_step, part)
+    steps = stream.training_steps(len(targets), config.batch_size, config.seed, start_step, part)
     examples = steps.unbatch().map(example, num_parallel_calls=tf.data.AUTOTUNE)
     batches = examples.batch(stream.worker_batch_size(config.batch_size, part), drop_remainder=True)
     batches = batches.map(mixed if mixes else lambda images, labels, _: (images, labels))
@@ -130,21 +127,19 @@ def _mix(images, labels, seed, config: AugmentConfig):
 
 def evaluation_dataset(
     store: ImageStore,
-    labels: np.ndarray,
-    num_classes: int,
+    targets: np.ndarray,
     config: ClassifyConfig,
     worker: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """A worker's images once, in order: batches of (images, targets) as in training.
 
     Args:
-        store, labels, num_classes, config, worker: see `training_dataset`.
+        store, targets, config, worker: see `training_dataset`.
     """
-    targets = tf.constant(labels, tf.int32)
+    rows = tf.constant(targets, tf.float32)
 
     def example(index):
-        image = evaluation_image(store.load(index), config)
-        return image, tf.one_hot(targets[index], num_classes)
+        return evaluation_image(store.load(index), config), rows[index]
 
     indices = stream.evaluation_examples(len(store), config.batch_size, worker)
     examples = indices.map(example, num_parallel_calls=tf.data.AUTOTUNE)

@@ -27,7 +27,7 @@ class GradCam:
     """Class activation maps of the last feature map of a network.
 
     Args:
-        model: functional model from images to logits.
+        model: functional model from images to logits; with several labels, `multilabel` is true.
 
     Raises:
         KerasuiteError: if the network has no feature map.
@@ -38,6 +38,8 @@ class GradCam:
         if not maps:
             raise KerasuiteError("explain: the network has no feature map to explain by")
         self._model = keras.Model(model.inputs, [maps[-1].output, model.outputs[0]])
+        several = getattr(model, "multilabel", False)
+        self._probabilities = tf.sigmoid if several else tf.nn.softmax
 
     def __call__(self, image: tf.Tensor, class_index: int | None = None):
         """Map of one image.
@@ -56,7 +58,8 @@ class GradCam:
         weights = tf.reduce_mean(tape.gradient(score, features), axis=(1, 2), keepdims=True)
         cam = tf.nn.relu(tf.reduce_sum(weights * features, axis=-1))[0]
         cam = tf.cast(cam, tf.float32) / (tf.cast(tf.reduce_max(cam), tf.float32) + 1e-8)
-        return cam.numpy(), index, float(tf.nn.softmax(tf.cast(logits[0], tf.float32))[index])
+        probabilities = self._probabilities(tf.cast(logits[0], tf.float32))
+        return cam.numpy(), index, float(probabilities[index])
 
 
 def overlay(image: np.ndarray, cam: np.ndarray, strength: float = 0.45) -> Image.Image:

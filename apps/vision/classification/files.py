@@ -4,10 +4,10 @@ Layouts:
     DATA/CLASS/*.jpg                     split by `--validation-split`
     DATA/train/CLASS/* DATA/val/CLASS/*  the data's own split
                                          (a folder `train` without folders is a class)
-    DATA.csv with path,label             paths relative to the CSV; an optional column `split`
+    DATA.csv with path,label             paths relative to the CSV; an optional column `split`;
+                                         see `label_tables` for several labels an image
 """
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -16,19 +16,23 @@ from pathlib import Path
 
 import numpy as np
 
+from apps.vision.classification.label_tables import joined, label_set, read_label_table
 from shared.common.errors import KerasuiteError
 from shared.common.input_paths import files_below, folders_in
 from shared.common.names import usable_name
-from shared.common.splits import SPLIT_OF_NAME, TEST, TRAIN, VALIDATION
+from shared.common.splits import SPLIT_OF_NAME, TEST, THRESHOLDS, TRAIN, VALIDATION
+from shared.common.stratified import stratified_parts
 from shared.image.image_file import ImageFile
 from shared.image.reader import IMAGE_SUFFIXES, ImageHeader
+from shared.metrics.multilabel import multi_hot
+from shared.text.tables.label_sets import MULTILABEL, SINGLE
 
 USED_SPLITS = {name: split for name, split in SPLIT_OF_NAME.items() if split != TEST}
 
 
 @dataclass(frozen=True)
 class LabelledFile(ImageFile):
-    """An image and the name of its class."""
+    """An image and the name of its class, or several labels as `label_tables.joined` gives them."""
 
     label: str
 
@@ -42,20 +46,31 @@ class LabelledFiles:
         skipped: (path, reason) of files that cannot be used.
         headers: of the readable images.
         total_pixels: pixels of all images together.
+        kind: "single", or "multilabel" where an image has several labels.
     """
 
     files: list[LabelledFile]
+    kind: str = SINGLE
     skipped: list[tuple[str, str]] = field(default_factory=list)
     headers: list[ImageHeader] = field(default_factory=list)
     total_pixels: int = 0
 
     @property
     def class_names(self) -> list[str]:
-        return sorted({file.label for file in self.files})
+        return sorted({label for file in self.files for label in labels_of(file, self.kind)})
 
 
-def find_files(data: list[str] | tuple[str, ...]) -> list[LabelledFile]:
+def labels_of(file: LabelledFile, kind: str) -> tuple[str, ...]:
+    """The labels of an image: its class, or any number."""
+    return label_set(file.label) if kind == MULTILABEL else (file.label,)
+
+
+def find_files(data: list[str] | tuple[str, ...], kind: str = SINGLE) -> list[LabelledFile]:
     """Lists the labelled images of folders and CSV files, without opening them.
+
+    Args:
+        data: files and folders.
+        kind: "single" or "multilabel", see `label_tables.found_kind`.
 
     Raises:
         KerasuiteError: if a path is missing or holds no labelled image.
@@ -65,14 +80,33 @@ def find_files(data: list[str] | tuple[str, ...]) -> list[LabelledFile]:
         path = Path(text)
         if not path.exists():
             raise KerasuiteError(f"{path}: no such file or folder")
-        files = _from_csv(path) if path.is_file() else _from_folder(path)
+        files = _from_csv(path, kind) if path.is_file() else _from_folder(path)
         if not files:
             raise KerasuiteError(
                 f"{path}: no images in it; expected a folder per class with "
                 f"{' '.join(sorted(IMAGE_SUFFIXES))} files"
             )
         found += files
-    return _without_repeats(found)
+    return _merged(found) if kind == MULTILABEL else _without_repeats(found)
+
+
+def _merged(files: list[LabelledFile]) -> list[LabelledFile]:
+    """Each image once, with the labels of all classes and rows that name it.
+
+    Raises:
+        KerasuiteError: if an image is in two parts.
+    """
+    kept: dict[str, LabelledFile] = {}  # by real path
+    for file in files:
+        real = os.path.realpath(file.path)
+        first = kept.setdefault(real, file)
+        if first.split != file.split:
+            raise KerasuiteError(
+                f"{file.path}: is named twice, in {first.split or 'no part'} and in "
+                f"{file.split or 'no part'}; remove one"
+            )
+        kept[real] = replace(first, label=joined(label_set(first.label) + label_set(file.label)))
+    return list(kept.values())
 
 
 def _without_repeats(files: list[LabelledFile]) -> list[LabelledFile]:
@@ -152,35 +186,19 @@ def _class_name(folder: Path) -> str:
     return usable_name(folder.name, str(folder))
 
 
-def _from_csv(path: Path) -> list[LabelledFile]:
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = {"path", "label"} - set(reader.fieldnames or [])
-            if missing:
-                raise KerasuiteError(
-                    f"{path}: the first line must name the columns path,label "
-                    f"({' and '.join(sorted(missing))} missing)"
-                )
-            return [_csv_row(path, number, row) for number, row in enumerate(reader, start=2)]
-    except (UnicodeDecodeError, csv.Error):
-        raise KerasuiteError(f"{path}: is not a UTF-8 CSV file; save it as one") from None
+def _from_csv(path: Path, kind: str) -> list[LabelledFile]:
+    table = read_label_table(path)
+    return [_csv_row(path, *row) for row in table.labelled(kind)]
 
 
-def _csv_row(path: Path, number: int, row: dict) -> LabelledFile:
-    if not (row["path"] or "").strip() or not (row["label"] or "").strip():
-        raise KerasuiteError(f"{path}, line {number}: needs both a path and a label")
+def _csv_row(path: Path, number: int, row: dict, label: str) -> LabelledFile:
     split = (row.get("split") or "").strip().lower()
     if split and split not in USED_SPLITS:
         raise KerasuiteError(f"{path}, line {number}: split '{split}' is not train or val")
     image = path.parent / row["path"].strip()
     if "\\" in row["path"] and not image.exists():  # Written on Windows.
         image = path.parent / row["path"].strip().replace("\\", "/")
-    return LabelledFile(
-        str(image),
-        usable_name(row["label"], f"{path}, line {number}"),
-        split=USED_SPLITS.get(split, ""),
-    )
+    return LabelledFile(str(image), label, split=USED_SPLITS.get(split, ""))
 
 
 def split_files(
@@ -203,11 +221,7 @@ def split_files(
     _check_classes(files)
     if any(file.split for file in files):
         return _keep_own_split(files)
-    count = max(2, round(1 / validation_split))
-    if fold >= count:
-        raise KerasuiteError(
-            f"--fold {fold}: --validation-split {validation_split} makes the folds 0 to {count - 1}"
-        )
+    count = _fold_count(validation_split, fold)
     labels = np.array([file.label for file in files])
     generator = np.random.default_rng(seed)
     held_out: set[int] = set()
@@ -222,10 +236,66 @@ def split_files(
     ]
 
 
-def not_validated(files: list[LabelledFile]) -> list[str]:
+def _fold_count(validation_split: float, fold: int) -> int:
+    count = max(2, round(1 / validation_split))
+    if fold >= count:
+        raise KerasuiteError(
+            f"--fold {fold}: --validation-split {validation_split} makes the folds 0 to {count - 1}"
+        )
+    return count
+
+
+def split_label_sets(
+    files: list[LabelledFile], validation_split: float, fold: int, seed: int, threshold_split: float
+) -> list[LabelledFile]:
+    """Gives every file of several labels a split: the data's own, or stratified folds.
+
+    Of the training images a share is not learnt from, but chooses the thresholds.
+
+    Args:
+        files, validation_split, fold, seed: see `split_files`.
+        threshold_split: float. The share.
+
+    Raises:
+        KerasuiteError: if there is no label, or a label is in the validation part only.
+    """
+    names = LabelledFiles(files, MULTILABEL).class_names
+    if not names:
+        raise KerasuiteError("no image has a label; give some a label")
+    if any(file.split for file in files):
+        files = _keep_own_split(files, MULTILABEL)
+    else:
+        count = _fold_count(validation_split, fold)
+        parts = stratified_parts(_targets(files, names), [1 / count] * count, seed)
+        files = [
+            replace(file, split=VALIDATION if part == fold else TRAIN)
+            for file, part in zip(files, parts, strict=True)
+        ]
+    trained = [index for index, file in enumerate(files) if file.split == TRAIN]
+    targets = _targets([files[index] for index in trained], names)
+    held_out = stratified_parts(targets, [1 - threshold_split, threshold_split], seed)
+    for index, part in zip(trained, held_out, strict=True):
+        if part:
+            files[index] = replace(files[index], split=THRESHOLDS)
+    for part in (TRAIN, THRESHOLDS, VALIDATION):
+        if not any(file.split == part for file in files):
+            raise KerasuiteError(
+                f"{len(files)} images are too few for a part to train on, one that thresholds are "
+                f"chosen on (--threshold-split) and one to validate; add some"
+            )
+    return files
+
+
+def _targets(files: list[LabelledFile], names: list[str]) -> np.ndarray:
+    return multi_hot([label_set(file.label) for file in files], names)
+
+
+def not_validated(files: list[LabelledFile], kind: str = SINGLE) -> list[str]:
     """Classes without a validation image, which nothing is measured of; none before a split."""
-    validated = {file.label for file in files if file.split == VALIDATION}
-    return sorted({file.label for file in files} - validated) if validated else []
+    validated = [file for file in files if file.split == VALIDATION]
+    measured = {label for file in validated for label in labels_of(file, kind)}
+    named = {label for file in files for label in labels_of(file, kind)}
+    return sorted(named - measured) if validated else []
 
 
 def _check_classes(files: list[LabelledFile]) -> None:
@@ -244,13 +314,13 @@ def _check_classes(files: list[LabelledFile]) -> None:
             )
 
 
-def _keep_own_split(files: list[LabelledFile]) -> list[LabelledFile]:
+def _keep_own_split(files: list[LabelledFile], kind: str = SINGLE) -> list[LabelledFile]:
     kept = [replace(file, split=file.split or TRAIN) for file in files]
-    trained = {file.label for file in kept if file.split == TRAIN}
+    trained = {label for file in kept if file.split == TRAIN for label in labels_of(file, kind)}
     for file in kept:
-        if file.label not in trained:
+        if unknown := [label for label in labels_of(file, kind) if label not in trained]:
             raise KerasuiteError(
-                f"class '{file.label}' is in the validation data ({file.path}) but not in the "
+                f"class '{unknown[0]}' is in the validation data ({file.path}) but not in the "
                 f"training data"
             )
     if not any(file.split == VALIDATION for file in kept):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from shared.common.files import printable
+from shared.engine.multilabel.thresholds import labels_csv_row, labels_row
 from shared.engine.prediction.image_predictor import ImagePredictor
 from shared.image.thumbnail import input_thumbnail, jpeg_bytes
 
@@ -34,3 +35,20 @@ class ClassificationPredictor(ImagePredictor):
     def pictures(self, row, source, folder):
         picture = jpeg_bytes(input_thumbnail(source, self.max_pixels))
         return [(picture, f"{printable(row['file'])}\n{row['label']} ({row['score']:.0%})")]
+
+
+class LabelsPredictor(ClassificationPredictor):
+    """Reads image files and records the labels that are present, and all probabilities."""
+
+    outputs = ("probabilities", "present")
+
+    def record(self, source, outputs):
+        return labels_row(self.class_names, outputs)
+
+    def csv_row(self, row):
+        return labels_csv_row(row)
+
+    def pictures(self, row, source, folder):
+        picture = jpeg_bytes(input_thumbnail(source, self.max_pixels))
+        named = ", ".join(f"{label} ({row['probabilities'][label]:.0%})" for label in row["labels"])
+        return [(picture, f"{printable(row['file'])}\n{named or 'no label'}")]

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.data import evaluation_image, image_size
+from shared.engine.multilabel.thresholds import thresholds_asset
 from shared.engine.saved_model.network_serving import NetworkServing
 from shared.image.decode import decode_batch
 from shared.image.example_images import example_images
@@ -81,3 +82,29 @@ class ClassifierServing(NetworkServing):
 
     def extra_assets(self):
         return {"labels.txt": "\n".join(self.class_names) + "\n"}
+
+
+class LabelsServing(ClassifierServing):
+    """`image_bytes` string [N] to `probabilities` f32 [N, C] and `present` bool [N, C].
+
+    Args: those of `ClassifierServing`, and
+        thresholds: C floats. A label is present from its threshold on.
+    """
+
+    def __init__(self, *args, thresholds: list[float]):
+        super().__init__(*args)
+        self.thresholds = thresholds
+
+    def answer(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        probabilities = tf.sigmoid(tf.cast(logits, tf.float32))
+        found = probabilities >= tf.constant(self.thresholds, tf.float32)
+        return {"probabilities": probabilities, "present": found}
+
+    def trackables(self):
+        return []
+
+    def facts(self):
+        return super().facts() | {"thresholds": self.thresholds}
+
+    def extra_assets(self):
+        return super().extra_assets() | thresholds_asset(self.class_names, self.thresholds)

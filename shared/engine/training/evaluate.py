@@ -60,6 +60,7 @@ def evaluate(
     split: str = "validation",
     forward: ForwardPass | None = None,
     on_batch=None,
+    evaluator: Evaluator | None = None,
 ) -> tuple[dict[str, float], Evaluator]:
     """Scores a model on a split.
 
@@ -68,13 +69,14 @@ def evaluate(
         split: name of a finite split of `app.batches`.
         forward: reused between epochs, if given.
         on_batch: called with the number of rows after every batch.
+        evaluator: of the split; by default the application's.
 
     Returns:
         Metrics by name, with the loss terms where the data have targets, and the evaluator
         for its report.
     """
     forward = forward or ForwardPass(model, run.strategy)
-    evaluator = app.evaluator_of(run, split)
+    evaluator = evaluator or app.evaluator_of(run, split)
     totals: dict[str, list[float]] = {}
 
     def own_share():

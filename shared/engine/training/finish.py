@@ -18,6 +18,7 @@ def finish(app: App, run: Run) -> dict[str, Any]:
     """Evaluates the best model and writes metrics, plots and the model card."""
     run.workers.barrier()  # The chief's last write comes before anyone's reading.
     model = load_best(app, run)
+    app.calibrate(run, model)
     metrics = write_evaluation(app, run, model)
     if run.is_chief:
         rows = read_csv(run.folder / "history.csv")

@@ -189,10 +189,10 @@ def test_workers_share_the_global_batch(tmp_path, mix):
     overrides = {"augment.rotation": 20.0, "augment.brightness": 0.2}
     overrides |= {} if mix == "none" else {f"augment.{mix}": 1.0}
     store = ImageStore(found)
-    labels = np.array([0] * 4 + [1] * 4, np.int32)
+    targets = np.eye(2, dtype=np.float32)[[0] * 4 + [1] * 4]
 
     def batches(worker):
-        dataset = data.training_dataset(store, labels, 2, config(**overrides), 2, worker)
+        dataset = data.training_dataset(store, targets, config(**overrides), 2, worker)
         return list(dataset.take(2))
 
     whole, parts = batches((0, 1)), [batches((0, 2)), batches((1, 2))]

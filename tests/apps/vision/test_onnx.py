@@ -42,6 +42,7 @@ CASES = {
     "classify": (ClassifyApp, {"model.backbone": "resnet18", "model.flip_average": True}),
     "yolo": (DetectApp, YOLO),
     "ssd": (DetectApp, SSD | {"ssd.matching_iou": 0.4}),
+    "labels": (ClassifyApp, {"data_options.kind": "multilabel"}),
     "half": (ClassifyApp, {"precision": "mixed_bfloat16"}),
 }
 
@@ -50,9 +51,11 @@ def untrained(app, folder: Path, overrides) -> tuple[Run, keras.Model]:
     """A run and its model, with statistics and scores as after a training."""
     keras.utils.set_random_seed(0)
     values = {"preset": "test", "data": ("x",)} | overrides
-    run = Run(configs.resolve(app.config_class, values), folder, {"class_names": NAMES})
+    kind = overrides.get("data_options.kind", "single")
+    artifacts = {"class_names": NAMES, "kind": kind}
+    run = Run(configs.resolve(app.config_class, values), folder, artifacts)
     folder.mkdir(parents=True)
-    app.images = []
+    app.images, app.thresholds = [], [0.5] * len(NAMES)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(run.config.precision)
     try:
@@ -96,7 +99,9 @@ def slow(name: str):
     return pytest.param(name, marks=pytest.mark.slow)
 
 
-@pytest.fixture(scope="module", params=["classify", "yolo", slow("ssd"), slow("half")])
+@pytest.fixture(
+    scope="module", params=["classify", "yolo", slow("ssd"), slow("half"), slow("labels")]
+)
 def both(request, tmp_path_factory):
     """(app, SavedModel, ONNX file) of one model."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -129,10 +134,11 @@ def boxes_of(rows) -> np.ndarray:
 def test_layout_and_sidecar(both):
     app, _, file = both
     assert file.parts[-6:] == ("exports", "onnx", app.name, "run", "1", "model.onnx")
-    assert {path.name for path in file.parent.iterdir()} == {
-        "model.onnx", "model.json", "config.yaml", "README.md", "labels.txt",
-    }  # fmt: skip
     facts = json.loads((file.parent / "model.json").read_text())
+    further = {"thresholds.json"} if "thresholds" in facts else set()
+    assert {path.name for path in file.parent.iterdir()} == {
+        "model.onnx", "model.json", "config.yaml", "README.md", "labels.txt", *further,
+    }  # fmt: skip
     side = facts["image"]["size"]
     assert facts["format"] == "onnx" and facts["task"] == app.name
     assert facts["input"]["shape"] == [None, side, side, 3] and facts["labels"] == NAMES

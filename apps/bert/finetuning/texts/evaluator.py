@@ -9,6 +9,8 @@ import numpy as np
 from apps.bert.finetuning.evaluator import TaskEvaluator
 from apps.bert.metrics.glue import class_metrics, score_metrics
 from apps.bert.tasks.examples import ChoiceExample, TextExample
+from shared.engine.multilabel.evaluator import MultilabelEvaluator
+from shared.metrics.multilabel import multi_hot
 from shared.report import plots
 
 # Plots of more classes are not readable.
@@ -47,19 +49,49 @@ class ClassificationEvaluator(TaskEvaluator):
         wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
 
         def row(index):
-            example = self.examples[index]
-            texts = (
-                [example.text] if example.text_pair is None else [example.text, example.text_pair]
-            )
             return [
-                " | ".join(texts),
-                example.label,
+                _shown(self.examples[index]),
+                self.examples[index].label,
                 self.labels[predicted[index]],
                 round(float(confidence[index]), 3),
             ]
 
         self.write_mistakes(folder, wrong, ("text", "label", "prediction", "probability"), row)
         return {"confusion_matrix": matrix.tolist()}
+
+
+class LabelsEvaluator(TaskEvaluator, MultilabelEvaluator):
+    """The metrics of `MultilabelEvaluator`; the score is the mean average precision.
+
+    Args:
+        examples: sentences or pairs.
+        labels: names of the labels.
+        thresholds: float (C,). A label is taken for present from its threshold on.
+    """
+
+    def __init__(
+        self, examples: Sequence[TextExample], labels: Sequence[str], thresholds: Sequence[float]
+    ):
+        TaskEvaluator.__init__(self, examples)
+        MultilabelEvaluator.__init__(self, labels, thresholds)
+
+    @property
+    def targets(self) -> np.ndarray:
+        return multi_hot([example.label for example in self.examples], self.names)
+
+    @property
+    def logits(self) -> np.ndarray:
+        return self.stacked
+
+    def result(self) -> dict[str, float]:
+        metrics = super().result()
+        return {"score": metrics["mean_average_precision"], **metrics}
+
+    def report_mistakes(self, folder: Path, worst: np.ndarray) -> None:
+        def row(index):
+            return [_shown(self.examples[index]), *self.label_names(index)]
+
+        self.write_mistakes(folder, worst, ("text", "labels", "predicted"), row)
 
 
 class RegressionEvaluator(TaskEvaluator):
@@ -104,6 +136,11 @@ class ChoiceEvaluator(TaskEvaluator):
 
         self.write_mistakes(folder, wrong, ("context", "right", "chosen"), row)
         return {}
+
+
+def _shown(example: TextExample) -> str:
+    """The text of an example, or both of a pair."""
+    return " | ".join(text for text in (example.text, example.text_pair) if text is not None)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Features of sentences, pairs and choices."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from apps.bert.checkpoint.tokenizer_files import Tokenizer
 from apps.bert.finetuning.features import Features, PackedRows
 from apps.bert.tasks.examples import ChoiceExample, TextExample
 from shared.common.errors import KerasuiteError
+from shared.metrics.multilabel import multi_hot
 from shared.text.sentences import Sentences
 from shared.text.string_tensors import as_strings
 
@@ -69,6 +70,8 @@ def text_features(
     rows, cut = pack_rows([example.text for example in examples], pairs, tokenizer, max_length)
     if labels is None:
         targets = np.array([example.label for example in examples], np.float32)
+    elif isinstance(examples[0].label, tuple):
+        targets = label_targets(examples, labels)
     else:
         targets = class_numbers(examples, labels)
     return Features(rows, targets, cut=int(cut.sum()))
@@ -100,9 +103,26 @@ def class_numbers(examples: Sequence[TextExample], labels: Sequence[str]) -> np.
     """
     number = {name: index for index, name in enumerate(labels)}
     for example in examples:
-        if example.label not in number:
-            raise KerasuiteError(
-                f"{example.id}: label '{example.label}' is not one of the training data's: "
-                f"{', '.join(labels)}; mend it or train with it"
-            )
+        _check_known(example, example.label, number)
     return np.array([number[example.label] for example in examples], np.int32)
+
+
+def label_targets(examples: Sequence[TextExample], labels: Sequence[str]) -> np.ndarray:
+    """1 at each of the several labels of the examples, float32 (N, C).
+
+    Raises:
+        KerasuiteError: if a label is none of `labels`.
+    """
+    known = dict.fromkeys(labels)
+    for example in examples:
+        for label in example.label:
+            _check_known(example, label, known)
+    return multi_hot([example.label for example in examples], labels)
+
+
+def _check_known(example: TextExample, label: str, known: Collection[str]) -> None:
+    if label not in known:
+        raise KerasuiteError(
+            f"{example.id}: label '{label}' is not one of the training data's: "
+            f"{', '.join(known)}; mend it or train with it"
+        )

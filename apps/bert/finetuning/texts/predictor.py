@@ -5,6 +5,7 @@ import numpy as np
 from apps.bert.finetuning.predictor import DIGITS, TABLES, FineTunedPredictor
 from apps.bert.tasks.examples import ChoiceExample, TextExample
 from shared.common.errors import KerasuiteError
+from shared.engine.multilabel.thresholds import labels_csv_row, labels_row
 from shared.text.line_files import clean_line, raw_line
 
 
@@ -37,6 +38,17 @@ class TextPredictor(FineTunedPredictor):
             "label": outputs["label"].decode(),
             "probabilities": dict(zip(self.task["labels"], probabilities, strict=True)),
         } | truncated
+
+
+class LabelsPredictor(TextPredictor):
+    """Sentences or pairs, to the labels that are present and the probabilities of all."""
+
+    def record(self, source, outputs):
+        labels = labels_row(self.task["labels"], outputs)
+        return labels | {"truncated": bool(outputs["truncated"])}
+
+    def csv_row(self, row):
+        return labels_csv_row(row)
 
 
 class ChoicePredictor(FineTunedPredictor):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from apps.bert.encoder import mean_of_tokens
 from apps.bert.finetuning.serving import FineTunedServing
 from apps.bert.tasks.columns import Columns
+from shared.engine.multilabel.thresholds import thresholds_asset
 from shared.engine.saved_model.empty_batches import with_empty_batches
 
 
@@ -35,11 +36,15 @@ class TextServing(FineTunedServing):
     def predict(self, text, text_pair=None) -> dict[str, tf.Tensor]:
         x, cut = self.packed(text, text_pair)
         outputs = tf.cast(self.model(x, training=False), tf.float32)
+        return self.answer(outputs) | {"truncated": cut}
+
+    def answer(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What the outputs of the model (N, C) say."""
         if not self.labels:
-            return {"score": outputs[:, 0], "truncated": cut}
+            return {"score": outputs[:, 0]}
         probabilities = tf.nn.softmax(outputs)
         label = self.names.lookup(tf.argmax(probabilities, axis=-1))
-        return {"label": label, "probabilities": probabilities, "truncated": cut}
+        return {"label": label, "probabilities": probabilities}
 
     def embed(self, text) -> dict[str, tf.Tensor]:
         x, _ = self.packed(text)
@@ -61,6 +66,29 @@ class TextServing(FineTunedServing):
     def usage(self):
         pair = ', "text_pair": ["Another."]' if self.paired else ""
         return f'A request is `{{"inputs": {{"text": ["A sentence."]{pair}}}}}`, a text an entry.'
+
+
+class LabelsServing(TextServing):
+    """Sentences or pairs with any number of labels.
+
+    Signatures: those of `TextServing`; the outputs of serving_default are `probabilities` f32
+        [N, C], `present` bool [N, C], in the order of `labels.txt`, and `truncated`.
+
+    Args: those of `TextServing`, and
+        thresholds: C floats. A label is present from its threshold on.
+    """
+
+    def __init__(self, *args, thresholds: list[float], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.thresholds = thresholds
+
+    def answer(self, outputs):
+        probabilities = tf.sigmoid(outputs)
+        found = probabilities >= tf.constant(self.thresholds, tf.float32)
+        return {"probabilities": probabilities, "present": found}
+
+    def extra_assets(self):
+        return super().extra_assets() | thresholds_asset(self.labels, self.thresholds)
 
 
 class ChoiceServing(FineTunedServing):

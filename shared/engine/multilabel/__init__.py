@@ -1,0 +1,1 @@
+"""What every task with several labels an example has in common."""
