@@ -194,7 +194,7 @@ def test_metrics_are_named_in_help_and_unknown_ones_refused(task):
     def train(overrides=None):
         pass
 
-    shown = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "300"}).output.split())
+    shown = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "400"}).output.split())
     assert f"One of {', '.join(task.metrics)}." in shown
     assert set(task.metrics.values()) <= {"max", "min"}
     with pytest.raises(KerasuiteError, match=f"one of {', '.join(task.metrics)}"):

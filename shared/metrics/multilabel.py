@@ -128,6 +128,17 @@ def positive_weights(targets: np.ndarray) -> tuple[float, ...]:
     return tuple(weights.tolist())
 
 
+def prior_logits(targets: np.ndarray) -> np.ndarray:
+    """Biases (C,) with which an untrained network predicts the share of each label.
+
+    Otherwise the first hundreds of steps only learn that most labels are rare.
+
+    Reference: [Lin et al., 2017, section 3.3](https://arxiv.org/abs/1708.02002)
+    """
+    positives = np.sum(np.asarray(targets) > 0, axis=0)
+    return np.log((positives + 1) / (len(targets) - positives + 1)).astype(np.float32)
+
+
 def _mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else 0.0
 

@@ -41,6 +41,7 @@ from shared.engine.multilabel.thresholds import (
 from shared.engine.run import Run, read_metrics
 from shared.engine.saved_model.export import EXTRA
 from shared.engine.training.optimizer import build_optimizer
+from shared.metrics.multilabel import prior_logits
 from shared.text.batch_plan import BatchPlan
 from shared.text.tables.label_sets import SINGLE, LabelCells
 from shared.text.text_batches import evaluation_batches, training_batches
@@ -219,6 +220,9 @@ class FinetuneApp(App):
         )
 
     def init_weights(self, run: Run, model: keras.Model) -> None:
+        # Balanced labels are as probable as not, which the initial bias says already.
+        if self.is_multilabel(run) and run.config.head.class_weights == "none":
+            model.head.dense.bias.assign(prior_logits(self.train_features(run).labels))
         start_weights(run, model)
 
     def begin_epoch(self, run: Run, model: keras.Model, epoch: int) -> None:

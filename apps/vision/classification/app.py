@@ -38,7 +38,7 @@ from shared.image.image_store import ImageStore
 from shared.image.remarks import image_remarks
 from shared.image.scan import scan_images
 from shared.image.skipped import report_skipped
-from shared.metrics.multilabel import multi_hot, positive_weights
+from shared.metrics.multilabel import multi_hot, positive_weights, prior_logits
 from shared.text.tables.label_sets import MULTILABEL
 
 SKIPPED = "skipped.csv"
@@ -182,6 +182,9 @@ class ClassifyApp(App):
                 run.config, len(run.artifacts["class_names"]), weights=weights
             )
             model.set_weights(source.get_weights())
+        # Balanced labels are as probable as not, which the initial bias says already.
+        if run.config.is_multilabel and run.config.loss.class_weights == "none":
+            model.layers[-1].bias.assign(prior_logits(self._targets(run, TRAIN)))
         super().init_weights(run, model)
 
     def _balanced_weights(self, run: Run) -> list[float]:

@@ -14,6 +14,7 @@ from apps.vision.classification.app import ClassifyApp
 from apps.vision.classification.classifier import build_classifier
 from apps.vision.classification.config import ClassifyConfig
 from apps.vision.classification.label_tables import found_kind
+from apps.vision.classification.predictor import LabelsPredictor
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError, UsageError
 from shared.engine.run import load_best, open_run
@@ -173,6 +174,21 @@ def test_colours_are_learnt_by_heart(trained):
     assert "--kind" not in (run.folder / "README.md").read_text()
 
 
+def test_rows_of_predictions():
+    """The labels that are present, the likeliest first, and all probabilities; a;b in CSV."""
+    predictor = LabelsPredictor(["a", "b", "c"], 10**6)
+    outputs = {"probabilities": np.array([0.4, 0.7, 0.3]), "present": np.array([1, 1, 0], bool)}
+    row = predictor.record(None, outputs)
+    assert row == {
+        "labels": ["b", "a"],
+        "scores": [0.7, 0.4],
+        "probabilities": {"a": 0.4, "b": 0.7, "c": 0.3},
+    }
+    assert predictor.csv_row(row) == row | {"labels": "b;a", "scores": "0.7;0.4"}
+    assert predictor.csv_row({"error": "empty"}) == {"error": "empty"}
+
+
+@pytest.mark.slow
 def test_exported_it_labels_pictures(trained, tmp_path):
     """JSON lines and CSV, through the command line; the CSV can be trained on again."""
     data, run = trained

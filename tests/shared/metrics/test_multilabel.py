@@ -13,6 +13,7 @@ from shared.metrics.multilabel import (
     multilabel_metrics,
     positive_weights,
     present,
+    prior_logits,
     sigmoid,
 )
 
@@ -84,6 +85,12 @@ def test_balanced_weights_are_the_ratio_of_scikit_learns(answers):
         )
         assert weight == pytest.approx(there / absent)
     assert np.all(np.isfinite(positive_weights(np.array([[0, 1], [0, 1]]))))
+
+
+def test_an_untrained_network_predicts_the_shares_of_labels(answers):
+    targets, _ = answers
+    np.testing.assert_allclose(sigmoid(prior_logits(targets)), targets.mean(axis=0), atol=0.01)
+    assert np.all(np.isfinite(prior_logits(np.array([[0, 1], [0, 1]]))))
 
 
 def test_multi_hot_and_sigmoid():

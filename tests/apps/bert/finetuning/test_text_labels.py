@@ -164,6 +164,7 @@ def app_predictor(serving):
     return LabelsPredictor(serving.task())
 
 
+@pytest.mark.slow
 def test_a_student_learns_the_labels_of_its_teacher(trained, tmp_path):
     data, teacher = trained
     values = {
