@@ -9,7 +9,7 @@ from tests.test_architecture import FILES, IMPORTS, ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # Installed under constraints.txt by the Makefile and .ci/run; `gpu` by users.
-PINNED_EXTRAS = ("test", "docs", "zh", "tensorboard", "onnx", "parquet", "gpu")
+PINNED_EXTRAS = ("test", "docs", "zh", "tensorboard", "onnx", "litert", "parquet", "gpu")
 
 MODULES = {
     "pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "scikit-image": "skimage",
@@ -45,8 +45,9 @@ def test_imports_are_declared():
     # Protocol buffers and HDF5: TensorFlow and Keras are built on them.
     brought = {"google", "h5py"}
     found = outside_imports()
-    # A script for a process of its own, where an ONNX file was written.
-    assert found.pop("onnxruntime") == {"shared.engine.network_export.verify_network"}
+    # A script for a process of its own, where such a file was written.
+    for runtime in ("onnxruntime", "ai_edge_litert"):
+        assert found.pop(runtime) == {"shared.engine.network_export.verify_network"}
     assert set(found) - {module_of(name) for name in RUNTIME} <= brought
 
 

@@ -75,7 +75,9 @@ def train():
 
 commands.add_evaluate(app_of, "Score a run with the metrics of its task.")
 commands.add_export(
-    app_of, "Export a run as a SavedModel: raw text in, labels, spans, answers or vectors out."
+    app_of,
+    "Export a run as a SavedModel: raw text in, labels, spans, answers or vectors out.",
+    formats=True,
 )
 
 

@@ -30,6 +30,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from shared.common.errors import KerasuiteError
 from shared.common.files import write_text
 from shared.common.option_use import USED_WITH, is_in, refuse_unused, value_at
+from shared.common.remote_paths import refuse_remote
 from shared.common.task_names import command_group
 from shared.common.yaml_files import load_yaml
 
@@ -159,12 +160,16 @@ class RunConfig:
     def refuse_missing_data(self) -> None:
         """Raises KerasuiteError if a file or folder of the data is not there."""
         for path in self.data:
-            if path != "-" and not os.path.lexists(path) and not glob.has_magic(path):
+            if path == "-" or os.path.lexists(path):
+                continue
+            refuse_remote(path)
+            if not glob.has_magic(path):
                 raise KerasuiteError(f"{path}: no such file or folder; check the path")
 
     def refuse_missing_init(self) -> None:
         """Raises KerasuiteError if `--init` names no file or folder."""
         if self.init and not Path(self.init).exists():
+            refuse_remote(self.init)
             raise KerasuiteError(
                 f"--init {self.init}: no such file; give a run folder or a weights file"
             )

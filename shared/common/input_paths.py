@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shared.common.errors import KerasuiteError
+from shared.common.remote_paths import refuse_remote
 
 # A path, its real path, and whether a symbolic link lies between the input and the file.
 Found = tuple[str, str, bool]
@@ -52,12 +53,14 @@ def find_paths(
             roots.append(os.path.dirname(path))
             paths.setdefault(os.path.realpath(path), path)
         elif glob.has_magic(item):
+            refuse_remote(item)
             parts = path.split(os.sep)
             fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
             roots.append(os.sep.join(parts[:fixed]) or os.sep)
             files = _glob_files(roots[-1], parts[fixed:], suffixes, output)
             searches.append(_not_empty(files, f"INPUT {item} matches no file; check the pattern"))
         else:
+            refuse_remote(item)
             raise KerasuiteError(f"INPUT {item} does not exist; check the path")
     over_links: list[tuple[str, str]] = []
     for path, real, crossed in itertools.chain.from_iterable(searches):

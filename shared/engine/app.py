@@ -258,6 +258,11 @@ class App(abc.ABC):
         """
         raise NotImplementedError(f"{self.name} has no formats beside the SavedModel")
 
+    @property
+    def predicts_networks(self) -> bool:
+        """Whether batch inference takes exports of the network alone."""
+        return type(self).network_serving is not App.network_serving
+
     @abc.abstractmethod
     def predictor(self, saved_model: Path, **options: Any) -> "Predictor":
         """The predictor of an exported model, for batch inference.

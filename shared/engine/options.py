@@ -19,6 +19,7 @@ from shared.common.config import RunConfig, leaves
 from shared.common.option_use import is_in
 
 SAVED_MODEL = "savedmodel"  # the format of exports that every task has
+NO_QUANTIZATION = "none"
 
 Data = Annotated[list[str], typer.Argument(help="Files or folders with the data.", metavar="DATA")]
 TrainingData = Annotated[
@@ -59,8 +60,15 @@ AnyExportRoot = Annotated[
     ),
 ]
 ExportFormat = Annotated[
-    typing.Literal["savedmodel", "onnx"],
-    typer.Option("--format", help="onnx holds the network alone, for ONNX Runtime."),
+    typing.Literal["savedmodel", "onnx", "keras", "litert"],
+    typer.Option("--format", help="All but savedmodel hold the network alone."),
+]
+Quantize = Annotated[
+    typing.Literal["none", "int8"],
+    typer.Option(
+        help="int8, for --format litert: calibrated on the training data; the metrics before and "
+        "after are printed."
+    ),
 ]
 Name = Annotated[str, typer.Option(help="Name of the model. \\[default: the run folder's]")]
 ConfigFile = Annotated[

@@ -100,7 +100,7 @@ class TaskCommands(typer.Typer):
         Args:
             app_path: import path of the `App`, or a function from a run folder to it.
             help: text of the command's help.
-            formats: whether it has `--format`: the task's model is one network of images.
+            formats: whether it has `--format`: the task has networks with fixed inputs.
         """
         if formats:
             self._add_export_in_formats(app_path, help)
@@ -121,8 +121,9 @@ class TaskCommands(typer.Typer):
             output: options.AnyExportRoot = None,
             name: options.Name = "",
             format: options.ExportFormat = options.SAVED_MODEL,
+            quantize: options.Quantize = options.NO_QUANTIZATION,
         ):
-            verbs.export(_of(app_path, run), run, output, name, format)
+            verbs.export(_of(app_path, run), run, output, name, format, quantize)
 
     def add_check(
         self, app_path: str, config_type: type[RunConfig], help: str, only: tuple[str, ...]

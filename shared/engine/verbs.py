@@ -22,7 +22,7 @@ from shared.common.progress import duration
 from shared.common.task_names import command_group, training_command
 from shared.engine.distribution.cluster import find_cluster
 from shared.engine.load_app import load_app
-from shared.engine.options import SAVED_MODEL, PredictOptions, SampleOptions
+from shared.engine.options import NO_QUANTIZATION, SAVED_MODEL, PredictOptions, SampleOptions
 from shared.engine.run_folder import may_write, refuse_to_overwrite
 
 # What may change when a run is resumed: how long and on what, not what is computed.
@@ -197,6 +197,7 @@ def export(
     root: Path | None,
     name: str = "",
     format: str = SAVED_MODEL,
+    quantize: str = NO_QUANTIZATION,
 ) -> dict[str, Path]:
     """Exports a run's best model and prints where it is.
 
@@ -206,7 +207,10 @@ def export(
         root: folder of all exports; None: the usual one of the format.
         name: of the model; "" for the run's.
         format: "savedmodel", or a name in `network_export.formats.FORMATS`.
+        quantize: "none", or "int8" with the format "litert".
     """
+    if quantize != NO_QUANTIZATION and format != "litert":
+        raise KerasuiteError(f"--quantize {quantize}: is for --format litert; add it")
     cluster = find_cluster()
     if cluster is not None and not cluster.is_chief:
         return {}
@@ -226,8 +230,15 @@ def export(
 
         FORMATS[format].require()
         model = load_best(app, run)
-        paths = {"": export_network(app, run, model, root, format=format, name=name or None)}
+        int8 = quantize != NO_QUANTIZATION
+        paths = export_network(app, run, model, root, format=format, name=name or None, int8=int8)
     for path in paths.values():
+        if format != SAVED_MODEL and not app.predicts_networks:
+            console.print(
+                f"[bold]Exported[/bold] {escape(str(path))}, verified in a fresh process. How a "
+                f"program calls it stands in the README.md beside it."
+            )
+            continue
         console.print(
             f"[bold]Exported[/bold] {escape(str(path))}, verified in a fresh process. Next:\n"
             f"  kerasuite {command_group(app.name)} {app.predict_verb} {escape(str(path))} FOLDER "

@@ -259,7 +259,8 @@ class MultiHeadAttention(keras.layers.Layer):
 
 def padding_attention_mask(padding_mask):
     """Lets all positions see the real ones: bool (B, S) to (B, 1, 1, S)."""
-    return padding_mask[:, None, None, :]
+    # Not indexed with None: LiteRT has no such slices of bool.
+    return ops.expand_dims(padding_mask, (1, 2))
 
 
 def causal_attention_mask(length):

@@ -1,5 +1,6 @@
 """Enlarging feature maps without interpolation."""
 
+import keras
 from keras import ops
 
 
@@ -12,6 +13,8 @@ def enlarge_twofold(x):
     Returns:
         Tensor (B, 2 * H, 2 * W, C).
     """
+    if keras.utils.is_keras_tensor(x):  # Of unknown sides only these can be recorded.
+        return ops.repeat(ops.repeat(x, 2, axis=1), 2, axis=2)
     _, height, width, channels = ops.shape(x)
     x = ops.broadcast_to(x[:, :, None, :, None], (ops.shape(x)[0], height, 2, width, 2, channels))
     return ops.reshape(x, (-1, 2 * height, 2 * width, channels))

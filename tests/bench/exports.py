@@ -163,7 +163,7 @@ def exported_onnx(folder: Path, image_size: int) -> Path:
     from shared.engine.network_export.export_network import export_network
 
     app, run, model = untrained_nano(folder / "onnx-run", image_size)
-    return export_network(app, run, model, folder / "exports", format="onnx")
+    return export_network(app, run, model, folder / "exports", format="onnx")[""]
 
 
 def _need_onnx() -> None:

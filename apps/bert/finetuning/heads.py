@@ -202,7 +202,7 @@ class SpanHead(Head):
         context = ops.logical_and(real, ops.equal(x["segment_ids"], 1))
         first = ops.equal(ops.arange(ops.shape(real)[1]), 0)
         allowed = ops.logical_or(context, first)
-        return ops.where(allowed[..., None], logits, _MASKED_LOGIT)
+        return ops.where(ops.expand_dims(allowed, -1), logits, _MASKED_LOGIT)
 
     def loss(self, labels, logits):
         return ops.mean(_cross_entropy(labels, _by_end(logits)))

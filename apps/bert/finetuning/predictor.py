@@ -20,11 +20,11 @@ from shared.common.inputs import Source
 from shared.common.messages import warn
 from shared.engine.prediction.line_predictor import LinePredictor
 from shared.text.line_files import read_line
-from shared.text.tables.formats import CSV, JSON, TSV, table_suffix
+from shared.text.tables.formats import CSV, JSON, PARQUET, TSV, table_suffix
 
 LINES = (".txt", ".text", ".md")
 # A .txt holds lines of text here, where it may be a table in training.
-TABLES = tuple(ending for ending in (*TSV, *CSV, *JSON) if ending not in LINES)
+TABLES = tuple(ending for ending in (*TSV, *CSV, *JSON, *PARQUET) if ending not in LINES)
 CONLL = (*ENDINGS, *PARTS)
 STRUCTURED = (*TABLES, *CONLL)
 DIGITS = 6
@@ -44,7 +44,10 @@ class FineTunedPredictor(LinePredictor):
     unit = "text"
     suffixes = (*LINES, *TABLES, ".gz")
     table_endings = TABLES
-    reads = "lines of text (.txt), or a table (.tsv, .csv, .jsonl with one object a line, .json)"
+    reads = (
+        "lines of text (.txt), or a table (.tsv, .csv, .jsonl with one object a line, .json, "
+        ".parquet)"
+    )
 
     def __init__(self, task: dict[str, Any]):
         self.task = task

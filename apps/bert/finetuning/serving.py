@@ -8,13 +8,15 @@ import tensorflow as tf
 
 from apps.bert.checkpoint.tokenizer_files import Tokenizer, tokenizer_assets
 from apps.bert.finetuning.fine_tuner import FineTuner
+from apps.bert.token_network import TokenNetwork
+from shared.common.errors import KerasuiteError
 from shared.engine.app import ServingModule
 from shared.text.line_tables import line_by_number
 
 LABELS, TASK = "labels.txt", "task.json"
 
 
-class FineTunedServing(ServingModule):
+class FineTunedServing(TokenNetwork, ServingModule):
     """Base class of the SavedModels of all task types.
 
     Args:
@@ -54,6 +56,17 @@ class FineTunedServing(ServingModule):
     def task(self) -> dict[str, Any]:
         """Content of `task.json`, which batch inference reads."""
         return {"task_type": self.model.task_type, "labels": self.labels, "paired": self.paired}
+
+    def network_of(self, model):
+        return lambda x: {"logits": model(x, training=False)}
+
+    def facts(self) -> dict[str, Any]:
+        if self.model.task_type == "choice":
+            raise KerasuiteError(
+                "--format: choices have no fixed interface of token ids; export the run as a "
+                "SavedModel, without --format"
+            )
+        return {"labels": self.labels, "task_type": self.model.task_type}
 
     def packed(
         self, text: tf.Tensor, pair: tf.Tensor | None = None

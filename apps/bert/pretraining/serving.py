@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ import tensorflow as tf
 from apps.bert.checkpoint.sentence_transformers import SentenceVectors
 from apps.bert.checkpoint.tokenizer_files import Tokenizer, tokenizer_assets
 from apps.bert.encoder import mean_of_tokens
+from apps.bert.token_network import TokenNetwork
 from shared.engine.app import ServingModule
 from shared.engine.saved_model.empty_batches import with_empty_batches
 
@@ -18,7 +20,7 @@ VECTORS = "sentence_vectors.json"
 EXAMPLES = ("A sentence.", "Another one, somewhat longer than the first.", "中文 ☃", "")
 
 
-class EncoderServing(ServingModule):
+class EncoderServing(TokenNetwork, ServingModule):
     """Vectors of texts and of their word pieces.
 
     Signatures:
@@ -46,6 +48,12 @@ class EncoderServing(ServingModule):
         self.model, self.tokenizer, self.max_length = model, tokenizer, max_length
         self.sentence_vectors = vectors
         self.names = tf.constant(tokenizer.vocabulary)
+
+    def network_of(self, model):
+        return lambda x: model.encoder(x, training=False)
+
+    def facts(self) -> dict[str, Any]:
+        return {"sentence_vectors": dataclasses.asdict(self.sentence_vectors)}
 
     def _packed(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         return self.tokenizer.pack(self.tokenizer(text), None, self.max_length)

@@ -13,10 +13,12 @@ from apps.bert.tasks.examples import (
     TextExample,
 )
 from shared.common.errors import KerasuiteError
-from shared.text.tables.formats import CSV, JSON, TSV
+from shared.text.tables.formats import CSV, JSON, PARQUET, TSV
 from shared.text.tables.split_files import SplitFiles
 
-_FILES = SplitFiles((*TSV, *CSV, *JSON, *ENDINGS), ".tsv, .csv, .jsonl, CoNLL, SQuAD")
+_FILES = SplitFiles(
+    (*TSV, *CSV, *JSON, *PARQUET, *ENDINGS), ".tsv, .csv, .jsonl, .parquet, CoNLL, SQuAD"
+)
 training_files, validation_files = _FILES.training, _FILES.validation
 
 

@@ -1,4 +1,4 @@
-"""Tables of text as rows with named columns: GLUE's TSV, CSV, JSON; also .gz."""
+"""Tables of text as rows with named columns: GLUE's TSV, CSV, JSON, also .gz; Parquet."""
 
 import csv
 import dataclasses
@@ -8,8 +8,10 @@ from pathlib import Path
 
 from apps.bert.tasks.headers import looks_like_header
 from shared.common.errors import KerasuiteError
-from shared.text.tables.formats import CSV, DELIMITERS, JSON, cell_text, table_suffix
+from shared.common.inputs import Source
+from shared.text.tables.formats import CSV, DELIMITERS, JSON, PARQUET, cell_text, table_suffix
 from shared.text.tables.json_rows import Objects, read_objects
+from shared.text.tables.parquet_rows import parquet_columns, parquet_rows
 from shared.text.text_lines import read_lines
 
 _SNIFFED_ROWS = 200
@@ -51,13 +53,15 @@ def read_table(path: Path, known_columns: Sequence[str]) -> Table:
     invalid UTF-8 do not end a text; the tokenizer skips them.
 
     Args:
-        path: .tsv (also .tab, .txt), .csv, .jsonl or .json, each also with .gz.
+        path: .tsv (also .tab, .txt), .csv, .jsonl or .json, each also with .gz; .parquet.
         known_columns: lower-case names. The first line of a TSV or CSV is a header if it has one of
             them, or if `looks_like_header` says so.
 
     Raises:
         KerasuiteError: if the file cannot be read or has no rows.
     """
+    if table_suffix(path) in PARQUET:
+        return _from_parquet(path)
     text = read_lines(path)
     if table_suffix(path) in JSON:
         table = _from_objects(path, *read_objects(path, text.lines))
@@ -72,6 +76,16 @@ def read_table(path: Path, known_columns: Sequence[str]) -> Table:
         first = f"; {table.problems[0]}" if table.problems else ""
         raise KerasuiteError(f"{path}: no rows in it{first}; give a file with a row per example")
     return dataclasses.replace(table, file_problems=text.problems(path))
+
+
+def _from_parquet(path: Path) -> Table:
+    """The rows of a Parquet file, numbered from 1."""
+    source = Source(str(path), path)
+    names = parquet_columns(source)
+    rows = [(n, tuple(cells)) for n, cells in enumerate(parquet_rows(source, names), 1)]
+    if not rows:
+        raise KerasuiteError(f"{path}: no rows in it; give a file with a row per example")
+    return Table(path, tuple(names), rows)
 
 
 def _from_csv(path: Path, lines: list[str], known: Sequence[str]) -> Table:

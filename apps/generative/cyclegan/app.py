@@ -18,9 +18,11 @@ from shared.common.errors import KerasuiteError
 from shared.common.splits import TRAIN, VALIDATION
 from shared.engine.app import LAST_EPOCH, App
 from shared.engine.run import Run
+from shared.engine.saved_model.saved_models import extra_folder
 from shared.engine.training.optimizer import build_optimizer
 from shared.image.image_file import IMAGES, of_split, read_images, write_images
 from shared.image.image_store import ImageStore
+from shared.image.levels import from_levels
 from shared.image.remarks import image_remarks
 from shared.image.skipped import report_skipped
 from shared.metrics.feature_distances import FeatureNetwork
@@ -184,10 +186,16 @@ class CycleGANApp(App):
             served["b2a"] = TranslationServing(model.b2a, "b2a")
         return served
 
+    def network_serving(self, config, facts, folder, network):
+        def generator(images, training=False):
+            return from_levels(network((images + 1.0) * 127.5))
+
+        return TranslationServing(generator, facts["direction"])
+
     def predictor(
         self, saved_model: Path, direction: str | None = None, max_pixels: int = 4_000_000
     ) -> TranslationPredictor:
-        own = (saved_model / "assets.extra" / "direction.txt").read_text(encoding="utf-8").strip()
+        own = (extra_folder(saved_model) / "direction.txt").read_text(encoding="utf-8").strip()
         if direction not in (None, own):
             raise KerasuiteError(f"--direction {direction}: {saved_model} translates {own}")
         return TranslationPredictor(max_pixels)

@@ -30,7 +30,9 @@ commands.add_evaluate(
     only=("evaluation",),
 )
 commands.add_export(
-    APP, "Export a SavedModel for each direction: image bytes in, PNG bytes of the same size out."
+    APP,
+    "Export a SavedModel for each direction: image bytes in, PNG bytes of the same size out.",
+    formats=True,
 )
 commands.add_check(
     APP,

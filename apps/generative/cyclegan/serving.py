@@ -1,13 +1,15 @@
 """The SavedModel of one direction: image bytes to PNG bytes of the same size."""
 
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from shared.engine.app import ServingModule
 from shared.engine.saved_model.empty_batches import answer_empty_batches
+from shared.engine.saved_model.fold_batch_norm import fold_batch_norm
+from shared.engine.saved_model.network_serving import NetworkServing
 from shared.image.decode import decode_batch
 from shared.image.example_images import example_images
 from shared.image.levels import from_levels, to_levels
@@ -16,7 +18,7 @@ STRIDE = 4  # the generator's encoder halves twice
 MIN_SIDE = 8  # its inner layers mirror a border of one pixel, at a quarter of the size
 
 
-class TranslationServing(ServingModule):
+class TranslationServing(NetworkServing):
     """`image_bytes` string [N], any sizes, to `image_bytes` string [N], PNG of the same sizes.
 
     The signature `tile` is the generator alone: `tile` float32 [N, h, w, 3] in 0..255, h and w
@@ -27,8 +29,15 @@ class TranslationServing(ServingModule):
         direction: "a2b" or "b2a".
     """
 
+    grid = STRIDE
+
     def __init__(self, generator: keras.Model, direction: str):
+        super().__init__(generator, tf.TensorSpec((None, None, None, 3), tf.float32))
         self.generator, self.direction = generator, direction
+
+    def for_inference(self):
+        """As it is: it has no batch normalisation to fold."""
+        return self
 
     def translate(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Decodes, pads to the generator's grid, translates, cuts back and encodes."""
@@ -61,6 +70,23 @@ class TranslationServing(ServingModule):
 
     def trackables(self):
         return [self.generator]
+
+    # === The network alone, from levels to levels ===
+
+    def for_export(self) -> keras.Model:
+        generator = fold_batch_norm(self.generator, dtype="float32")
+        image = keras.Input((None, None, 3), name="image")
+        made = generator(keras.layers.Rescaling(1 / 127.5, -1.0)(image))
+        return keras.Model(image, keras.layers.Rescaling(127.5, 127.5)(made))
+
+    def live_outputs(self, inputs):
+        return self.translate_tile(inputs["image"])["tile"]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "image": {"resize": "none", "multiple_of": STRIDE, "smallest_side": MIN_SIDE},
+            "direction": self.direction,
+        }
 
     def examples(self):
         pixels = np.random.default_rng(0).uniform(0, 255, (2, 16, 24, 3)).astype(np.float32)

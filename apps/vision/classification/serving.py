@@ -26,6 +26,7 @@ class ClassifierServing(NetworkServing):
         labels_file: path of a file with one class name a line; becomes an asset.
     """
 
+    quantizable = True
     graph_methods = ("cropped", "answer")
 
     def __init__(

@@ -33,6 +33,7 @@ class DetectorServing(NetworkServing):
         labels_file: path of a file with one class name a line; becomes an asset.
     """
 
+    quantizable = True
     graph_methods = ("letterboxed", "answer")
 
     def __init__(

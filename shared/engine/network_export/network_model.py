@@ -31,7 +31,7 @@ class NetworkModel(LoadedModel):
         network = format_of(self.path).load(self.path)
 
         def call(images: tf.Tensor, training: bool = False):
-            return network(images.numpy())
+            return network({"image": images.numpy()})
 
         config = configs.load(app.config_class, folder / "config.yaml")
         serving = app.network_serving(config, facts, folder, call)

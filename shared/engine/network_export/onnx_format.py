@@ -6,11 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from shared.common.errors import KerasuiteError
 from shared.common.packages import require_package
-from shared.engine.network_export.network_format import Network, NetworkFormat
+from shared.engine.network_export.network_format import Inputs, Network, NetworkFormat, Specs
 from shared.engine.saved_model.loaded_model import one_line
 
 MEND = "`pip install 'kerasuite[onnx]'`"
@@ -21,32 +20,36 @@ USAGE = """\
 import onnxruntime
 
 session = onnxruntime.InferenceSession({file!r})
-(image,) = session.get_inputs()
-outputs = session.run(None, {{image.name: images}})
+names = [each.name for each in session.get_inputs()]  # {names}
+outputs = session.run(None, dict(zip(names, ({arguments},), strict=True)))
 ```"""
 
 
 class OnnxFormat(NetworkFormat):
     """[ONNX](https://onnx.ai), images in the layout (N, H, W, 3)."""
 
-    name = "onnx"
+    name = suffix = "onnx"
     usage = USAGE
 
     def require(self) -> None:
         for module in ("onnx", "tf2onnx", "onnxruntime"):
             require_package(module, "--format onnx", MEND)
 
-    def write(self, model: keras.Model, spec: tf.TensorSpec, file: Path) -> None:
+    def write(
+        self, model: keras.Model, specs: Specs, file: Path, calibration: Inputs | None = None
+    ) -> None:
         logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-        model.export(str(file), format="onnx", verbose=False, input_signature=[spec])
+        signature = [next(iter(specs.values())) if len(specs) == 1 else specs]
+        model.export(str(file), format="onnx", verbose=False, input_signature=signature)
 
     def load(self, file: Path) -> Network:
         session = _session(file)
-        (image,) = session.get_inputs()
+        given = [each.name for each in session.get_inputs()]
         names = [output.name for output in session.get_outputs()]
 
-        def call(images: np.ndarray) -> Any:
-            outputs = session.run(names, {image.name: images})
+        def call(inputs: dict[str, np.ndarray]) -> Any:
+            feed = {self.name_in(given, key): value for key, value in inputs.items()}
+            outputs = session.run(names, feed)
             return outputs[0] if len(names) == 1 else dict(zip(names, outputs, strict=True))
 
         return call

@@ -2,11 +2,13 @@
 
 `verification.py` runs this file as a script, `python -P -E verify_network.py JOBS ANSWER`, so it
 must not import anything of kerasuite. JOBS is a JSON list with, for each file, its path, the
-tolerance, and cases of images and the outputs that the live model gave for them; arrays are .npy
-files in base64. ANSWER becomes a JSON list of problems, one sentence each.
+tolerance, cases of inputs and the outputs that the live model gave for them, and the modules of
+kerasuite that a .keras file needs, with the folder that they lie in; arrays are .npy files in
+base64. ANSWER becomes a JSON list of problems, one sentence each.
 """
 
 import base64
+import importlib
 import io
 import json
 import sys
@@ -44,31 +46,69 @@ def problem_of(expected: np.ndarray, got: np.ndarray, tolerance: float) -> str:
 
 def problems_of(job: dict) -> list[str]:
     """Runs one file on every case."""
+    if job["modules"]:
+        sys.path.insert(0, job["root"])
+    for module in job["modules"]:
+        importlib.import_module(module)
     run = LOADERS[job["file"].rpartition(".")[2]](job["file"])
     problems = []
     for case in job["cases"]:
-        images = decode(case["images"])
-        outputs = run(images)
+        inputs = {name: decode(text) for name, text in case["inputs"].items()}
+        outputs = run(inputs)
         if set(outputs) != set(case["expected"]):
             return [f"its outputs are {sorted(outputs)}, not {sorted(case['expected'])}"]
         for name, text in case["expected"].items():
             problem = problem_of(decode(text), outputs[name], job["tolerance"])
             if problem:
-                problems.append(f"images {images.shape}: output '{name}' {problem}")
+                problems.append(f"{_shapes(inputs)}: output '{name}' {problem}")
     return problems
 
 
+def _shapes(inputs: dict) -> str:
+    return ", ".join(f"{name} {array.shape}" for name, array in inputs.items())
+
+
+def renamed(inputs: dict, names: list[str]) -> dict:
+    """Inputs by the names that a file has for them: with a prefix, or any name for the only one."""
+    if len(names) == 1:
+        return {names[0]: next(iter(inputs.values()))}
+    return {next(name for name in names if key in name): inputs[key] for key in inputs}
+
+
 def load_onnx(file: str):
-    """The network of an ONNX file as a function of images to outputs by name."""
+    """The network of an ONNX file as a function of inputs to outputs by name."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    (image,) = session.get_inputs()
+    given = [each.name for each in session.get_inputs()]
     names = [output.name for output in session.get_outputs()]
-    return lambda images: dict(zip(names, session.run(names, {image.name: images}), strict=True))
+    return lambda inputs: dict(zip(names, session.run(names, renamed(inputs, given)), strict=True))
 
 
-LOADERS = {"onnx": load_onnx}
+def load_litert(file: str):
+    """The same of a LiteRT file."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    run = Interpreter(file).get_signature_runner()
+    given = list(run.get_input_details())
+    return lambda inputs: run(**renamed(inputs, given))
+
+
+def load_keras(file: str):
+    """The same of a Keras file."""
+    import keras
+
+    model = keras.saving.load_model(file, compile=False)
+
+    def run(inputs):
+        outputs = model(next(iter(inputs.values())) if len(inputs) == 1 else inputs, training=False)
+        outputs = outputs if isinstance(outputs, dict) else {"output_0": outputs}
+        return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
+
+    return run
+
+
+LOADERS = {"onnx": load_onnx, "tflite": load_litert, "keras": load_keras}
 
 
 def main(jobs_file: str, answer_file: str) -> None:

@@ -13,7 +13,12 @@ from shared.engine.app import App
 from shared.engine.run import load_best, open_run
 from shared.engine.saved_model.export import export
 from shared.engine.saved_model.export_target import SPARE_BYTES, check_target
-from shared.engine.saved_model.saved_models import check_task, find_export, is_run_folder
+from shared.engine.saved_model.saved_models import (
+    check_task,
+    find_export,
+    is_network_file,
+    is_run_folder,
+)
 
 
 def export_if_needed(app: App, run_folder: str | Path) -> dict[str, Path]:
@@ -65,7 +70,13 @@ def saved_model_for(app: App, path: str | Path, key: str | None = None) -> Path:
         beside = path.with_name(f"{path.name}-{key}")
         path = beside if key and not path.exists() and beside.exists() else path
         check_task(path, app.name)
-        return find_export(path)
+        found = find_export(path)
+        if is_network_file(found) and not app.predicts_networks:
+            raise KerasuiteError(
+                f"{found}: is the network alone, without its tokenizer; predict with the run, or "
+                f"with the SavedModel that 'export' writes without --format"
+            )
+        return found
     exported = export_if_needed(app, path)
     if key is not None and key not in exported:
         raise KerasuiteError(f"{path}: has no '{key}', only {' and '.join(exported)}")

@@ -5,11 +5,12 @@ from typing import Any
 
 from shared.common import config as configs
 from shared.common.errors import KerasuiteError
+from shared.common.remote_paths import refuse_remote
 from shared.common.task_names import command_group
 
 EXTRA = "assets.extra"
 # The networks of exports in other formats, and the file beside each that says what it is.
-NETWORK_FILES = ("model.onnx",)
+NETWORK_FILES = ("model.onnx", "model.tflite", "model.keras")
 SIDECAR = "model.json"
 
 
@@ -66,6 +67,7 @@ def find_saved_model(path: str | Path) -> Path:
     if complete:
         return found[max(complete)]
     if not path.exists():
+        refuse_remote(str(path))
         raise KerasuiteError(f"{path}: no such file or folder")
     raise KerasuiteError(
         f"{path}: is no SavedModel (no saved_model.pb in it or in a numbered folder of it); "

@@ -13,7 +13,7 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 def is_table(path: Path) -> bool:
     """Whether a file is a table of text by its name."""
-    return table_suffix(path) in TSV + CSV + JSON
+    return table_suffix(path) in TSV + CSV + JSON + PARQUET
 
 
 def table_suffix(path: Path) -> str:

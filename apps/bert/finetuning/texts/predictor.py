@@ -57,7 +57,7 @@ class ChoicePredictor(FineTunedPredictor):
     inputs = ("text", "choices")
     suffixes = (*TABLES, ".gz")
     table_endings = (*TABLES, ".txt")
-    reads = "a table (.tsv, .csv, .jsonl) with columns such as ending0, ending1"
+    reads = "a table (.tsv, .csv, .jsonl, .parquet) with columns such as ending0, ending1"
     # Examples with equally many choices share a batch.
     bucket = 1
 

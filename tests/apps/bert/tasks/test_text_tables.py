@@ -403,3 +403,24 @@ def test_last_columns_without_name_or_text(tmp_path, header):
     assert examples.notes[0] == (
         f"{path}: 1 rows have text in columns without a name, which are left out"
     )
+
+
+def test_parquet_is_read_as_the_same_table_in_csv_is(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    from pyarrow import parquet
+
+    rows = {"text": ["a film", "two\nlines", "third"], "label": [0, 1, None]}
+    parquet.write_table(pyarrow.table(rows), tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text('text,label\na film,0\n"two\nlines",1\nthird,\n')
+    ours, theirs = (read_file(tmp_path / name) for name in ("a.parquet", "a.csv"))
+    assert found(ours) == found(theirs) == [("a film", None, "0"), ("two\nlines", None, "1")]
+    assert ours.task_type == theirs.task_type == "classification"
+    assert "1 rows without a label are left out" in ours.notes[0]
+    assert ours.examples[1].id.endswith("a.parquet:2")
+
+
+def test_what_is_no_parquet_is_named(tmp_path):
+    pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 not")
+    with pytest.raises(KerasuiteError, match="a.parquet: is no Parquet file"):
+        read_file(tmp_path / "a.parquet")

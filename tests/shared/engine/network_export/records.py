@@ -4,6 +4,14 @@ import json
 import math
 from pathlib import Path
 
+import pytest
+
+PACKAGES = {
+    "onnx": ("onnx", "tf2onnx", "onnxruntime"),
+    "litert": ("ai_edge_litert",),
+    "keras": (),
+}
+
 
 def records(folder: Path) -> list[dict]:
     """The lines of predictions.jsonl."""
@@ -30,3 +38,9 @@ def assert_close(one, other, tolerance: float = 1e-3) -> None:
             assert_close(*pair, tolerance)
     else:
         assert one == other
+
+
+def require(format: str) -> None:
+    """Skips a test where a package of the format's extra is missing."""
+    for module in PACKAGES[format]:
+        pytest.importorskip(module, reason=f"the extra `{format}` is not installed")

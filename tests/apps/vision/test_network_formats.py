@@ -1,4 +1,4 @@
-"""Classifiers and detectors as ONNX: the same records as from their SavedModels."""
+"""Classifiers and detectors in other formats: the same records as from their SavedModels."""
 
 import json
 import shutil
@@ -16,19 +16,18 @@ from shared.common.errors import KerasuiteError
 from shared.common.inputs import find_inputs
 from shared.engine.network_export import export_network as exports
 from shared.engine.network_export.export_network import export_network
+from shared.engine.network_export.formats import format_of
 from shared.engine.network_export.open_model import loader
 from shared.engine.prediction.predict import predict
 from shared.engine.run import Run
+from shared.engine.saved_model import network_serving
 from shared.engine.saved_model.export import export
 from shared.engine.saved_model.loaded_model import fingerprint
 from shared.engine.saved_model.run_export import saved_model_for
 from shared.image.image_file import IMAGES, write_images
 from tests.in_process import run_command
-from tests.shared.engine.network_export.records import assert_close, records
+from tests.shared.engine.network_export.records import assert_close, records, require
 from tests.shared.engine.saved_model.folding import with_random_statistics
-
-for name in ("onnx", "tf2onnx", "onnxruntime"):
-    pytest.importorskip(name)
 
 NAMES = ["cat", "dog/é", "bird"]
 # Few detections: of many, some pairs have scores so near that rounding chooses their order.
@@ -38,6 +37,11 @@ YOLO = {
     "detection.max_detections": 15,
 }
 SSD = YOLO | {"model.architecture": "ssd", "detection.confidence": 0.1}
+CALLS = {
+    "onnx": "onnxruntime.InferenceSession",
+    "keras": "keras.saving.load_model",
+    "litert": "get_signature_runner",
+}
 CASES = {
     "classify": (ClassifyApp, {"model.backbone": "resnet18", "model.flip_average": True}),
     "yolo": (DetectApp, YOLO),
@@ -95,20 +99,36 @@ def pictures(tmp_path_factory) -> Path:
     return folder
 
 
-def slow(name: str):
-    return pytest.param(name, marks=pytest.mark.slow)
+def slow(*values: str):
+    return pytest.param(values, marks=pytest.mark.slow)
 
 
 @pytest.fixture(
-    scope="module", params=["classify", "yolo", slow("ssd"), slow("half"), slow("labels")]
+    scope="module",
+    params=[
+        ("classify", "onnx"),
+        ("yolo", "onnx"),
+        slow("ssd", "onnx"),
+        slow("half", "onnx"),
+        slow("labels", "onnx"),
+        ("classify", "keras"),
+        slow("yolo", "keras"),
+        slow("ssd", "keras"),
+        slow("classify", "litert"),
+        ("yolo", "litert"),
+        slow("ssd", "litert"),
+    ],
+    ids="-".join,
 )
 def both(request, tmp_path_factory):
-    """(app, SavedModel, ONNX file) of one model."""
-    folder = tmp_path_factory.mktemp(request.param)
-    app_type, overrides = CASES[request.param]
+    """(app, SavedModel, network file) of one model."""
+    case, format = request.param
+    require(format)
+    folder = tmp_path_factory.mktemp(f"{case}-{format}")
+    app_type, overrides = CASES[case]
     app = app_type()
     run, model = untrained(app, folder / "run", overrides)
-    file = export_network(app, run, model, folder / "exports" / "onnx", format="onnx")
+    file = export_network(app, run, model, folder / "exports" / format, format=format)[""]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("shared.engine.saved_model.export.verify", lambda jobs: None)
         saved_model = export(app, run, model, folder / "saved_models")[""]
@@ -118,7 +138,7 @@ def both(request, tmp_path_factory):
 def test_predictions_are_those_of_the_savedmodel(both, pictures, tmp_path):
     app, saved_model, file = both
     ours = predicted(app, saved_model, pictures, tmp_path / "tensorflow")
-    theirs = predicted(app, file, pictures, tmp_path / "onnxruntime")
+    theirs = predicted(app, file, pictures, tmp_path / "network")
     if app.name == "detect":
         boxes = boxes_of(ours)
         assert len(boxes) > 20
@@ -133,23 +153,26 @@ def boxes_of(rows) -> np.ndarray:
 
 def test_layout_and_sidecar(both):
     app, _, file = both
-    assert file.parts[-6:] == ("exports", "onnx", app.name, "run", "1", "model.onnx")
+    format = format_of(file)
+    assert file.parts[-6:-1] == ("exports", format.name, app.name, "run", "1")
     facts = json.loads((file.parent / "model.json").read_text())
     further = {"thresholds.json"} if "thresholds" in facts else set()
     assert {path.name for path in file.parent.iterdir()} == {
-        "model.onnx", "model.json", "config.yaml", "README.md", "labels.txt", *further,
+        format.file_name, "model.json", "config.yaml", "README.md", "labels.txt", *further,
     }  # fmt: skip
     side = facts["image"]["size"]
-    assert facts["format"] == "onnx" and facts["task"] == app.name
+    assert facts["format"] == format.name and facts["task"] == app.name
     assert facts["input"]["shape"] == [None, side, side, 3] and facts["labels"] == NAMES
     if app.name == "detect":
         assert facts["values"]["max_detections"] == 15
         assert set(facts["outputs"]) > {"class_logits"} and facts["decoding"]["iou"] > 0
     card = (file.parent / "README.md").read_text()
-    assert "onnxruntime.InferenceSession" in card and "saved_model_cli" not in card
+    assert CALLS[format.name] in card and "saved_model_cli" not in card
+    # A Keras file loads without code of ours.
+    assert facts["modules"] == []
 
 
-@pytest.mark.parametrize("both", ["classify"], indirect=True)
+@pytest.mark.parametrize("both", [("classify", "onnx")], indirect=True, ids="-".join)
 def test_a_folder_stands_for_its_newest_version(both, tmp_path):
     app, saved_model, file = both
     for path in (file, file.parent, file.parents[1]):
@@ -164,7 +187,7 @@ def test_a_folder_stands_for_its_newest_version(both, tmp_path):
         saved_model_for(DetectApp(), file)
 
 
-@pytest.mark.parametrize("both", ["classify"], indirect=True)
+@pytest.mark.parametrize("both", [("classify", "onnx")], indirect=True, ids="-".join)
 def test_from_the_command_line(both, pictures, tmp_path):
     run = both[2].parents[5] / "run"
     arguments = ("classify", "export", run, "--format", "onnx", "--output", tmp_path, "--name", "n")
@@ -183,9 +206,10 @@ def test_from_the_command_line(both, pictures, tmp_path):
 
 @pytest.mark.parametrize("fault", ["answers", "converter"])
 def test_what_is_wrong_is_discarded(tmp_path, monkeypatch, fault):
+    require("onnx")
     app = ClassifyApp()
     run, model = untrained(app, tmp_path / "run", {})
-    fold = exports.fold_batch_norm
+    fold = network_serving.fold_batch_norm
 
     def wrong(model, dtype):
         folded = fold(model, dtype)
@@ -196,8 +220,8 @@ def test_what_is_wrong_is_discarded(tmp_path, monkeypatch, fault):
         raise ValueError("no such operation\nin the table")
 
     if fault == "answers":
-        monkeypatch.setattr(exports, "fold_batch_norm", wrong)
-        message = "it does not answer as the model does: images .* differs by 0.5"
+        monkeypatch.setattr(network_serving, "fold_batch_norm", wrong)
+        message = "it does not answer as the model does: image .* differs by 0.5"
     else:
         monkeypatch.setattr(exports.FORMATS["onnx"], "write", fails)
         message = "--format onnx: the network cannot be converted .no such operation.; export it"

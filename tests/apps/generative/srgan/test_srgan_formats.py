@@ -1,4 +1,4 @@
-"""A generator as ONNX: pictures of any size, whole and by tiles, as from its SavedModel."""
+"""A generator in other formats: pictures of any size, as from its SavedModel."""
 
 import json
 
@@ -16,19 +16,34 @@ from shared.engine.network_export.open_model import loader
 from shared.engine.prediction.predict import predict
 from shared.engine.run import Run
 from shared.engine.saved_model.export import export
+from tests.shared.engine.network_export.records import require
 from tests.shared.engine.saved_model.folding import with_random_statistics
 
-for name in ("onnx", "tf2onnx", "onnxruntime"):
-    pytest.importorskip(name)
+
+def slow(*values: str):
+    return pytest.param(values, marks=pytest.mark.slow)
 
 
-@pytest.fixture(scope="module", params=["srresnet", pytest.param("espcn", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("srresnet", "onnx"),
+        slow("espcn", "onnx"),
+        slow("srresnet", "litert"),
+        slow("espcn", "litert"),
+        slow("srresnet", "keras"),
+        slow("espcn", "keras"),
+    ],
+    ids="-".join,
+)
 def both(request, tmp_path_factory):
-    """(SavedModel, ONNX file) of one generator."""
+    """(SavedModel, network file) of one generator."""
+    generator, format = request.param
+    require(format)
     keras.utils.set_random_seed(3)
-    folder = tmp_path_factory.mktemp(request.param)
-    overrides = {"stage": "pixel", "model.generator": request.param, "data": ("x",)}
-    overrides |= {"model.residual": "bicubic"} if request.param == "espcn" else {}
+    folder = tmp_path_factory.mktemp(generator)
+    overrides = {"stage": "pixel", "model.generator": generator, "data": ("x",)}
+    overrides |= {"model.residual": "bicubic"} if generator == "espcn" else {}
     run = Run(configs.resolve(SrganConfig, {"preset": "test", **overrides}), folder)
     app = SrganApp()
     model = with_random_statistics(app.build(run))
@@ -37,7 +52,7 @@ def both(request, tmp_path_factory):
         # Both exports measure it, and what is measured of so small a network varies.
         patch.setattr("apps.generative.srgan.serving.measured_bytes_per_pixel", lambda *_: 1024)
         saved_model = export(app, run, model, folder / "saved_models")[""]
-        network = export_network(app, run, model, folder / "exports", format="onnx")
+        network = export_network(app, run, model, folder / "exports", format=format)[""]
     return saved_model, network
 
 
@@ -61,7 +76,7 @@ def test_pictures_are_those_of_the_savedmodel(both, tmp_path):
     for options in ({}, small):
         ours, theirs = (
             enlarged(model, tmp_path / "pictures", tmp_path / f"{key}-{len(options)}", **options)
-            for key, model in zip(("tensorflow", "onnx"), both, strict=True)
+            for key, model in zip(("tensorflow", "network"), both, strict=True)
         )
         assert len(ours) == 3
         for one, other in zip(ours, theirs, strict=True):
