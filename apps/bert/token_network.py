@@ -8,7 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from shared.common.errors import KerasuiteError
 from shared.engine.saved_model.exportable_network import ExportableNetwork
+from shared.text.wordpiece_tokenizer import WordPieceTokenizer
 
 INPUTS = ("token_ids", "segment_ids")
 # Sequences of the comparison, (number, length): unequal ones.
@@ -32,6 +34,11 @@ class TokenNetwork(ExportableNetwork):
         return {name: tf.TensorSpec((None, None), tf.int32, name=name) for name in INPUTS}
 
     def for_export(self) -> keras.Model:
+        if not isinstance(self.tokenizer, WordPieceTokenizer):
+            raise KerasuiteError(
+                "--format: is for networks with WordPiece tokens; export this one as a SavedModel, "
+                "without --format"
+            )
         policy = keras.config.dtype_policy()
         keras.config.set_dtype_policy("float32")
         try:
