@@ -152,6 +152,8 @@ def write_network(
     """
     try:
         writer.write(module.for_export(), module.specs(), file, calibration)
+    except KerasuiteError:
+        raise
     except Exception as error:  # Converters raise anything.
         reason = writer.reason(error)
         raise KerasuiteError(
