@@ -6,6 +6,8 @@ import numpy as np
 
 # The threshold of a label that nothing was chosen for.
 THRESHOLD = 0.5
+# A label of a lower F1 where thresholds are chosen is hardly ever predicted.
+MIN_F1 = 0.1
 
 
 def multi_hot(label_sets, names) -> np.ndarray:
@@ -106,16 +108,24 @@ def best_thresholds(targets: np.ndarray, probabilities: np.ndarray) -> np.ndarra
     """The threshold of each label with the highest F1, float (C,).
 
     It lies halfway between two neighbouring probabilities; of several equally good ones it is the
-    highest. `THRESHOLD` where no example has the label.
+    highest. `THRESHOLD` where no example has the label. Where the best F1 is below `MIN_F1` the
+    threshold is the highest probability (SCutFBR): else one example that is ranked last would make
+    the label present nearly everywhere.
 
     Args:
         targets: (N, C), 1 where a label is present.
         probabilities: float (N, C).
+
+    Reference: [Yang, 2001](https://doi.org/10.1145/383952.383975)
     """
     chosen = np.full(targets.shape[1], THRESHOLD)
     for label in np.flatnonzero(np.any(targets, axis=0)):
         true, predicted, score = _by_threshold(targets[:, label] > 0, probabilities[:, label])
-        best = int(np.argmax(2 * true / (predicted + targets[:, label].sum())))
+        f1 = 2 * true / (predicted + targets[:, label].sum())
+        best = int(np.argmax(f1))
+        if f1[best] < MIN_F1:
+            chosen[label] = score[0]
+            continue
         below = score[best + 1] if best + 1 < len(score) else 0.0
         chosen[label] = (score[best] + below) / 2
     return chosen

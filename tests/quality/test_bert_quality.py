@@ -94,7 +94,10 @@ def test_fine_tuning(real_data, tmp_path, name, metric, floor, options):
 def test_several_labels(real_data, tmp_path):
     """GoEmotions: 28 labels of comments, thresholds from the training data."""
     run = tmp_path / "run"
-    options = ("--init", "minilm", "--preset", "sentences", "--max-length", "64")
+    options = (
+        "--init", "minilm", "--preset", "sentences", "--max-length", "64",
+        "--learning-rate", "2e-4", "--epochs", "2",
+    )  # fmt: skip
     seconds = run_command("finetune", real_data / "goemotions", *options, "--output", run)
     report("goemotions", metrics_of(run), seconds)
     write_result(

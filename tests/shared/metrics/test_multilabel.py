@@ -72,6 +72,9 @@ def test_thresholds_are_the_best_of_all(answers):
         assert score(threshold) == pytest.approx(best)
         # Halfway between two probabilities: rounding changes no answer.
         assert np.abs(column - threshold).min() > 0.01
+    # The only example with the label is ranked last of thirty.
+    last = best_thresholds(np.eye(30)[:, -1:], np.linspace(0.3, 0.01, 30)[:, None])
+    assert last.tolist() == [0.3]
     none = best_thresholds(np.zeros((4, 1)), np.ones((4, 1)))
     assert none.tolist() == [0.5]
     assert best_thresholds(np.ones((4, 1)), np.full((4, 1), 0.4)).tolist() == [0.2]
