@@ -237,8 +237,8 @@ def _encoded(values: Mapping[str, Any]) -> dict[str, str]:
 USAGE = """\
 ## Network
 
-`{name}` is the network alone: {inputs}, to its outputs. `model.json` says what belongs before and
-after it.{predict}{needs}
+`{name}` is the network alone: {inputs}, to its outputs.
+`model.json` says what belongs before and after it.{predict}{needs}
 
 {example}"""
 

@@ -46,7 +46,7 @@ class NetworkServing(ExportableNetwork, ServingModule):
     # === The network alone, see `network_export` ===
 
     def specs(self) -> dict[str, tf.TensorSpec]:
-        return {"image": self.image_spec}
+        return {"image": tf.TensorSpec(self.image_spec.shape, self.image_spec.dtype, name="image")}
 
     def for_export(self) -> keras.Model:
         return fold_batch_norm(self.network, dtype="float32")

@@ -44,7 +44,8 @@ def is_run_folder(path: Path) -> bool:
 def is_network_file(path: str | Path) -> bool:
     """Whether a path is the network of an export in another format than SavedModel."""
     path = Path(path)
-    return path.is_file() and (path.parent / SIDECAR).is_file()
+    suffixes = [Path(name).suffix for name in NETWORK_FILES]
+    return path.suffix in suffixes and path.is_file() and (path.parent / SIDECAR).is_file()
 
 
 def extra_folder(path: str | Path) -> Path:
