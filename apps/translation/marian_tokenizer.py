@@ -122,7 +122,7 @@ class MarianTokenizer(tf.Module):
 
 
 def _texts(model: bytes, names: list[str]) -> list[bytes]:
-    """What each token spells; a name such as <0xE4> is a byte if it is one in the model."""
+    """The bytes of each token; a name such as <0xE4> is a byte if it is one in the model."""
     library = sentencepiece.SentencePieceProcessor(model_proto=model)
     numbers = range(library.vocab_size())
     bytes_ = {library.id_to_piece(n): n for n in numbers if library.is_byte(n)}

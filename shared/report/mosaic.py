@@ -8,7 +8,7 @@ from PIL import Image
 from shared.common.files import atomic_path
 
 GAP = 2  # pixels between pictures
-LEAST_SIDE = 64  # smaller pictures are enlarged by a whole factor
+MIN_SIDE = 64  # smaller pictures are enlarged by a whole factor
 
 
 def write_mosaic(pictures: np.ndarray, path: Path, columns: int = 8) -> None:
@@ -20,7 +20,7 @@ def write_mosaic(pictures: np.ndarray, path: Path, columns: int = 8) -> None:
         columns: int. Pictures in a row.
     """
     count, height, width, channels = pictures.shape
-    factor = max(1, LEAST_SIDE // max(height, width))
+    factor = max(1, MIN_SIDE // max(height, width))
     pictures = pictures.repeat(factor, axis=1).repeat(factor, axis=2)
     rows = -(-count // columns)
     cell = np.array([height, width]) * factor + GAP

@@ -75,7 +75,7 @@ def test_variational(digits, tmp_path):
 
 
 def test_denoising(digits, tmp_path):
-    """What is gained over the noisy input, in dB."""
+    """The gain over the noisy input, in dB."""
     data = write_split(digits, tmp_path / "digits")
     metrics, seconds = trained(data, tmp_path / "run", "--preset", "denoising")
     write_result(

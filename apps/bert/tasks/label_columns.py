@@ -58,7 +58,7 @@ class SeveralLabels:
         return found
 
     def notes(self, labelled: bool, numbers: bool) -> tuple[str, ...]:
-        """What was recognised, and rows without a label."""
+        """The kind of labels that was recognised, and the number of rows without one."""
         empty = f"{self._path}: {self._empty:,} rows have no label, which is one of the answers"
         return (self._note, empty) if self._empty else (self._note,)
 

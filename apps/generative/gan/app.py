@@ -31,7 +31,7 @@ from shared.metrics.picture_classifier import PictureClassifier
 SKIPPED = "skipped.csv"
 JUDGE = "classifier.keras"
 JUDGE_BATCH = 64
-# One of so many real pictures is held back from the classifier that judges.
+# One in this many real pictures is held back from the classifier that judges.
 HELD_OUT = 10
 # Real pictures that samples are compared with, and the bytes of their pixels.
 MAX_REAL, MAX_REAL_BYTES = 10_000, 2**28

@@ -18,9 +18,9 @@ GRID = 64
 NEAREST_SHOWN = 16
 SURE = 0.9
 # A class that has less than this part of its fair share of the samples is missing.
-LEAST_SHARE = 0.1
+MIN_SHARE = 0.1
 # Samples that differ less than this part of what real pictures do are alike.
-LEAST_DIVERSITY = 0.5
+MIN_DIVERSITY = 0.5
 # Distances between real pictures below this percentile are those of near copies.
 COPY_PERCENTILE = 1.0
 
@@ -29,7 +29,7 @@ Features = Callable[[np.ndarray], np.ndarray]
 
 @dataclass
 class RealPictures:
-    """What samples are compared with.
+    """Real pictures that samples are compared with.
 
     Attributes:
         pictures: uint8 (N, S, S, C).
@@ -114,7 +114,7 @@ class GANEvaluator(Evaluator):
         missing = [
             name
             for name, share in zip(self.class_names, shares, strict=True)
-            if share < LEAST_SHARE / len(shares)
+            if share < MIN_SHARE / len(shares)
         ]
         metrics = {
             "judge_accuracy": float(right[held_out].mean()),
@@ -195,7 +195,7 @@ def remarks(metrics: dict[str, Any]) -> list[str]:
             f"Mode collapse: {len(missing)} of {metrics['classes']} classes are missing among the "
             f"samples or nearly so ({', '.join(missing[:20])})."
         )
-    if metrics["diversity"] < LEAST_DIVERSITY * metrics["diversity_real"]:
+    if metrics["diversity"] < MIN_DIVERSITY * metrics["diversity_real"]:
         lines.append(
             f"Mode collapse: the samples differ by {metrics['diversity']:.1f} levels, real "
             f"pictures by {metrics['diversity_real']:.1f}."

@@ -127,7 +127,7 @@ def _month_of(seconds: int) -> int:
 
 
 def parse_frequency(text: str, format: str, anchor: int) -> Frequency:
-    """What `--frequency` says.
+    """The frequency that `--frequency` names.
 
     Args:
         text: such as "15min", "h" or, of numbers, "10".

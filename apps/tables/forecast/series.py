@@ -23,7 +23,7 @@ class Series:
 
     Attributes:
         name: str. "" where there is no column for it.
-        start: int. Place of its first step on the grid.
+        start: int. Index of its first step on the grid.
         values: float64 (T, C). Targets, gaps filled.
         future: float64 (T + A, K). Columns known beforehand, also of A steps after the last.
         known: bool (T, C). Which targets stand in the file.
@@ -187,7 +187,7 @@ def _frequency(wanted, columns: Columns, times, group, repeated) -> Frequency:
 
 
 def _time_faults(table: Table, columns: Columns, repeated, on_grid, frequency) -> dict[int, str]:
-    """What is wrong with rows of repeated times, and of times between the steps.
+    """Reasons against rows of repeated times, and of times between the steps.
 
     Raises:
         KerasuiteError: if these are most of all rows.

@@ -1,1 +1,1 @@
-"""What every task with several labels an example has in common."""
+"""Thresholds and reports that tasks with several labels an example share."""

@@ -1,4 +1,4 @@
-"""What int8 costs: calibration on the training data, metrics before and after."""
+"""Calibration of int8 on the training data, and the metrics before and after."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -108,7 +108,7 @@ class GANModel(keras.Model):
         return fakes
 
     def make_fakes(self, batch: Any) -> Any:
-        """What the generators make for a step of the discriminators; with `critic_steps` only."""
+        """Fakes for a step of the discriminators; with `critic_steps` only."""
         raise NotImplementedError
 
     def after_discriminator_step(self) -> None:

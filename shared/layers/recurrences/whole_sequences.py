@@ -48,7 +48,7 @@ class WholeSequences:
         return outputs[-1], ops.transpose(shown, (1, 0, 2)), states
 
     def input_bias(self):
-        """What is added to the inputs after their kernel."""
+        """The bias that is added to the inputs after their kernel."""
         return self.cell.bias
 
     def _time_major(self, sequences):

@@ -148,7 +148,7 @@ def test_losses_are_those_of_numpy(loss, expected):
     ("lstm", K, ""), ("gru", 0, "0.1,0.5,0.9"), ("rnn", 0, ""),
 ])  # fmt: skip
 def test_decoding_equals_forcing_with_its_own_forecasts(cell, covariates, quantiles):
-    """What is decoded, given as the truth, comes out again; and is another than the truth's."""
+    """A decoded forecast, given as the truth, comes out again; and is another than the truth's."""
     network = network_of(cell, covariates, quantiles, decoding="autoregressive")
     future = {"future": tf.constant(FUTURE)} if covariates else {}
     decoded = forecast(network, **future)

@@ -39,7 +39,7 @@ class TextServing(FineTunedServing):
         return self.answer(outputs) | {"truncated": cut}
 
     def answer(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        """What the outputs of the model (N, C) say."""
+        """The answers that the outputs (N, C) of the model stand for."""
         if not self.labels:
             return {"score": outputs[:, 0]}
         probabilities = tf.nn.softmax(outputs)

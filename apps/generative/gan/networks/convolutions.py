@@ -1,4 +1,4 @@
-"""What the convolutional networks have in common: sizes, weights, normalisation."""
+"""Sizes, weights and normalisation of the convolutional networks."""
 
 import keras
 from keras import layers

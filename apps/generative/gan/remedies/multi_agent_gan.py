@@ -50,7 +50,7 @@ class MultiAgentGAN(GAN):
         return tf.gather(made, chosen_generator(latent, len(self.generators)), batch_dims=1)
 
     def of_all(self, latent, label=None, training=False):
-        """What each generator makes of the noise: (B, generators, S, S, C)."""
+        """The picture that each generator makes of the noise: (B, generators, S, S, C)."""
         inputs = [latent, *self._one_hot(label)]
         return ops.stack([make(inputs, training=training) for make in self.generators], axis=1)
 

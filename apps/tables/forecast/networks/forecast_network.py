@@ -11,7 +11,8 @@ from shared.common.config import from_dict, to_dict
 from shared.losses.pinball import pinball_loss
 from shared.losses.smooth_l1 import smooth_l1
 
-LEAST = 1e-5
+# Added to a variance, so that constant windows are not divided by 0.
+EPSILON = 1e-5
 
 
 class ForecastNetwork(keras.Model):
@@ -80,7 +81,7 @@ class ForecastNetwork(keras.Model):
         return ops.cast(outputs, "float32") * scale[..., None] + shift[..., None]
 
     def statistics(self, history):
-        """What is subtracted from a window (B, 1, C), and what it is then divided by.
+        """Shift and scale (B, 1, C) of windows, normalised to (window - shift) / scale.
 
         Reference: [Kim et al., 2022](https://openreview.net/forum?id=cGDAkQo1C0p)
         """
@@ -91,7 +92,7 @@ class ForecastNetwork(keras.Model):
         if self.instance_norm == "none":
             return ops.zeros_like(mean), ops.ones_like(mean)
         variance = ops.mean(ops.square(history - mean), axis=1, keepdims=True)
-        return mean, ops.sqrt(variance + LEAST)
+        return mean, ops.sqrt(variance + EPSILON)
 
     # === Parts of networks ===
 
@@ -150,7 +151,7 @@ class ForecastNetwork(keras.Model):
 
     @property
     def median(self) -> int:
-        """Place of the forecast among the outputs."""
+        """Index of the forecast among the outputs."""
         return int(np.argmin(np.abs(np.array(self.levels or [0.5]) - 0.5)))
 
     # === Saving ===

@@ -42,7 +42,7 @@ def batch(rows=5, critic_steps=1, classes=0, seed=0) -> dict[str, tf.Tensor]:
 
 
 def part(of: dict, index=0) -> dict:
-    """What one step of the discriminator sees."""
+    """The batch that one step of the discriminator sees."""
     return {name: value[:, index] for name, value in of.items()}
 
 
