@@ -1,7 +1,9 @@
 """ResNet and VGG in PyTorch, with torchvision's names of tensors, and timm's of the classifier."""
 
-import torch
-from torch import nn
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra `oracle`)")
+nn = torch.nn
 
 STAGES = {"resnet18": (1, (2, 2, 2, 2)), "resnet50": (4, (3, 4, 6, 3))}
 VGG = {"vgg11": (1, 1, 2, 2, 2)}
