@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from apps.bert.words_of_texts import tokens_of_texts
 from shared.common.errors import KerasuiteError
 from shared.text.byte_level_bpe import ByteLevelBpe
 from shared.text.byte_level_files import ByteLevelVocabulary
@@ -133,21 +134,7 @@ class ByteLevelTokenizer(tf.Module):
             tf.RaggedTensor.from_row_splits(values, splits, validate=False)
             for values in (tokens.values, leads)
         )
-        # A word without a token is unknown.
-        missing = tf.cast(of_words.row_lengths() == 0, tf.int64)
-        count = tf.reduce_sum(missing)
-        unknown = tf.fill([count], tf.constant(self.unk, tf.int32))
-        of_words, leads = (
-            tf.concat([rows, tf.RaggedTensor.from_row_lengths(more, missing)], axis=1)
-            for rows, more in ((of_words, unknown), (leads, tf.fill([count], True)))
-        )
-        index = tf.ragged.range(words.row_lengths()).values
-        index = tf.cast(tf.gather(index, of_words.value_rowids()), tf.int32)
-        splits = tf.gather(of_words.row_splits, words.row_splits)
-        return tuple(
-            tf.RaggedTensor.from_row_splits(values, splits, validate=False)
-            for values in (of_words.values, index, leads.values)
-        )
+        return tokens_of_texts(of_words, leads, words, self.unk)
 
     def pack(
         self, tokens: tf.RaggedTensor, pair: tf.RaggedTensor | None = None, max_length: int = 512

@@ -6,6 +6,7 @@ import numpy as np
 import sentencepiece
 import tensorflow as tf
 
+from apps.bert.words_of_texts import tokens_of_texts
 from shared.common.errors import KerasuiteError
 from shared.text.bert_characters import NO_CHARACTER, compatible_tables
 from shared.text.bert_words import WordSplitter
@@ -131,20 +132,7 @@ class SentencePieceTokenizer(tf.Module):
             words: string (N, None).
         """
         tokens, _, _, leads = self.tokenize_with_leads(words.values)
-        missing = tf.cast(tokens.row_lengths() == 0, tf.int64)
-        count = tf.reduce_sum(missing)
-        unknown = tf.fill([count], tf.constant(self.unk, tf.int32))
-        tokens, leads = (
-            tf.concat([rows, tf.RaggedTensor.from_row_lengths(more, missing)], axis=1)
-            for rows, more in ((tokens, unknown), (leads, tf.fill([count], True)))
-        )
-        index = tf.ragged.range(words.row_lengths()).values
-        index = tf.cast(tf.gather(index, tokens.value_rowids()), tf.int32)
-        splits = tf.gather(tokens.row_splits, words.row_splits)
-        return tuple(
-            tf.RaggedTensor.from_row_splits(values, splits, validate=False)
-            for values in (tokens.values, index, leads.values)
-        )
+        return tokens_of_texts(tokens, leads, words, self.unk)
 
     def pack(
         self, tokens: tf.RaggedTensor, pair: tf.RaggedTensor | None = None, max_length: int = 512

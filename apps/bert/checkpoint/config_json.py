@@ -1,13 +1,13 @@
 """Configuration of an encoder in config.json (Hugging Face) and bert_config.json (Google)."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from apps.bert.encoder_config import EncoderConfig
 from shared.common import config as configs
+from shared.common.checkpoint_config import named_activation, short
 from shared.common.errors import KerasuiteError
 from shared.text.added_tokens import MAX_TOKENS
 
@@ -94,7 +94,7 @@ def vocabulary_size(path: Path, values: Mapping[str, Any]) -> int:
 def _check_limit(path: Path, name: str, value: Any, limit: int) -> None:
     if isinstance(value, int | float) and value > limit:
         raise KerasuiteError(
-            f"{path}: {name} is {_short(value)}, more than {limit:,}; it is damaged: fetch it again"
+            f"{path}: {name} is {short(value)}, more than {limit:,}; it is damaged: fetch it again"
         )
 
 
@@ -112,7 +112,7 @@ def to_encoder_config(path: Path, values: Mapping[str, Any]) -> EncoderConfig:
     for name, only in FIXED.items():
         if values.get(name, only) != only:
             raise KerasuiteError(
-                f"{path}: {name} {_short(values[name])} is not supported, only {_short(only)}; "
+                f"{path}: {name} {short(values[name])} is not supported, only {short(only)}; "
                 f"give another checkpoint"
             )
     given = {ours: values[theirs] for ours, theirs in SETTINGS[family].items() if theirs in values}
@@ -144,7 +144,7 @@ def _positions_behind_padding(path: Path, values: Mapping[str, Any]) -> int:
     first = padding(path, values) + 1
     if type(positions) is not int or positions <= first:
         raise KerasuiteError(
-            f"{path}: max_position_embeddings is {_short(positions)}, not a number above {first}; "
+            f"{path}: max_position_embeddings is {short(positions)}, not a number above {first}; "
             f"fetch it again"
         )
     return positions - first
@@ -155,7 +155,7 @@ def padding(path: Path, values: Mapping[str, Any]) -> int:
     number = values.get(PADDING_KEY, 1)
     if type(number) is not int or not 0 <= number < 1000:
         raise KerasuiteError(
-            f"{path}: {PADDING_KEY} is {_short(number)}, none of the first tokens; fetch it again"
+            f"{path}: {PADDING_KEY} is {short(number)}, none of the first tokens; fetch it again"
         )
     return number
 
@@ -169,13 +169,7 @@ def _electra_widths(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _activation(path: Path, values: Mapping[str, Any], key: str) -> str:
     theirs = values.get(key, "gelu")
-    for ours, names in ACTIVATIONS.items():
-        if theirs in names:
-            return ours
-    known = ", ".join(name for names in ACTIVATIONS.values() for name in names)
-    raise KerasuiteError(
-        f"{path}: {key} {_short(theirs)} is not supported, only {known}; give another checkpoint"
-    )
+    return named_activation(path, key, theirs, ACTIVATIONS)
 
 
 def _with_pruned_heads(path: Path, config: EncoderConfig, pruned: Any) -> EncoderConfig:
@@ -185,15 +179,11 @@ def _with_pruned_heads(path: Path, config: EncoderConfig, pruned: Any) -> Encode
     try:
         removed = {int(layer): len(set(heads)) for layer, heads in pruned.items()}
     except (AttributeError, TypeError, ValueError):
-        raise KerasuiteError(f"{path}: pruned_heads {_short(pruned)} names no heads") from None
+        raise KerasuiteError(f"{path}: pruned_heads {short(pruned)} names no heads") from None
     heads = tuple(config.num_heads - removed.get(index, 0) for index in range(config.num_layers))
     if min(heads) < 1:
         raise KerasuiteError(f"{path}: pruned_heads leaves a layer without heads; not supported")
     return dataclasses.replace(config, heads_per_layer=heads)
-
-
-def _short(value: Any) -> str:
-    return json.dumps(value)[:80]
 
 
 def to_json(config: EncoderConfig, vocabulary_size: int, architecture: str) -> dict[str, Any]:

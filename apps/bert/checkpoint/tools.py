@@ -12,13 +12,12 @@ from apps.bert.checkpoint.resolve import resolve_checkpoint
 from apps.bert.checkpoint.tokenizer_files import settings_of
 from apps.bert.checkpoint.weights import checked_tensors
 from apps.bert.runs import APPS, app_of
+from shared.common.checkpoint_config import left_out
 from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.weights_origin import origin_of, tell_origin
 from shared.engine.load_app import load_app
 from shared.text.wordpiece_tokenizer import WordPieceTokenizer
-
-NAMES_SHOWN = 4
 
 
 def import_checkpoint(
@@ -108,6 +107,5 @@ def describe(
         lines.append(f"It has no {' and no '.join(missing)}; these parts start untrained.")
     unused = [name for name in checkpoint.tensors if name not in tensors and name not in COPIES]
     if unused:
-        more = f" and {len(unused) - NAMES_SHOWN} more" if len(unused) > NAMES_SHOWN else ""
-        lines.append(f"Left out: {', '.join(unused[:NAMES_SHOWN])}{more}")
+        lines.append(left_out(unused))
     return lines

@@ -1,12 +1,12 @@
 """Configuration of a GPT-2 in config.json."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from apps.language.config import ModelConfig
 from shared.common import config as configs
+from shared.common.checkpoint_config import named_activation, short
 from shared.common.errors import KerasuiteError
 from shared.common.messages import warn
 
@@ -73,12 +73,12 @@ def to_config(path: Path, values: Mapping[str, Any]) -> Gpt2Config:
     kind = values.get("model_type")
     if kind != MODEL_TYPE:
         raise KerasuiteError(
-            f"{path}: model_type {_short(kind)} is not supported; give a checkpoint of type gpt2"
+            f"{path}: model_type {short(kind)} is not supported; give a checkpoint of type gpt2"
         )
     for name, only in FIXED.items():
         if values.get(name, only) != only:
             raise KerasuiteError(
-                f"{path}: {name} {_short(values[name])} is not supported, only {_short(only)}; "
+                f"{path}: {name} {short(values[name])} is not supported, only {short(only)}; "
                 f"give another checkpoint"
             )
     for name in REQUIRED:
@@ -130,7 +130,7 @@ def _number(path: Path, values: Mapping[str, Any], name: str, limit: int, least:
     value = values.get(name)
     if type(value) is not int or not least <= value <= limit:
         raise KerasuiteError(
-            f"{path}: {name} is {_short(value)}, not a number from {least} to {limit:,}; "
+            f"{path}: {name} is {short(value)}, not a number from {least} to {limit:,}; "
             f"fetch it again"
         )
     return value
@@ -141,12 +141,12 @@ def _end(path: Path, values: Mapping[str, Any], size: int) -> int:
     end = values.get("eos_token_id", size - 1)
     if type(end) is not int or not 0 <= end < size:
         raise KerasuiteError(
-            f"{path}: eos_token_id is {_short(end)}, not one of the {size:,} tokens; fetch it again"
+            f"{path}: eos_token_id is {short(end)}, not one of the {size:,} tokens; fetch it again"
         )
     begin = values.get("bos_token_id", end)
     if begin != end:
         warn(
-            f"{path}: texts begin with token {_short(begin)} there and end with {end}; here they "
+            f"{path}: texts begin with token {short(begin)} there and end with {end}; here they "
             f"begin with {end}, too"
         )
     return end
@@ -154,14 +154,7 @@ def _end(path: Path, values: Mapping[str, Any], size: int) -> int:
 
 def _activation(path: Path, values: Mapping[str, Any]) -> str:
     theirs = values.get("activation_function", "gelu_new")
-    for ours, names in ACTIVATIONS.items():
-        if theirs in names:
-            return ours
-    known = ", ".join(name for names in ACTIVATIONS.values() for name in names)
-    raise KerasuiteError(
-        f"{path}: activation_function {_short(theirs)} is not supported, only {known}; give "
-        f"another checkpoint"
-    )
+    return named_activation(path, "activation_function", theirs, ACTIVATIONS)
 
 
 def _tell_dropouts(path: Path, values: Mapping[str, Any]) -> None:
@@ -171,7 +164,3 @@ def _tell_dropouts(path: Path, values: Mapping[str, Any]) -> None:
             f"{path}: {', '.join(DROPOUTS)} are {', '.join(map(str, rates))}; the first is used "
             f"for all of them in a training"
         )
-
-
-def _short(value: Any) -> str:
-    return json.dumps(value)[:80]

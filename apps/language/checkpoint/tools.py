@@ -11,6 +11,7 @@ from apps.language.config import LanguageConfig
 from apps.language.tokenizers.byte_level_tokenizer import write_vocabulary
 from apps.language.tokenizers.kinds import VOCABULARY
 from shared.common import config as configs
+from shared.common.checkpoint_config import left_out
 from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_folder
@@ -20,7 +21,6 @@ from shared.engine.run import Run, load_best, open_run, save_model
 from shared.text.special_tokens import END
 
 KIND = "byte-bpe"
-NAMES_SHOWN = 4
 
 
 def import_checkpoint(app_path: str, source: str, output: Path, offline: bool = False) -> None:
@@ -48,8 +48,7 @@ def import_checkpoint(app_path: str, source: str, output: Path, offline: bool = 
     )
     tell_origin(checkpoint.origin)
     if unused:
-        more = f" and {len(unused) - NAMES_SHOWN} more" if len(unused) > NAMES_SHOWN else ""
-        console.print(f"Left out: {', '.join(unused[:NAMES_SHOWN])}{more}", markup=False)
+        console.print(left_out(unused), markup=False)
     console.print(
         f"It is in {output}. Next:\n"
         f'  kerasuite lm sample {output} --prompt "Once upon a time"\n'

@@ -1,12 +1,12 @@
 """Configuration of a Marian model in config.json."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from apps.translation.config import MAX_BEAM, DecodingConfig, ModelConfig
 from shared.common import config as configs
+from shared.common.checkpoint_config import named_activation, short
 from shared.common.errors import KerasuiteError
 
 MODEL_TYPE = "marian"
@@ -72,12 +72,12 @@ def to_config(path: Path, values: Mapping[str, Any], generation: Mapping[str, An
     kind = values.get("model_type")
     if kind != MODEL_TYPE:
         raise KerasuiteError(
-            f"{path}: model_type {_short(kind)} is not supported; give a checkpoint of type marian"
+            f"{path}: model_type {short(kind)} is not supported; give a checkpoint of type marian"
         )
     for name, only in {**FIXED, **{ours: values.get(like) for ours, like in EQUAL.items()}}.items():
         if values.get(name, only) != only:
             raise KerasuiteError(
-                f"{path}: {name} {_short(values[name])} is not supported, only {_short(only)}; "
+                f"{path}: {name} {short(values[name])} is not supported, only {short(only)}; "
                 f"give another checkpoint"
             )
     for name in REQUIRED:
@@ -110,7 +110,7 @@ def to_config(path: Path, values: Mapping[str, Any], generation: Mapping[str, An
     start = values.get("decoder_start_token_id", pad)
     if start != pad:
         raise KerasuiteError(
-            f"{path}: decoder_start_token_id {_short(start)} is not supported, only that of the "
+            f"{path}: decoder_start_token_id {short(start)} is not supported, only that of the "
             f"padding, {pad}; give another checkpoint"
         )
     is_shared = values.get("share_encoder_decoder_embeddings", True)
@@ -178,8 +178,7 @@ def _number(path: Path, values: Mapping[str, Any], name: str) -> int:
     value = values.get(name)
     if type(value) is not int or not 1 <= value <= MAX_SIZE:
         raise KerasuiteError(
-            f"{path}: {name} is {_short(value)}, not a number from 1 to {MAX_SIZE:,}; "
-            f"fetch it again"
+            f"{path}: {name} is {short(value)}, not a number from 1 to {MAX_SIZE:,}; fetch it again"
         )
     return value
 
@@ -188,7 +187,7 @@ def _token(path: Path, values: Mapping[str, Any], name: str, size: int) -> int:
     number = values.get(f"{name}_token_id")
     if type(number) is not int or not 0 <= number < size:
         raise KerasuiteError(
-            f"{path}: {name}_token_id is {_short(number)}, not one of the {size:,} tokens; "
+            f"{path}: {name}_token_id is {short(number)}, not one of the {size:,} tokens; "
             f"fetch it again"
         )
     return number
@@ -196,15 +195,4 @@ def _token(path: Path, values: Mapping[str, Any], name: str, size: int) -> int:
 
 def _activation(path: Path, values: Mapping[str, Any]) -> str:
     theirs = values.get("activation_function", "gelu")
-    for ours, names in ACTIVATIONS.items():
-        if theirs in names:
-            return ours
-    known = ", ".join(name for names in ACTIVATIONS.values() for name in names)
-    raise KerasuiteError(
-        f"{path}: activation_function {_short(theirs)} is not supported, only {known}; give "
-        f"another checkpoint"
-    )
-
-
-def _short(value: Any) -> str:
-    return json.dumps(value)[:80]
+    return named_activation(path, "activation_function", theirs, ACTIVATIONS)

@@ -10,6 +10,7 @@ from apps.translation.data import SOURCE_MODEL, TARGET_MODEL, VOCABULARIES
 from apps.translation.languages import Languages
 from apps.translation.marian_tokenizer import write_vocabularies
 from shared.common import config as configs
+from shared.common.checkpoint_config import left_out
 from shared.common.console import console
 from shared.common.errors import KerasuiteError
 from shared.common.files import atomic_folder
@@ -17,8 +18,6 @@ from shared.common.weights_origin import tell_origin
 from shared.engine.load_app import load_app
 from shared.engine.run import Run, load_best, open_run, save_model
 from shared.text.special_tokens import END, PAD
-
-NAMES_SHOWN = 4
 
 
 def import_checkpoint(app_path: str, source: str, output: Path, offline: bool = False) -> None:
@@ -48,8 +47,7 @@ def import_checkpoint(app_path: str, source: str, output: Path, offline: bool = 
     )
     tell_origin(checkpoint.origin)
     if unused:
-        more = f" and {len(unused) - NAMES_SHOWN} more" if len(unused) > NAMES_SHOWN else ""
-        console.print(f"Left out: {', '.join(unused[:NAMES_SHOWN])}{more}", markup=False)
+        console.print(left_out(unused), markup=False)
     console.print(
         f"It is in {output}. Next:\n"
         f"  kerasuite translate predict {output} FILES --output translated\n"
