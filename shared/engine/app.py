@@ -122,7 +122,8 @@ class App(abc.ABC):
         monitor: metric and "max" or "min": best model, early stopping, unless `--metric` says
             otherwise; or `LAST_EPOCH`.
         limits: Markdown for the model card: what the model is for, and what it is not for.
-        predict_verb: the verb of batch inference, for the hints on what to type next.
+        predict_verb, predict_input: the verb of batch inference and its inputs, for the hints on
+            what to type next.
         independent_rows: whether the loss of an example depends on that example alone, as it does
             not with batch normalisation; then a CPU may train two micro-batches at once.
         validation: what `metrics.json` and the closing line are measured on, in words.
@@ -135,6 +136,7 @@ class App(abc.ABC):
     monitor: ClassVar[tuple[str, str]]
     limits: ClassVar[str] = ""
     predict_verb: ClassVar[str] = "predict"
+    predict_input: ClassVar[str] = "INPUT..."
     independent_rows: ClassVar[bool] = False
     validation: ClassVar[str] = "the validation data"
     reference: ClassVar[str] = ""

@@ -241,8 +241,8 @@ def export(
             continue
         console.print(
             f"[bold]Exported[/bold] {escape(str(path))}, verified in a fresh process. Next:\n"
-            f"  kerasuite {command_group(app.name)} {app.predict_verb} {escape(str(path))} FOLDER "
-            f"--output predictions"
+            f"  kerasuite {command_group(app.name)} {app.predict_verb} {escape(str(path))} "
+            f"{app.predict_input} --output predictions"
         )
     return paths
 

@@ -42,6 +42,7 @@ class GANApp(App):
 
     name = "gan"
     config_class = GANConfig
+    predict_input = "SEEDS.txt"
     # No loss of a GAN says how good its pictures are.
     monitor = LAST_EPOCH
     validation = "pictures made of the seeds from 1 on, against real ones"

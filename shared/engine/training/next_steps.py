@@ -23,7 +23,8 @@ def next_commands(app: App, run: Run, saved_model: Path) -> list[str]:
     steps = [
         f"{command} evaluate {folder}",
         f"{command} export {folder} --output saved_models",
-        f"{command} {app.predict_verb} {typed(saved_model.parent)} INPUT... --output predictions",
+        f"{command} {app.predict_verb} {typed(saved_model.parent)} {app.predict_input} "
+        "--output predictions",
     ]
     if was_trained(run.folder):
         steps.append(f"{training_command(app.name)} --output {folder} --resume")
