@@ -36,12 +36,14 @@ def pytest_collection_modifyitems(items):
     """Puts the tests of a module, which share fixtures, into one process, the longest ones first.
 
     A module's tests are one group unless they name another. What a module lists in `SLOW_PARTS` is
-    marked as slow. With `--no-loadscope-reorder`, xdist hands the groups out in this order.
+    marked as slow, what it lists in `LEFT_OUT` is not run. With `--no-loadscope-reorder`, xdist
+    hands the groups out in this order.
     """
+    items[:] = [item for item in items if not _is_among(item, "LEFT_OUT")]
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
-        if _is_slow_part(item):
+        if _is_among(item, "SLOW_PARTS"):
             item.add_marker(pytest.mark.slow)
     items.sort(key=_rank)
 
@@ -56,9 +58,9 @@ def pytest_runtest_setup(item):
     processes.FRESH = any(item.get_closest_marker(name) for name in ("gpu", "quality"))
 
 
-def _is_slow_part(item) -> bool:
-    """Whether a module has this test and case, or this case as a whole, among its `SLOW_PARTS`."""
-    parts = getattr(item.module, "SLOW_PARTS", ()) if hasattr(item, "module") else ()
+def _is_among(item, name: str) -> bool:
+    """Whether a module lists this test and case, or this case as a whole, under a name."""
+    parts = getattr(item.module, name, ()) if hasattr(item, "module") else ()
     if not parts or not hasattr(item, "callspec"):
         return False
     case = item.callspec.params.get("case")
