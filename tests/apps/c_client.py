@@ -47,19 +47,33 @@ def answer(program: Path, model: Path, output: str, inputs: dict[str, str]) -> b
         program: path of the client.
         model: folder of the SavedModel.
         output: name of the output.
-        inputs: by name; "@" before the path of a file, or text, or a whole number.
+        inputs: by name; "@" before the path of a file, or text, or a whole number, or the path of
+            a file of numbers.
     """
     signature, words = serving_default(model), []
     for name, value in inputs.items():
         tensor = signature.inputs[name]
-        number = ":int64" if tensor.dtype == tf.int64.as_datatype_enum else ""
-        words.append(f"{tensor.name.removesuffix(':0')}{number}={value}")
+        words.append(f"{tensor.name.removesuffix(':0')}{_type(tensor)}={value}")
     done = subprocess.run(
         [program, model, signature.outputs[output].name, *words, *text_libraries()],
         capture_output=True, timeout=120, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
+
+
+def _type(tensor) -> str:
+    """How the client is told what an input is; nothing for strings."""
+    if tensor.dtype == tf.int64.as_datatype_enum:
+        return ":int64"
+    if tensor.dtype == tf.float32.as_datatype_enum:
+        return ":float:{}x{}".format(*shape_of(tensor)[1:])
+    return ""
+
+
+def shape_of(tensor) -> list[int]:
+    """The sides of an input of a signature, -1 where they are not fixed."""
+    return [dimension.size for dimension in tensor.tensor_shape.dim]
 
 
 def assert_same(printed: bytes, expected: tf.Tensor) -> None:

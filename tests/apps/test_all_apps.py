@@ -250,19 +250,32 @@ def client(tmp_path_factory) -> Path:
 @pytest.mark.slow
 def test_a_program_in_c_gives_the_same_answers(exported, client, tmp_path):
     """It loads as TensorFlow Serving does: a session, and no Python."""
-    Image.new("RGB", (50, 40), (200, 90, 20)).save(tmp_path / "picture.png")
-    values = {"image_bytes": f"@{tmp_path / 'picture.png'}", "seed": "7"}
+    given, tensors = _one_request(exported, tmp_path)
     serve = tf.saved_model.load(str(exported)).signatures["serving_default"]
-    given = {
-        name: values.get(name, "the police") for name in c_client.serving_default(exported).inputs
-    }
-    tensors = {
-        "image_bytes": tf.constant([(tmp_path / "picture.png").read_bytes()]),
-        "seed": tf.constant([7], tf.int64),
-    }
-    expected = serve(**{name: tensors.get(name, tf.constant(["the police"])) for name in given})
-    for name, value in expected.items():
+    for name, value in serve(**tensors).items():
         c_client.assert_same(c_client.answer(client, exported, name, given), value)
+
+
+def _one_request(exported: Path, folder: Path) -> tuple[dict[str, str], dict[str, tf.Tensor]]:
+    """Inputs of `serving_default` as the program in C takes them, and as tensors."""
+    Image.new("RGB", (50, 40), (200, 90, 20)).save(folder / "picture.png")
+    labels = exported / "assets.extra" / "labels.txt"
+    label = labels.read_text().split("\n")[0] if labels.exists() else ""
+    given, tensors = {}, {}
+    for name, tensor in c_client.serving_default(exported).inputs.items():
+        given[name] = {"label": label}.get(name, "the police")
+        tensors[name] = tf.constant([given[name]])
+        if name == "image_bytes":
+            given[name] = f"@{folder / 'picture.png'}"
+            tensors[name] = tf.constant([(folder / "picture.png").read_bytes()])
+        elif tensor.dtype == tf.int64.as_datatype_enum:
+            given[name], tensors[name] = "7", tf.constant([7], tf.int64)
+        elif tensor.dtype == tf.float32.as_datatype_enum:
+            numbers = np.arange(np.prod(c_client.shape_of(tensor)[1:]), dtype=np.float32) % 5
+            np.savetxt(folder / f"{name}.txt", numbers)
+            given[name] = str(folder / f"{name}.txt")
+            tensors[name] = tf.reshape(numbers, [1, *c_client.shape_of(tensor)[1:]])
+    return given, tensors
 
 
 def test_predict_with_corrupt_files_killed_and_resumed(case, exported, tmp_path):

@@ -1,6 +1,7 @@
 /* Answers one request with a SavedModel of kerasuite. Needs TensorFlow's library, no Python.
  *
- *   answer MODEL OUTPUT INPUT=TEXT|INPUT=@FILE|INPUT:int64=NUMBER... [LIBRARY.so...]
+ *   answer MODEL OUTPUT INPUT=TEXT|INPUT=@FILE|INPUT:int64=NUMBER|INPUT:float:ROWSxCOLUMNS=FILE...
+ *          [LIBRARY.so...]
  *
  * OUTPUT (such as StatefulPartitionedCall:1) and INPUT (such as serving_default_image_bytes) are the
  * names that `saved_model_cli show --dir MODEL --all` prints. The libraries hold further operations:
@@ -31,8 +32,24 @@ static void set_text(TF_Tensor* tensor, const char* text) {
   fclose(file);
 }
 
+/* The numbers of a file, with blanks or line ends between them. */
+static TF_Tensor* matrix(const char* sides, const char* path) {
+  long rows, columns;
+  check(sscanf(sides, "%ldx%ld", &rows, &columns) == 2, sides);
+  int64_t shape[] = {1, rows, columns};
+  TF_Tensor* tensor = TF_AllocateTensor(TF_FLOAT, shape, 3, rows * columns * sizeof(float));
+  float* numbers = TF_TensorData(tensor);
+  FILE* file = fopen(path, "r");
+  check(file != NULL, path);
+  for (long i = 0; i < rows * columns; i++) check(fscanf(file, "%f", numbers + i) == 1, path);
+  fclose(file);
+  return tensor;
+}
+
 /* Batch of one. */
-static TF_Tensor* input_tensor(const char* value, int is_number) {
+static TF_Tensor* input_tensor(const char* value, const char* type) {
+  if (type && !strncmp(type, "float:", 6)) return matrix(type + 6, value);
+  int is_number = type != NULL;
   int64_t shape[] = {1};
   size_t size = is_number ? sizeof(int64_t) : sizeof(TF_TString);
   TF_Tensor* tensor = TF_AllocateTensor(is_number ? TF_INT64 : TF_STRING, shape, 1, size);
@@ -72,10 +89,10 @@ int main(int count, char** words) {
     if (!value) continue;
     *value++ = 0;
     char* type = strchr(words[i], ':');
-    if (type) *type = 0;
+    if (type) *type++ = 0;
     inputs[given] = (TF_Output){TF_GraphOperationByName(graph, words[i]), 0};
     check(inputs[given].oper != NULL, words[i]);
-    values[given++] = input_tensor(value, type != NULL);
+    values[given++] = input_tensor(value, type);
   }
   char* index = strchr(words[2], ':');
   if (index) *index++ = 0;
