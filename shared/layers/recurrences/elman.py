@@ -8,6 +8,7 @@ from shared.layers.recurrences.whole_sequences import (
     before_each,
     kernel_gradient,
     masked,
+    scan,
 )
 
 
@@ -30,9 +31,7 @@ class SimpleRNN(WholeSequences, keras.layers.SimpleRNN):
                 states = [masked(new, states[0], now), new]
                 return states, states
 
-            _, (hiddens, squashed) = ops.scan(
-                step, [hidden, hidden], {"projected": projected} | masks
-            )
+            _, (hiddens, squashed) = scan(step, [hidden, hidden], {"projected": projected} | masks)
 
             def gradient(d_hiddens):
                 slopes = {"slope": 1 - squashed * squashed}
@@ -67,7 +66,7 @@ def _gradient(d_hiddens, slopes, hiddens_before, recurrent_kernel):
         return [before, d_logits], [before, d_logits]
 
     first = ops.zeros_like(d_hiddens[0])
-    (d_hidden, _), (_, d_logits) = ops.scan(
+    (d_hidden, _), (_, d_logits) = scan(
         back, [first, first], {"d_hidden": d_hiddens} | slopes, reverse=True
     )
     return d_logits, kernel_gradient(hiddens_before, d_logits), d_hidden

@@ -9,6 +9,7 @@ from shared.layers.recurrences.whole_sequences import (
     kernel_gradient,
     masked,
     masked_slopes,
+    scan,
 )
 
 
@@ -33,7 +34,7 @@ class GRU(WholeSequences, keras.layers.GRU):
 
         @ops.custom_gradient
         def recurrence(projected, recurrent_kernel, bias, hidden):
-            _, (hiddens, kept) = ops.scan(
+            _, (hiddens, kept) = scan(
                 lambda states, now: _step(states, now, recurrent_kernel, bias),
                 [hidden, ops.concatenate([projected[0], hidden], axis=-1)],
                 {"projected": projected} | ({} if mask is None else {"mask": mask}),
@@ -94,7 +95,7 @@ def _gradient(d_hiddens, slopes, hiddens_before, recurrent_kernel):
 
     first = ops.zeros_like(d_hiddens[0])
     looped = {name: slopes[name] for name in ("by_recurrent", "h_by_h")}
-    (d_hidden, _), (_, d_hiddens) = ops.scan(
+    (d_hidden, _), (_, d_hiddens) = scan(
         back, [first, first], {"d_hidden": d_hiddens} | looped, reverse=True
     )
     d_hiddens = ops.tile(d_hiddens, (1, 1, 3))

@@ -9,6 +9,7 @@ from shared.layers.recurrences.whole_sequences import (
     kernel_gradient,
     masked,
     masked_slopes,
+    scan,
 )
 
 
@@ -29,7 +30,7 @@ class LSTM(WholeSequences, keras.layers.LSTM):
     def recur(self, projected, states, mask):
         @ops.custom_gradient
         def recurrence(projected, recurrent_kernel, hidden, carry):
-            (_, last, _), (hiddens, carries, gates) = ops.scan(
+            (_, last, _), (hiddens, carries, gates) = scan(
                 lambda states, now: _step(states, now, recurrent_kernel),
                 [hidden, carry, ops.zeros_like(projected[0])],
                 {"projected": projected} | ({} if mask is None else {"mask": mask}),
@@ -99,7 +100,7 @@ def _gradient(d_hiddens, d_carry, slopes, hiddens_before, recurrent_kernel):
         states = [before, d_carry * now["c_by_c"], d_logits]
         return states, states
 
-    (d_hidden, d_carry, _), (_, _, d_logits) = ops.scan(
+    (d_hidden, d_carry, _), (_, _, d_logits) = scan(
         back,
         [ops.zeros_like(d_carry), d_carry, ops.zeros_like(slopes["by_logits"][0])],
         {"d_hidden": d_hiddens} | slopes,

@@ -15,7 +15,8 @@ NAMES = ["SimpleRNN", "LSTM", "GRU"]
 
 def results(layer, inputs, initial_state, mask):
     """Outputs and states in training; gradients of initial states; those of inputs, weights."""
-    inputs, *initial_state = (tf.constant(tensor) for tensor in (inputs, *initial_state))
+    tensors = (inputs, *initial_state)
+    inputs, *initial_state = (tf.convert_to_tensor(tensor) for tensor in tensors)
     weights = [weight.value for weight in layer.trainable_weights]
     with tf.GradientTape() as tape:
         tape.watch([inputs, *initial_state])
@@ -54,6 +55,28 @@ def test_outputs_and_gradients_are_those_of_keras(name, use_bias, mask, backward
         if index != 1 or not padding_first:
             for got, wanted in zip(*pair, strict=True):
                 np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "padded"])
+@pytest.mark.parametrize("name", NAMES)
+def test_sequences_may_be_of_any_length(name, mask, monkeypatch):
+    monkeypatch.setattr(whole_sequences, "is_faster", lambda: True)
+    layer = getattr(recurrences, name)(4, return_sequences=True, return_state=True)
+    layer.build((None, None, 3))
+    state = [np.zeros((3, 4), "float32")] * (1 + (name == "LSTM"))
+    inputs = RANDOM.normal(size=(3, 5, 3)).astype("float32")
+    expected = results(layer, inputs, state, mask)
+    specs = [tf.TensorSpec([None, None, 3])] + [tf.TensorSpec([None, None], tf.bool)] * (
+        mask is not None
+    )
+
+    @tf.function(input_signature=specs)
+    def of_any_length(inputs, mask=None):
+        return results(layer, inputs, state, mask)
+
+    found = of_any_length(*([inputs] if mask is None else [inputs, mask]))
+    for got, wanted in zip(tf.nest.flatten(found), tf.nest.flatten(expected), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
